@@ -1,0 +1,51 @@
+"""Every metric of the process, one line each. One registry per process; callers import the metric they move.
+
+Names are `grimbots_<room>_<what>_<unit>`; labels come from closed sets, so that the number of series does not grow with bots or chats.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"grimbots_{name}", text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Gauge:
+    return Gauge(f"grimbots_{name}", text, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = FAST_SECONDS) -> Histogram:
+    return Histogram(f"grimbots_{name}", text, labels, registry=REGISTRY, buckets=buckets)
+
+
+http_requests = _counter("http_requests_total", "Requests answered, by handler and status class", "handler", "status")
+http_request_seconds = _histogram("http_request_seconds", "From the request's last byte to its answer", "handler")
+
+updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")
+updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
+messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
+telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
+
+payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
+provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
+
+queue_up = _gauge("queue_up", "1 while the queue's Redis answers")
+queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")
+queue_in_flight = _gauge("queue_in_flight_jobs", "Jobs running", "queue")
+queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest waiting job", "queue")
+queue_dead = _gauge("queue_dead_jobs", "Jobs given up, kept for a person", "queue")
+queue_start_seconds = _histogram("queue_start_seconds", "From enqueue to start", "queue")
+queue_run_seconds = _histogram("queue_run_seconds", "From start to the outcome", "task")
+queue_wake_seconds = _histogram("queue_wake_seconds", "From a wake token to the claim it led to")
+queue_outcomes = _counter("queue_outcomes_total", "Attempts by outcome", "task", "outcome")
+queue_batch_moves = _histogram("queue_batch_moves", "Moves in one round trip", buckets=(1, 2, 4, 8, 16, 32, 64, 128))
+queue_script_seconds = _histogram("queue_script_seconds", "One round trip of the scripts")
+queue_empty_claims = _counter("queue_empty_claims_total", "Claims that found nothing")
+queue_lost = _counter("queue_lost_total", "Moves answered LOST: somebody else owned the job")
+queue_reaped = _counter("queue_reaped_jobs_total", "Jobs taken back from a consumer that died")
+sweep_enqueued = _counter("sweep_enqueued_total", "Effects found planned without a job, by kind", "kind")

@@ -1,0 +1,179 @@
+"""Settings: from the environment and one file, checked once at start, every mistake named in one message.
+
+The file is `NAME=value` lines (`conf/example.env` shows every name); `GRIMBOTS_ENV` says where it is, else `grimbots.env` in the
+working directory if there is one. A variable of the environment wins over the file's. Only `server.py` and the commands call `load`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+LOG_LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR"}
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the message names each and says what would be right. It never repeats a secret."""
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"-?\d+", raw) or not least <= int(raw) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def _switch(raw: str) -> bool:
+    word = raw.lower()
+    if word not in TRUE_WORDS | FALSE_WORDS:
+        raise ValueError("must be 1 or 0")
+    return word in TRUE_WORDS
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw and urlsplit(raw).scheme not in schemes:
+            raise ValueError("must begin with " + " or ".join(f"{scheme}:" for scheme in schemes))
+        return raw.rstrip("/")
+
+    return read
+
+
+def _level(raw: str) -> str:
+    if raw.upper() not in LOG_LEVELS:
+        raise ValueError("must be one of " + ", ".join(sorted(LOG_LEVELS)))
+    return raw.upper()
+
+
+def _queues(raw: str) -> dict[str, int]:
+    slots: dict[str, int] = {}
+    for part in raw.split(","):
+        name, _, count = part.strip().partition("=")
+        if not re.fullmatch(r"[a-z]{1,20}", name) or not re.fullmatch(r"\d{1,4}", count) or int(count) < 1:
+            raise ValueError("must look like tasks=50,webhook=20,gateway=20,campaigns=10")
+        slots[name] = int(count)
+    return slots
+
+
+def _setting(name: str, default: str, read: Callable[[str], Any], secret: bool = False) -> Any:
+    return field(default=None, metadata={"name": name, "default": default, "read": read, "secret": secret}, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, typed. Each field's environment name, default and rule stand beside it; `conf/example.env` explains them."""
+
+    database_url: str = _setting("DATABASE_URL", "", _url("postgresql", "postgres"), secret=True)
+    redis_url: str = _setting("REDIS_URL", "", _url("redis", "rediss", "unix"), secret=True)
+    host: str = _setting("HOST", "127.0.0.1", _text)
+    port: int = _setting("PORT", "8080", _whole(0, 65535))
+    public_url: str = _setting("PUBLIC_URL", "", _url("https", "http"))
+    reuse_port: bool = _setting("REUSE_PORT", "0", _switch)
+    data_dir: str = _setting("GRIMBOTS_DATA", "var", _text)
+    master_key_file: str = _setting("GRIMBOTS_MASTER_KEY_FILE", "", _text)
+    slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))
+    queue_slots: dict[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
+    queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
+    database_pool: int = _setting("DATABASE_POOL", "10", _whole(1, 200))
+    bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
+    telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
+    sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
+    sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
+    log_level: str = _setting("LOG_LEVEL", "INFO", _level)
+    sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)
+
+    @property
+    def master_key_path(self) -> Path:
+        """Where the master key lies: the setting, else `master.key` in the data folder."""
+        return Path(self.master_key_file) if self.master_key_file else Path(self.data_dir) / "master.key"
+
+    @property
+    def base_url(self) -> str:
+        """The address the outside reaches us by: PUBLIC_URL, else the listening address."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Read settings from `environ` (os.environ) over `file`.
+
+    Raises:
+        SettingsError: with one line per mistake.
+    """
+    given = dict(os.environ if environ is None else environ)
+    mistakes: list[str] = []
+    values = {**_read_file(file or _default_file(given), mistakes), **given}
+    read: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.metadata["name"]
+        raw = values.get(name, "").strip() or item.metadata["default"]
+        try:
+            read[item.name] = item.metadata["read"](raw)
+        except ValueError as error:
+            shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
+            mistakes.append(f"{name} {error}{shown}")
+    if not mistakes:
+        mistakes = _contradictions(Settings(**read))
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    return Settings(**read)
+
+
+def _default_file(environ: Mapping[str, str]) -> Path | None:
+    if environ.get("GRIMBOTS_ENV"):
+        return Path(environ["GRIMBOTS_ENV"])
+    beside = Path("grimbots.env")
+    return beside if beside.exists() else None
+
+
+def _read_file(path: Path | None, mistakes: list[str]) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        mistakes.append(f"GRIMBOTS_ENV: cannot read {path}: {error.strerror}")
+        return {}
+    known = {item.metadata["name"] for item in fields(Settings)}
+    values: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or name.strip() not in known:
+            mistakes.append(f"{path}:{number}: {name.strip()!r} is not a setting; conf/example.env lists them")
+            continue
+        values[name.strip()] = value.strip().strip("'\"")
+    return values
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    wrong = []
+    if settings.sandbox and not is_loopback(settings.host):
+        wrong.append(f"GRIMBOTS_SANDBOX=1 is allowed on a loopback HOST only (HOST is {settings.host!r}): it can pay charges by itself")
+    if settings.sandbox and not is_loopback(urlsplit(settings.sandbox_url).hostname or ""):
+        wrong.append("GRIMBOTS_SANDBOX_URL must be a loopback address")
+    return wrong
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine only: `localhost` or an address of 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

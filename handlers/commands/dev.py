@@ -1,0 +1,164 @@
+"""`grimbots dev`, the command behind `make run`: everything on this machine, with one command and one Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grimbots.conf.settings import Settings, load
+from grimbots.handlers.commands.embedded.children import Child, spawn, wait_ready
+from grimbots.handlers.commands.embedded.folders import lock_folder
+from grimbots.handlers.commands.embedded.servers import (
+    child_environ,
+    list_missing,
+    remove_overrides,
+    start_store,
+    write_overrides,
+)
+from grimbots.handlers.commands.ports import check_free, find_free
+from grimbots.handlers.commands.seeds import BOT, seed
+from grimbots.handlers.commands.supervisors import Supervisor, is_listening
+from grimbots.sql.migrate import migrate
+
+if TYPE_CHECKING:
+    from grimbots.handlers.commands.cli import Server
+
+SERVER_FILE = Path(__file__).parents[2] / "server.py"
+SANDBOX_PORT = 8081
+START_SECONDS = 60.0
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser("dev", help="try GrimBots here: private stores, sandbox, demo shop, server (make run)")
+    parser.set_defaults(run=run)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What this run starts, and the settings it adds for its processes and for commands in another shell."""
+
+    settings: Settings
+    missing: list[str]
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_demo(self) -> bool:
+        """Tell whether the sandbox and the demo shop come too: only where no store of the user's own is named."""
+        return len(self.missing) == 2
+
+    @property
+    def data(self) -> Path:
+        """Give the data folder."""
+        return Path(self.settings.data_dir).resolve()
+
+    def override(self, **overrides: str) -> None:
+        """Add settings."""
+        self.overrides |= overrides
+        self.settings = load(child_environ(self.overrides))
+
+
+async def run(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Start everything, say what to open, keep it alive until Ctrl-C or SIGTERM, stop everything."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    plan = Plan(settings, list_missing(settings))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(await lock_folder(plan.data))
+        check_free(settings.host, settings.port)
+        supervisor = Supervisor(_say)
+        stack.push_async_callback(supervisor.close)
+        starting = asyncio.create_task(_start(server, plan, supervisor))
+        if await _first(starting, stopped):
+            stack.callback(remove_overrides, plan.data)
+            _print_screen(plan)
+            await stopped.wait()
+        _say("stopping")
+    _say("everything is stopped; the data stays in " + str(plan.data))
+    return 0
+
+
+async def _first(work: asyncio.Task[None], stopped: asyncio.Event) -> bool:
+    """Wait for `work` or for the signal to stop, which cancels it; tell whether the work was done."""
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if work.done():
+        work.result()
+        return True
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    return False
+
+
+async def _start(server: Server, plan: Plan, supervisor: Supervisor) -> None:
+    for setting in plan.missing:
+        await supervisor.add(partial(_start_store, plan, setting))
+    await migrate(plan.settings.database_url)
+    if plan.has_demo:
+        await _start_sandbox(plan, supervisor)
+    write_overrides(plan.data, {**plan.overrides, "HOST": plan.settings.host, "PORT": str(plan.settings.port)})
+    serving = asyncio.create_task(supervisor.add(partial(_start_server, plan)))
+    if plan.has_demo:
+        async with server.build_app(plan.settings, with_queue=False) as app:
+            await seed(app, _say)
+    await serving
+
+
+async def _start_store(plan: Plan, setting: str) -> Child:
+    store = await start_store(setting, plan.data)
+    plan.override(**{store.setting: store.url})
+    return store.child
+
+
+async def _start_sandbox(plan: Plan, supervisor: Supervisor) -> None:
+    port = find_free("127.0.0.1", SANDBOX_PORT)
+    url = f"http://127.0.0.1:{port}"
+    plan.override(GRIMBOTS_SANDBOX="1", GRIMBOTS_SANDBOX_URL=url, TELEGRAM_URL=url)
+    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
+
+
+async def _start_server(plan: Plan) -> Child:
+    return await _start_own(plan, "The server", "serve", plan.settings.port)
+
+
+async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:
+    """Start one of our own processes. It may die at any instant, so it dies at once with its parent."""
+    child = spawn(
+        name,
+        [sys.executable, SERVER_FILE, command],
+        stop_signal=signal.SIGTERM,
+        death_signal=signal.SIGKILL,
+        environ=child_environ(plan.overrides),
+    )
+    await wait_ready(child, partial(is_listening, plan.settings.host, port), START_SECONDS, log=None)
+    return child
+
+
+def _say(line: str) -> None:
+    print(f"grimbots: {line}", file=sys.stderr, flush=True)
+
+
+def _print_screen(plan: Plan) -> None:
+    here = f"http://{plan.settings.host}:{plan.settings.port}"
+    grimbots = Path(sys.argv[0])
+    shown = grimbots.relative_to(Path.cwd()) if grimbots.is_relative_to(Path.cwd()) else grimbots
+    lines = ["", "GrimBots is running."]
+    if plan.has_demo:
+        lines += [f"  talk to @{BOT}   {here}/sandbox"]
+    lines += [f"  its health          {here}/health"]
+    lines += [f'  add a bot           {shown} bot add --account demo   (README, "A second bot in five minutes")']
+    lines += [
+        f"  everything else     {shown} --help",
+        f"Data: {plan.data}. Ctrl-C stops all of it; the data stays.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,41 @@
+"""`grimbots user`: people who may log in."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from grimbots.conf.settings import Settings
+from grimbots.handlers.commands.prompts import ask_secret
+from grimbots.services import accounts
+
+if TYPE_CHECKING:
+    from grimbots.handlers.commands.cli import Server
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    verbs = commands.add_parser("user", help="people who may log in").add_subparsers(metavar="verb", required=True)
+    parser = verbs.add_parser("add", help="add a person; the password is asked for, or read from a pipe")
+    parser.add_argument("email")
+    parser.add_argument("--administrator", action="store_true", help="of the whole installation (the first user)")
+    parser.add_argument("--account", help="the account this person works for")
+    parser.add_argument("--role", default="owner", choices=accounts.ROLES)
+    parser.set_defaults(run=add)
+
+
+async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Add a person."""
+    password = ask_secret("Password", twice=True)
+    async with server.build_app(settings, with_queue=False) as app:
+        await accounts.add_user(
+            app,
+            email=arguments.email,
+            password=password,
+            administrator=arguments.administrator,
+            account=arguments.account,
+            role=arguments.role,
+            actor="command",
+        )
+    print(f"{arguments.email} may log in now")
+    return 0

@@ -1,0 +1,47 @@
+"""Connections to Redis that are thrown away after any error, never mended: what was sent on one may have happened or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+CONNECT_TIMEOUT_SECONDS = 1.5
+
+
+class RedisAway(Exception):
+    """Redis did not answer. What was sent may have happened: `connect`, then repeat the same moves."""
+
+
+def make_pool(url: str, connections: int) -> ConnectionPool:
+    """Make a bounded pool for a redis://, rediss:// or unix:// address: no retries, no time limit but the caller's."""
+    return ConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        protocol=3,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=None,
+    )
+
+
+@asynccontextmanager
+async def guarded(connection: AbstractConnection, seconds: float) -> AsyncIterator[AbstractConnection]:
+    """Limit what happens on a connection in time; after any error, or cancelled, it is closed.
+
+    Raises:
+        RedisAway: for every error of the socket, the protocol or the time limit.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield connection
+    except BaseException as error:
+        await connection.disconnect(nowait=True)
+        if isinstance(error, RedisError | OSError):  # TimeoutError is an OSError
+            raise RedisAway(f"{type(error).__name__}: {error}") from error
+        raise

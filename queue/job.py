@@ -1,0 +1,287 @@
+"""The words of the queue as values: a job, the moves that change its state and what each move answers (protocol: README, "The queue").
+
+Every move is atomic in Redis and safe to repeat after a lost reply. Ids, sources, accounts and groups are strings of valid Unicode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work. `group` is a chat of `source` (jobs of a group run one at a time, first in first out); "" is unordered.
+
+    `payload` is what JSON can hold. Raises ValueError when `id` is empty, or `queue` or `source` holds a separator of the keys.
+    """
+
+    id: str
+    task: str
+    queue: str
+    source: str
+    account: str
+    group: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    attempts_limit: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.queue or set(":|") & set(self.queue) or "|" in self.source:
+            raise ValueError(
+                f"job {self.id!r}: an id and a queue without ':' or '|' are needed, and a source without '|'"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job this consumer runs.
+
+    `fence` grows with every claim; `attempts` counts those spent; `suspect`: it was there at two crashes. Times are Redis TIME;
+    `retrying_since_ms` is the first retry of any kind (0: never retried).
+    """
+
+    job: Job
+    fence: str
+    attempts: int
+    suspect: bool
+    enqueued_ms: int
+    claimed_ms: int = 0
+    retrying_since_ms: int = 0
+
+
+class Accepted(StrEnum):
+    """What enqueue answers. It never tells "new" from "known": a replay after a lost reply must look the same."""
+
+    ACCEPTED = "ACCEPTED"
+    DEAD = "DEAD"
+    FULL = "FULL"
+
+
+class Verdict(StrEnum):
+    """What ack, retry, release and beat answer. LOST: somebody else owns the job or the lease; nothing of the move happened."""
+
+    OK = "OK"
+    LOST = "LOST"
+    DEAD = "DEAD"  # retry: attempts spent, the job is dead now
+    REPLACED = "REPLACED"  # register: a later boot of this host and slot is there; exit
+    UNREGISTERED = "UNREGISTERED"
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """-> Accepted"""
+
+    job: Job
+    group_cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuryNew:
+    """Store a job as dead at once (an update nobody can read). -> Accepted.DEAD, also when repeated; ACCEPTED if it already lives"""
+
+    job: Job
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Take work for free slots. The same `number` again gets the same answer, a lower one nothing. -> ClaimReply"""
+
+    consumer: str  # "<host>:<slot>:<boot ns>"; it keeps its name for life, also after LOST
+    number: int  # 1, 2, 3 ... of this consumer
+    free: Mapping[str, int]
+    full_accounts: Sequence[str] = ()
+    free_suspects: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReply:
+    """`next_due_ms`: milliseconds until something of `due` is ripe, None when nothing waits there."""
+
+    verdict: Verdict
+    claimed: Sequence[Claimed] = ()
+    next_due_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Done. Follow-ups of the same group go to its head in order; others are enqueued. -> Verdict"""
+
+    consumer: str
+    id: str
+    fence: str
+    follow_ups: Sequence[Job] = ()
+    pause_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Back to the head, not before `after_ms`. `spend=False`: surely not executed. `bury`: dead now, whatever is left. -> Verdict
+
+    Dead when the attempts are spent, or when the head of a chat has spent attempts for 60 s (its last one starts then).
+    """
+
+    consumer: str
+    id: str
+    fence: str
+    after_ms: int
+    error: str
+    spend: bool = True
+    bury: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Back to the head at once, nothing spent (drain). -> Verdict"""
+
+    consumer: str
+    id: str
+    fence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Take the lease; reaps an earlier boot of the same host and slot on the spot. -> Verdict (OK or REPLACED)"""
+
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Renew the lease. -> Verdict (OK or LOST)"""
+
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deregister:
+    """Give the lease back; what still runs returns to the heads, not counted as a crash. -> Verdict.OK"""
+
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Promote due, reap expired consumers, trim; shifts deadlines after an outage. -> UpkeepReply"""
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepReply:
+    """What one upkeep did."""
+
+    promoted: int
+    reaped_consumers: Sequence[str]
+    reaped_jobs: int
+    poisoned: int
+    shifted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What Redis thinks this consumer runs. -> Sequence[Claimed]"""
+
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Hold a group (`kind="group"`, name `<source>|<group>`) or a source (`kind="source"`) for `ms`; never shortens. -> Verdict.OK"""
+
+    kind: str
+    name: str
+    ms: int
+
+
+Intake = Enqueue | BuryNew
+Drain = Claim | Ack | Retry | Release | Register | Beat | Deregister | Upkeep | Mine | Hold
+Move = Intake | Drain
+DrainReply = Verdict | ClaimReply | UpkeepReply | Sequence[Claimed]
+
+
+# What the Inspector sees. Times are Redis TIME.
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A job that a consumer runs."""
+
+    id: str
+    fence: str
+    queue: str
+    source: str
+    account: str
+    group: str
+    claimed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A process with a lease; `lease_ms` is left of it (negative: expired, not yet reaped)."""
+
+    name: str
+    lease_ms: int
+    flights: Sequence[Flight]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Jobs of a queue since the data began: let in, and done or dead; the difference is pending, waiting or running.
+
+    `dead` are the dead ones that are kept.
+    """
+
+    enqueued: int
+    settled: int
+    dead: int = 0
+
+
+class Waits(StrEnum):
+    """What waits for a time: a place (an unordered job, a chat, a source in a queue) or a hold's reason."""
+
+    JOB = "J"  # name: <id>
+    GROUP = "G"  # name: <source>|<chat>
+    SOURCE = "S"  # name: <queue>|<source>
+    GROUP_HOLD = "g"  # name: <source>|<chat>
+    SOURCE_HOLD = "s"  # name: <source>
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One entry of what is due later, or now when `in_ms` is not above 0."""
+
+    kind: Waits
+    name: str
+    in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadJob:
+    """A job that will not run again by itself. `reason`: attempts, budget, poison, buried, or what BuryNew gave."""
+
+    job: Job
+    at_ms: int
+    reason: str
+    error: str
+    attempts: int
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    PENDING = "pending"
+    WAITING = "waiting"  # for its time: it, or its chat
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is known of one id. `job` is None when it is done: only the id is kept, for a minute."""
+
+    id: str
+    state: State
+    job: Job | None
+    header: Mapping[str, Any]

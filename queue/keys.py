@@ -1,0 +1,79 @@
+"""The keys of the queue, one function each. `prefix` is "{q0}:": one hash tag, so all keys of a shard lie in one slot.
+
+| key | type | holds |
+|---|---|---|
+| `job:<id>` | STRING | one packed value: JSON header, newline, payload. Done: the fence it was done under, for 60 s |
+| `group:<source>\\|<chat>` | LIST | ids of one chat; the running one stays at the head until it is done, so an empty list is an idle chat |
+| `ready:<queue>:<source>` | LIST | `\\|<chat>` whose head job is of this queue, and `=<id>` for unordered jobs |
+| `ring:<queue>` | LIST | sources with a ready list that is not empty, once each, unless parked in `due` |
+| `flight:<consumer>` | HASH | id -> fence, time, queue, source, account, group; field "" -> number, first fence and size of the last claim |
+| `consumers` | ZSET | consumer -> lease deadline, ms |
+| `due` | ZSET | places `J<id>`, `G<source>\\|<chat>`, `S<queue>\\|<source>` and reasons `g<source>\\|<chat>`, `s<source>` -> ms |
+| `dead` | ZSET | id -> when, ms |
+| `fence` | STRING | counter, grows with every claim of a job |
+| `counts` | HASH | `<queue>:enqueued`, `<queue>:settled` (done or dead), `<queue>:dead` (kept) |
+| `wake:<queue>` | LIST | at most one token |
+| `upkeep` | STRING | when upkeep last ran, ms |
+| `version` | STRING | protocol number |
+
+What is implied and therefore not written: a job's state (where its id lies), a chat's state (its list, then ready, due or flight),
+whether a source is in its ring (it is when its ready list was not empty before), owner and fence outside of a flight.
+The scripts build the same names (`scripts/prelude.lua`).
+"""
+
+from __future__ import annotations
+
+
+def job(prefix: str, id: str) -> str:  # noqa: A002
+    """Name the packed value of a job."""
+    return f"{prefix}job:{id}"
+
+
+def group(prefix: str, source: str, chat: str) -> str:
+    """Name the list of a chat's jobs."""
+    return f"{prefix}group:{source}|{chat}"
+
+
+def ready(prefix: str, queue: str, source: str) -> str:
+    """Name the list of what a source has ready in a queue."""
+    return f"{prefix}ready:{queue}:{source}"
+
+
+def ring(prefix: str, queue: str) -> str:
+    """Name the list of sources that take turns in a queue."""
+    return f"{prefix}ring:{queue}"
+
+
+def wake(prefix: str, queue: str) -> str:
+    """Name the list that blocked processes wait on."""
+    return f"{prefix}wake:{queue}"
+
+
+def flight(prefix: str, consumer: str) -> str:
+    """Name the hash of what a consumer runs."""
+    return f"{prefix}flight:{consumer}"
+
+
+def consumers(prefix: str) -> str:
+    """Name the leases."""
+    return f"{prefix}consumers"
+
+
+def due(prefix: str) -> str:
+    """Name the set of what waits for a time."""
+    return f"{prefix}due"
+
+
+def dead(prefix: str) -> str:
+    """Name the set of dead jobs."""
+    return f"{prefix}dead"
+
+
+def counts(prefix: str) -> str:
+    """Name the counters of each queue."""
+    return f"{prefix}counts"
+
+
+def version(prefix: str) -> str:
+    """Name the protocol number of the data."""
+    return f"{prefix}version"

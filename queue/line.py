@@ -1,0 +1,245 @@
+"""The line to Redis: one call in flight; the next leaves when its reply lands, so batches grow under load."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from grimbots.conf import metrics
+from grimbots.queue.backoff import RECONNECTS
+from grimbots.queue.connections import RedisAway
+from grimbots.queue.job import Claim, ClaimReply, Drain, Intake
+from grimbots.queue.store import BATCH_MOVES, Replies, ScriptFailed, Store
+from grimbots.queue.wire import encode_moves
+
+log = logging.getLogger(__name__)
+
+OPEN_SECONDS = 0.5  # without an answer for so long, new work is refused at once ...
+PROBE_SECONDS = 0.25  # ... save one piece this often, which hurries the next attempt to reach Redis and waits for it
+FAULT_SECONDS = 1.0  # the pause after a script's fault
+
+M = TypeVar("M", Drain, Intake)
+
+
+class QueueUnavailable(Exception):
+    """Redis is away or refuses new work. Nothing is known to be stored: try again, with the same job id."""
+
+
+class Claimer(Protocol):
+    """Who takes work: asked for a claim whenever a call leaves, told what came of it."""
+
+    def next_claim(self) -> Claim | None:
+        """Return the claim to send along, None while nothing may start."""
+
+    def take(self, reply: ClaimReply) -> None:
+        """Start what was claimed."""
+
+    def recover(self) -> None:
+        """Set right what an interruption may have changed; the connections are new ones."""
+
+    def is_working(self) -> bool:
+        """Tell whether it holds its lease and heard from Redis lately."""
+
+
+@dataclass(eq=False, slots=True)
+class Parcel(Generic[M]):
+    """A move under way and the future of its answer."""
+
+    move: M
+    answer: asyncio.Future[Any]
+
+
+class Line:
+    """Gathers the moves of a loop tick, carries them in one pipeline, repeats the call until its outcome is known."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.claimer: Claimer | None = None
+        self.answered_at = 0.0
+        self._drain: deque[Parcel[Drain]] = deque()
+        self._intake: deque[Parcel[Intake]] = deque()
+        self._wanted = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._silent_since: float | None = None
+        self._probed_at = 0.0
+
+    def send(self, move: Drain) -> asyncio.Future[Any]:
+        """Put a move of a worker on the line. It is repeated until answered."""
+        return self._put(self._drain, move)
+
+    def submit(self, move: Intake) -> asyncio.Future[Any]:
+        """Put new work on the line. A future that is done before the work left takes it off."""
+        return self._put(self._intake, move)
+
+    def poke(self) -> None:
+        """Let a call leave, if only with a claim."""
+        self._wanted.set()
+        self._settled.clear()
+
+    async def wait_settled(self) -> None:
+        """Wait until nothing is under way and nothing waits to leave."""
+        await self._settled.wait()
+
+    async def wait_moving(self) -> None:
+        """Wait for the next call to leave."""
+        await self._wanted.wait()
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether Redis left a call, or us, without an answer for too long."""
+        return self._silent_since is not None and monotonic() - self._silent_since > OPEN_SECONDS
+
+    def admits(self) -> bool:
+        """Tell whether new work may try: Redis answers, or it is time for this piece of work to be the probe."""
+        now = monotonic()
+        if not self.is_away:
+            return True
+        if now - self._probed_at < PROBE_SECONDS:
+            return False
+        self._probed_at = now
+        self._hurry.set()
+        return True
+
+    async def run(self) -> None:
+        """Carry moves until cancelled.
+
+        Raises:
+            NewerProtocol: this process must not touch the data.
+        """
+        await self._reach()
+        while True:
+            if not self._wanted.is_set():
+                self._settled.set()
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self._carry(_load(self._drain), _load(self._intake))
+            if self._drain or self._intake:
+                self._wanted.set()
+
+    def refuse_all(self, reason: str) -> None:
+        """Give up on everything that waits: nothing will carry it any more."""
+        waiting: list[Parcel[Any]] = [*self._drain, *self._intake]
+        for parcel in waiting:
+            _fail(parcel, QueueUnavailable(reason))
+
+    def _put(self, lane: deque[Parcel[M]], move: M) -> asyncio.Future[Any]:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        lane.append(Parcel(move, answer))
+        self.poke()
+        return answer
+
+    async def _carry(self, drain: list[Parcel[Drain]], intake: list[Parcel[Intake]]) -> None:
+        """Call until answered, then hand the answers out. What was given up meanwhile is left out of the repeats."""
+        claim = self.claimer.next_claim() if self.claimer else None
+        claims = [claim] if claim else []
+        while True:
+            drain, intake = _keep_wanted(drain), _keep_wanted(intake)
+            if not (drain or intake or claims):
+                return
+            try:
+                replies = await self._call([*(p.move for p in drain), *claims], [p.move for p in intake])
+                break
+            except RedisAway as error:
+                await self._come_back(error)
+            except ScriptFailed as error:
+                await self._give_up([*drain, *intake], error)
+                return
+            except (TypeError, ValueError):
+                if not _refuse_unspeakable([*drain, *intake]):
+                    raise
+        self._hand_out(drain, intake, replies)
+        if claim and self.claimer:
+            self.claimer.take(cast("ClaimReply", replies.drain[-1]))
+
+    async def _call(self, drain: Sequence[Drain], intake: Sequence[Intake]) -> Replies:
+        self._silent_since = began = monotonic()
+        replies = await self.store.run(drain, intake)
+        self._silent_since, self.answered_at = None, monotonic()
+        metrics.queue_script_seconds.observe(self.answered_at - began)
+        metrics.queue_batch_moves.observe(len(drain) + len(intake))
+        return replies
+
+    async def _come_back(self, error: RedisAway) -> None:
+        log.warning("redis is away: %s", error)
+        await self._reach()
+        if self.claimer:
+            self.claimer.recover()
+
+    async def _reach(self) -> None:
+        """Open new connections, however long it takes."""
+        failures = 0
+        while True:
+            try:
+                await self.store.try_connect()
+                break
+            except RedisAway:
+                self._silent_since = self._silent_since or monotonic()
+                metrics.queue_up.set(0)
+                failures += 1
+                await self._rest(RECONNECTS.draw_seconds(failures))
+        self._silent_since = None
+        metrics.queue_up.set(1)
+
+    async def _rest(self, seconds: float) -> None:
+        self._hurry.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
+
+    async def _give_up(self, parcels: Sequence[Parcel[Any]], error: ScriptFailed) -> None:
+        """Answer a batch whose script broke in the middle, and let the worker find out what is still its own."""
+        log.error("a script of the queue failed", exc_info=error)
+        for parcel in parcels:
+            _fail(parcel, QueueUnavailable("the queue's script failed: see the log"))
+        if self.claimer:
+            self.claimer.recover()
+        await asyncio.sleep(FAULT_SECONDS)
+
+    def _hand_out(self, drain: Sequence[Parcel[Drain]], intake: Sequence[Parcel[Intake]], replies: Replies) -> None:
+        for parcel, verdict in zip(drain, replies.drain, strict=False):  # a claim's reply may follow
+            _answer(parcel, verdict)
+        if replies.intake is None:
+            for refused in intake:
+                _fail(refused, QueueUnavailable("the memory of redis is full"))
+            return
+        for accepted, answer in zip(intake, replies.intake, strict=True):
+            _answer(accepted, answer)
+
+
+def _load(lane: deque[Parcel[M]], most: int = BATCH_MOVES - 1) -> list[Parcel[M]]:
+    """Take up to a batch from a lane, with room for a claim."""
+    return [lane.popleft() for _ in range(min(len(lane), most))]
+
+
+def _keep_wanted(parcels: Sequence[Parcel[M]]) -> list[Parcel[M]]:
+    return [parcel for parcel in parcels if not parcel.answer.done()]
+
+
+def _answer(parcel: Parcel[Any], reply: object) -> None:
+    if not parcel.answer.done():
+        parcel.answer.set_result(reply)
+
+
+def _fail(parcel: Parcel[Any], error: Exception) -> None:
+    if not parcel.answer.done():
+        parcel.answer.set_exception(error)
+
+
+def _refuse_unspeakable(parcels: Sequence[Parcel[Any]]) -> int:
+    """Give the moves that JSON cannot hold back to their senders, so that the others may leave. Returns how many."""
+    refused = 0
+    for parcel in parcels:
+        try:
+            encode_moves([parcel.move])
+        except (TypeError, ValueError) as error:
+            _fail(parcel, error)
+            refused += 1
+    return refused

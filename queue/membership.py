@@ -1,0 +1,135 @@
+"""A process's place among the consumers: it takes the lease of its host and slot and notices when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from grimbots.queue.heartbeat import Heartbeat, Timing
+from grimbots.queue.job import Beat, Claimed, Deregister, Mine, Register, Verdict
+from grimbots.queue.line import Line
+from grimbots.queue.store import BlockingBeat
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+FAREWELL_SECONDS = 2.0
+
+
+class Replaced(Exception):
+    """A later process has taken this host and slot: this one must end."""
+
+
+class Membership:
+    """The lease of this process under one name for life: `<host>:<slot>:<boot ns>`.
+
+    The name stays after a loss: a later boot would outrank a process that a supervisor started here meanwhile.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        url: str,
+        slot_name: str,
+        *,
+        on_loss: Callable[[], None],
+        on_mine: Callable[[Sequence[Claimed]], None],
+        on_stuck: Callable[[], None],
+        timing: Timing,
+    ) -> None:
+        """Keep the parts. `on_mine` gets what Redis thinks runs here; `on_stuck` is called on a thread of its own."""
+        self.consumer = f"{slot_name}:{time.time_ns()}"
+        self.is_sure = False
+        self._lease: Heartbeat | None = None
+        self._line = line
+        self._beat = BlockingBeat(url)
+        self._on_loss = on_loss
+        self._on_mine = on_mine
+        self._on_stuck = on_stuck
+        self._timing = timing
+        self._doubted = asyncio.Event()
+        self._doubted.set()
+
+    @property
+    def lease(self) -> Heartbeat:
+        """The lease, held or lost. Raises RuntimeError before the first."""
+        if self._lease is None:
+            raise RuntimeError("this process has not joined the consumers yet")
+        return self._lease
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the lease is surely ours."""
+        return self._lease is not None and self._lease.holds
+
+    async def run(self) -> None:
+        """Join, and set right what is doubted, until cancelled. Nothing is claimed while `is_sure` is False.
+
+        Raises:
+            Replaced: this process must end.
+        """
+        while True:
+            await self._doubted.wait()
+            self._doubted.clear()
+            if self._lease is None or self._lease.is_lost:
+                self._lease = await self._join()
+            else:
+                await self._check(self._lease)
+            self.is_sure = not self._doubted.is_set()
+            self._line.poke()
+
+    async def tick(self) -> None:
+        """Show the heartbeat's thread that the event loop runs, until cancelled."""
+        while True:
+            if self._lease:
+                self._lease.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def doubt(self) -> None:
+        """Check the lease and what runs here before anything more is claimed."""
+        self.is_sure = False
+        self._doubted.set()
+
+    def lose(self, lease: Heartbeat) -> None:
+        """Note that a lease is lost: no effect starts under it, and the place is taken anew."""
+        if lease is not self._lease:
+            return
+        log.warning("%s lost its lease: what ran here belongs to others now", self.consumer)
+        lease.lose()
+        self._on_loss()
+        self.doubt()
+
+    async def leave(self) -> None:
+        """Give the lease back and end the heartbeat."""
+        if self._lease is None:
+            return
+        self.is_sure = False
+        self._lease.stop()
+        await asyncio.wait({self._line.send(Deregister(self.consumer))}, timeout=FAREWELL_SECONDS)
+        await asyncio.to_thread(self._lease.join)
+        self._beat.close()
+
+    async def _join(self) -> Heartbeat:
+        sent_at = monotonic()
+        if await self._line.send(Register(self.consumer)) is Verdict.REPLACED:
+            raise Replaced(f"a later process has the place of {self.consumer}")
+        loop = asyncio.get_running_loop()
+        lease = Heartbeat(
+            self.consumer,
+            self._beat.beat,
+            on_lost=lambda lost: loop.call_soon_threadsafe(self.lose, lost),
+            on_stuck=self._on_stuck,
+            timing=self._timing,
+        )
+        lease.start(sent_at)
+        return lease
+
+    async def _check(self, lease: Heartbeat) -> None:
+        beat, mine = self._line.send(Beat(self.consumer)), self._line.send(Mine(self.consumer))
+        if await beat is Verdict.OK:
+            self._on_mine(await mine)
+        else:
+            self.lose(lease)

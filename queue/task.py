@@ -1,0 +1,116 @@
+"""Tasks: named coroutine functions that a worker runs, what they may answer and what they may raise."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
+
+from grimbots.queue.job import Accepted, Job
+
+if TYPE_CHECKING:
+    from grimbots.queue.dispatcher import Queue
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a task may return: jobs that follow from it, in order, and how long its chat then rests."""
+
+    follow_ups: Sequence[Job] = ()
+    pause_ms: int = 0
+
+
+class Again(Exception):
+    """Raised by a task: run this job again later; its group waits. `spend=False`: surely nothing was executed."""
+
+    def __init__(self, after_seconds: float, reason: str, *, spend: bool = True) -> None:
+        super().__init__(reason)
+        self.after_seconds = after_seconds
+        self.reason = reason
+        self.spend = spend
+
+
+class Bury(Exception):
+    """Raised by a task: this job can never succeed; it is dead now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LeaseLost(Exception):
+    """Raised by `Queue.guard`: another process may run this job, so its effect must not start here."""
+
+
+class Task(Generic[P]):
+    """A function `async def f(context, *, ...)` under a name that jobs carry."""
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[Concatenate[Any, P], Awaitable[Done | None]],
+        *,
+        queue: str,
+        timeout_seconds: float,
+        attempts: int,
+    ) -> None:
+        self.name = name
+        self.queue = queue
+        self.timeout_seconds = timeout_seconds
+        self.attempts = attempts
+        self.function = function
+        self._signature = _read_payload_signature(function)
+
+    async def __call__(self, context: Any, *args: P.args, **payload: P.kwargs) -> Done | None:
+        """Run the function itself, here and now."""
+        return await self.function(context, *args, **payload)
+
+    def job(self, *, id: str, source: str, account: str, group: str = "", **payload: Any) -> Job:  # noqa: A002
+        """Make a job of this task. Raise TypeError where the payload does not fit the function."""
+        self._signature.bind(**payload)
+        return Job(id, self.name, self.queue, source, account, group, payload, self.attempts)
+
+    async def later(
+        self,
+        queue: Queue,
+        *,
+        id: str,  # noqa: A002
+        source: str,
+        account: str,
+        group: str = "",
+        **payload: Any,
+    ) -> Accepted:
+        """Enqueue a job of this task; durable when it returns. Raise QueueUnavailable where Redis is away."""
+        return await queue.enqueue(self.job(id=id, source=source, account=account, group=group, **payload))
+
+
+_registered: dict[str, Task[Any]] = {}
+REGISTRY: Mapping[str, Task[Any]] = MappingProxyType(_registered)
+
+
+def task(
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8
+) -> Callable[[Callable[Concatenate[Any, P], Awaitable[Done | None]]], Task[P]]:
+    """Register the decorated function as the task `name` ("noun.verb").
+
+    Raises:
+        ValueError: another function has that name.
+    """
+
+    def register(function: Callable[Concatenate[Any, P], Awaitable[Done | None]]) -> Task[P]:
+        if name in _registered:
+            raise ValueError(f"two tasks are named {name!r}: a job of one would run the other")
+        _registered[name] = Task(name, function, queue=queue, timeout_seconds=timeout_seconds, attempts=attempts)
+        return _registered[name]
+
+    return register
+
+
+def _read_payload_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the function's signature without its first parameter, the context."""
+    whole = inspect.signature(function)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])

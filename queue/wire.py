@@ -1,0 +1,173 @@
+"""Moves as script arguments, and script answers as values: pure, nothing is sent here (the fields: the heads of `scripts/*.lua`).
+
+Text travels as UTF-8 that lets lone surrogates pass, payloads as ASCII JSON: no text whatever can fail a batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from grimbots.queue.job import (
+    Accepted,
+    Ack,
+    Beat,
+    BuryNew,
+    Claim,
+    Claimed,
+    ClaimReply,
+    Deregister,
+    Drain,
+    DrainReply,
+    Enqueue,
+    Hold,
+    Intake,
+    Job,
+    Mine,
+    Register,
+    Release,
+    Retry,
+    Upkeep,
+    UpkeepReply,
+    Verdict,
+)
+
+ERROR_CHARS = 500
+Fields = list[str | int]
+
+
+def _encode_job(job: Job) -> Fields:
+    payload = json.dumps(job.payload, separators=(",", ":"))
+    return [job.id, job.task, job.queue, job.source, job.account, job.group, job.attempts_limit, payload]
+
+
+def _encode_enqueue(move: Enqueue) -> Fields:
+    return ["enqueue", *_encode_job(move.job), move.group_cap]
+
+
+def _encode_bury(move: BuryNew) -> Fields:
+    return ["bury", *_encode_job(move.job), move.reason]
+
+
+def _encode_claim(move: Claim) -> Fields:
+    slots = [part for queue, free in move.free.items() for part in (queue, free)]
+    head: Fields = ["claim", move.consumer, move.number, move.free_suspects]
+    return [*head, len(move.free), *slots, len(move.full_accounts), *move.full_accounts]
+
+
+def _encode_ack(move: Ack) -> Fields:
+    follow_ups = [part for job in move.follow_ups for part in _encode_job(job)]
+    return ["ack", move.consumer, move.id, move.fence, move.pause_ms, len(move.follow_ups), *follow_ups]
+
+
+def _encode_retry(move: Retry) -> Fields:
+    error = move.error[:ERROR_CHARS]
+    return ["retry", move.consumer, move.id, move.fence, move.after_ms, error, int(move.spend), int(move.bury)]
+
+
+def _encode_release(move: Release) -> Fields:
+    return ["release", move.consumer, move.id, move.fence]
+
+
+def _encode_upkeep(move: Upkeep) -> Fields:
+    return ["upkeep"]
+
+
+def _encode_hold(move: Hold) -> Fields:
+    return ["hold", "g" if move.kind == "group" else "s", move.name, move.ms]
+
+
+def _by_consumer(name: str) -> Callable[[Register | Beat | Deregister | Mine], Fields]:
+    return lambda move: [name, move.consumer]
+
+
+_ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
+    Ack: _encode_ack,
+    Beat: _by_consumer("beat"),
+    BuryNew: _encode_bury,
+    Claim: _encode_claim,
+    Deregister: _by_consumer("deregister"),
+    Enqueue: _encode_enqueue,
+    Hold: _encode_hold,
+    Mine: _by_consumer("mine"),
+    Register: _by_consumer("register"),
+    Release: _encode_release,
+    Retry: _encode_retry,
+    Upkeep: _encode_upkeep,
+}
+
+
+def encode_moves(moves: Iterable[Drain | Intake]) -> list[bytes]:
+    """Lay moves out flat, one after the other.
+
+    Raises:
+        TypeError, ValueError: a payload holds what JSON cannot.
+    """
+    return [str(part).encode("utf-8", "surrogatepass") for move in moves for part in _ENCODERS[type(move)](move)]
+
+
+def decode_text(raw: bytes) -> str:
+    """Read text as `encode_moves` wrote it."""
+    return raw.decode("utf-8", "surrogatepass")
+
+
+def decode_packed(id: str, packed: bytes) -> tuple[dict[str, Any], Job | None]:  # noqa: A002
+    """Split a packed value into its header and its job; a done job has left only its header."""
+    head, _, payload = packed.partition(b"\n")
+    header = json.loads(decode_text(head))
+    if "done" in header:
+        return header, None
+    names = {name: header[name] for name in ("task", "queue", "source", "account", "group")}
+    return header, Job(id, **names, payload=json.loads(payload), attempts_limit=header["limit"])
+
+
+def _decode_claimed(raw: Sequence[Any]) -> list[Claimed]:
+    return [_decode_one(*raw[at : at + 4]) for at in range(0, len(raw), 4)]
+
+
+def _decode_one(id: bytes, fence: bytes, claimed_ms: int, packed: bytes) -> Claimed:  # noqa: A002
+    header, job = decode_packed(decode_text(id), packed)
+    if job is None:
+        raise ValueError(f"job {id!r} is in flight and done at once")
+    return Claimed(
+        job=job,
+        fence=fence.decode(),
+        attempts=header.get("attempts", 0),
+        suspect=header.get("crashes", 0) >= 2,  # noqa: PLR2004
+        enqueued_ms=header["at"],
+        claimed_ms=claimed_ms,
+        retrying_since_ms=header.get("retrying_since", 0),
+    )
+
+
+def _decode_claim(raw: Sequence[Any]) -> ClaimReply:
+    verdict = Verdict(raw[0].decode())
+    if verdict is not Verdict.OK:
+        return ClaimReply(verdict)
+    return ClaimReply(verdict, _decode_claimed(raw[2]), None if raw[1] < 0 else raw[1])
+
+
+def _decode_upkeep(raw: Sequence[Any]) -> UpkeepReply:
+    promoted, names, reaped_jobs, poisoned, shifted_ms = raw
+    return UpkeepReply(promoted, [decode_text(name) for name in names], reaped_jobs, poisoned, shifted_ms)
+
+
+_DECODERS: Mapping[type, Callable[[Any], DrainReply]] = {
+    Claim: _decode_claim,
+    Mine: _decode_claimed,
+    Upkeep: _decode_upkeep,
+}
+
+
+def decode_drain(moves: Sequence[Drain], raw: Sequence[Any]) -> list[DrainReply]:
+    """Read drain.lua's answer: one reply per move, in order."""
+    return [
+        _DECODERS.get(type(move), lambda word: Verdict(word.decode()))(answer)
+        for move, answer in zip(moves, raw, strict=True)
+    ]
+
+
+def decode_intake(raw: Sequence[bytes]) -> list[Accepted]:
+    """Read intake.lua's answer: one word per move, in order."""
+    return [Accepted(word.decode()) for word in raw]

@@ -1,0 +1,170 @@
+"""The worker: takes the lease of its slot, claims jobs for its free slots, waits for tokens when idle, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+from grimbots.conf import metrics
+from grimbots.queue.attempts import Attempts
+from grimbots.queue.backoff import RECONNECTS
+from grimbots.queue.connections import RedisAway
+from grimbots.queue.dispatcher import Queue
+from grimbots.queue.heartbeat import DEFAULT_TIMING, Timing
+from grimbots.queue.job import Claim, ClaimReply, Verdict
+from grimbots.queue.membership import Membership
+from grimbots.queue.outcomes import Released
+from grimbots.queue.task import REGISTRY, LeaseLost, Task
+from grimbots.queue.upkeep import run_upkeep
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
+LEAST_IDLE_SECONDS = 0.01
+ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
+FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
+
+
+class Drained(Exception):
+    """Ends the chores of a worker that has drained."""
+
+
+def exit_now(reason: str) -> None:
+    """End this process at once, with every thread's stack on standard error; the supervisor starts another."""
+    log.critical("this process ends now: %s", reason)
+    faulthandler.dump_traceback()
+    os._exit(os.EX_SOFTWARE)
+
+
+class Worker:
+    """Runs the jobs of a queue in this process, under the lease of its host and slot."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        context: Any,
+        *,
+        tasks: Mapping[str, Task[Any]] = REGISTRY,
+        timing: Timing = DEFAULT_TIMING,
+        exit_process: Callable[[str], None] = exit_now,
+    ) -> None:
+        """Keep the parts; `context` is what every task gets first."""
+        self._queue = queue
+        self._line = queue.line
+        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots)
+        self.membership = Membership(
+            queue.line,
+            queue.url,
+            f"{queue.consumer_host}:{queue.slot}",
+            on_loss=lambda: self._attempts.stop(LeaseLost("the lease of this process is lost")),
+            on_mine=lambda mine: self._attempts.reconcile(mine, self.membership.consumer),
+            on_stuck=lambda: exit_process("the event loop is stuck"),
+            timing=timing,
+        )
+        self._draining = False
+        self._drained = asyncio.Event()
+        self._number = 0
+        self._due_at: float | None = None
+        self._woken_at: float | None = None
+        self._heard_at = 0.0
+
+    def start(self) -> asyncio.Task[None]:
+        """Run in a task of its own. It ends with `drain`; by itself only when it broke: then the process should end."""
+        return asyncio.create_task(self.run())
+
+    async def run(self) -> None:
+        """Work until drained.
+
+        Raises:
+            ExceptionGroup: of Replaced, NewerProtocol, or a fault of the program.
+        """
+        self._line.claimer = self
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._queue.follow())
+                group.create_task(self.membership.run())
+                group.create_task(self.membership.tick())
+                group.create_task(run_upkeep(self._line))
+                group.create_task(self._listen())
+                group.create_task(self._wait_drained())
+        except* Drained:
+            self._line.claimer = None
+
+    async def drain(self, seconds: float = 25) -> None:
+        """Claim no more, let what runs finish, give the rest back unspent, and give up the lease."""
+        self._draining = True
+        if not await self._attempts.finish(seconds):
+            self._attempts.stop(Released())
+            await self._attempts.finish(FAREWELL_SECONDS)
+        await self.membership.leave()
+        self._drained.set()
+
+    def is_working(self) -> bool:
+        """Tell whether the lease holds and a claim or a wake came back lately (with every slot taken: any answer)."""
+        heard_at = self._heard_at if self._attempts.list_free() else self._line.answered_at
+        return self.membership.holds and monotonic() - heard_at < ALIVE_SECONDS
+
+    def next_claim(self) -> Claim | None:
+        """Return a claim for the free slots; None while there are none, or while it is not sure what runs here."""
+        free = self._attempts.list_free()
+        if not free or self._draining or not self.membership.is_sure:
+            return None
+        self._number += 1
+        return Claim(
+            self.membership.consumer, self._number, free, free_suspects=0 if self._attempts.has_suspect() else 1
+        )
+
+    def take(self, reply: ClaimReply) -> None:
+        """Start what was claimed."""
+        self._heard_at = monotonic()
+        if reply.verdict is not Verdict.OK:
+            self.membership.lose(self.membership.lease)
+            return
+        for claimed in reply.claimed:
+            self._attempts.start(claimed, self.membership.lease)
+        self._due_at = None if reply.next_due_ms is None else self._heard_at + reply.next_due_ms / 1000
+        self._count_claim(len(reply.claimed))
+
+    def recover(self) -> None:
+        """Find out, before the next claim, whether the lease still holds and what runs here."""
+        self.membership.doubt()
+
+    def _count_claim(self, claimed: int) -> None:
+        if not claimed:
+            metrics.queue_empty_claims.inc()
+        elif self._woken_at is not None:
+            metrics.queue_wake_seconds.observe(self._heard_at - self._woken_at)
+        self._woken_at = None
+
+    async def _listen(self) -> None:
+        """When nothing moves and slots are free, wait for a token, then claim. Until cancelled."""
+        failures = 0
+        while True:
+            await self._line.wait_settled()
+            queues = [] if self._draining else list(self._attempts.list_free())
+            if not queues:
+                await self._line.wait_moving()
+                continue
+            try:
+                if await self._line.store.wait(queues, self._read_patience_seconds()):
+                    self._woken_at = monotonic()
+                failures = 0
+            except RedisAway as error:
+                failures += 1
+                log.warning("the wait for work was cut: %s", error)
+                await asyncio.sleep(RECONNECTS.draw_seconds(failures))
+            self._line.poke()
+
+    def _read_patience_seconds(self) -> float:
+        if self._due_at is None:
+            return IDLE_SECONDS
+        return min(IDLE_SECONDS, max(LEAST_IDLE_SECONDS, self._due_at - monotonic()))
+
+    async def _wait_drained(self) -> None:
+        await self._drained.wait()
+        raise Drained

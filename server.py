@@ -1,0 +1,175 @@
+"""Start GrimBots: settings -> build_app() -> workers -> listen -> drain on SIGTERM. The only place that builds things.
+
+Run as `grimbots serve`, `python -m grimbots.server serve` or `python server.py serve`.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__" and not __package__:
+    # Started as a file: make the checkout importable as `grimbots`, and take its root off sys.path, so that its queue/ folder
+    # never stands before the standard library's queue.
+    import pathlib
+    import sys
+    import types
+
+    here = pathlib.Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != here]
+    sys.modules["grimbots"] = package = types.ModuleType("grimbots")
+    package.__path__ = [str(here)]
+    __package__ = "grimbots"
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import sentry_sdk
+from grimbots.conf import logs, metrics
+from grimbots.conf.settings import Settings, SettingsError
+from grimbots.handlers.base import BaseHandler, NotFoundHandler
+from grimbots.handlers.commands import cli
+from grimbots.handlers.routes import routes
+from grimbots.queue.dispatcher import Queue
+from grimbots.queue.worker import Worker
+from grimbots.services import duties, secrets
+from grimbots.services.app import App
+from grimbots.services.bots import BotCache
+from grimbots.services.clients.http import HttpClient
+from grimbots.services.clients.telegram import TelegramClient
+from grimbots.sql.database import Database
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY_BYTES = 1024 * 1024        # of handlers that do not read their body as a stream
+DRAIN_SECONDS = 25
+
+
+@contextlib.asynccontextmanager
+async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIterator[App]:
+    """Open every store and client, give the App, and close them in the opposite order.
+
+    Raises:
+        SettingsError: DATABASE_URL or REDIS_URL is not set.
+        MasterKeyError: the master key is lost or changed.
+        DatabaseUnavailable, QueueUnavailable: a store cannot be reached.
+    """
+    _demand_stores(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        db = Database(settings.database_url, size=settings.database_pool)
+        await db.open()
+        stack.push_async_callback(db.close)
+        vault = await secrets.open_vault(settings.master_key_path, db)
+        http = HttpClient()
+        await http.open()
+        stack.push_async_callback(http.close)
+        queue = Queue(
+            settings.redis_url,
+            consumer_host=socket.gethostname(),
+            slot=settings.slot,
+            queue_slots=settings.queue_slots,
+            group_cap=settings.queue_group_cap,
+        )
+        if with_queue:
+            await queue.start()
+            stack.push_async_callback(queue.stop)
+        yield App(
+            settings=settings,
+            db=db,
+            queue=queue,
+            http=http,
+            telegram=TelegramClient(http, settings.telegram_url),
+            vault=vault,
+            bots=BotCache(settings.bot_cache_seconds),
+            clock=now,
+        )
+
+
+def now() -> datetime:
+    """The application's clock outside of tests."""
+    return datetime.now(UTC)
+
+
+def _demand_stores(settings: Settings) -> None:
+    missing = [name for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)) if not value]
+    if missing:
+        raise SettingsError(f"{' and '.join(missing)} must be set (see conf/example.env); to try GrimBots without stores of your own: grimbots dev")
+
+
+def build_web(app: App) -> Application:
+    """Return the Tornado application over an App. `settings["draining"]` is an Event; `settings["open_requests"]` a set of handlers."""
+    return Application(
+        routes(app.settings),
+        app=app,
+        draining=asyncio.Event(),
+        open_requests=set(),
+        default_handler_class=NotFoundHandler,
+        log_function=_count_request,
+        compress_response=False,
+    )
+
+
+def _count_request(handler: RequestHandler) -> None:
+    name = type(handler).__name__
+    metrics.http_requests.labels(name, f"{handler.get_status() // 100}xx").inc()
+    metrics.http_request_seconds.labels(name).observe(handler.request.request_time())
+
+
+async def serve(settings: Settings) -> None:
+    """Serve HTTP and run jobs until SIGTERM or SIGINT, then drain: nothing is lost, repeated or spent."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with build_app(settings) as app:
+        web, worker = build_web(app), Worker(app.queue, app)
+        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES, xheaders=True)
+        server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
+        background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
+        working = worker.start()
+        log.info("serving on http://%s:%s", settings.host, settings.port)
+        await _wait_for_stop(stop, [working, *background])
+        await _drain(web, server, worker)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+
+
+def _background(app: App) -> list[Coroutine[Any, Any, None]]:
+    return [app.bots.watch(app), *duties.all_duties(app)]
+
+
+async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the signal; a duty that ends by itself is a bug worth dying of: the supervisor starts a whole process again."""
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in done - {stopping}:
+        log.error("a duty ended by itself: stopping this process", exc_info=task.exception())
+
+
+async def _drain(web: Application, server: HTTPServer, worker: Worker) -> None:
+    """Say "not ready", take no more connections, finish what runs, then close."""
+    log.info("stopping: finishing what runs (%s s at most)", DRAIN_SECONDS)
+    web.settings["draining"].set()
+    server.stop()
+    await worker.drain(DRAIN_SECONDS)
+    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while web.settings["open_requests"] and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)
+    await server.close_all_connections()
+
+
+def main() -> None:
+    """Run the `grimbots` command."""
+    sys.exit(cli.main(sys.argv[1:], cli.Server(build_app=build_app, serve=serve)))
+
+
+if __name__ == "__main__":
+    main()

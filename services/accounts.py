@@ -1,0 +1,89 @@
+"""Accounts (tenants) and the users who log in to them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from argon2 import PasswordHasher
+
+from grimbots.services.errors import Conflict, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from grimbots.services.app import App
+
+ROLES = ("owner", "editor", "operator", "viewer")
+PASSWORD_LEAST = 10
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[^\s@]{2,60}")
+
+
+async def add_account(app: App, name: str, actor: str) -> Any:
+    """Add a tenant and return its row.
+
+    Raises:
+        Invalid: the name has other signs than a-z, 0-9, dot, dash and underscore.
+        Conflict: the name is taken.
+    """
+    if not NAME.fullmatch(name):
+        raise Invalid(f"{name!r} is no account name: use 1 to 40 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit")
+    async with app.db.transaction() as tx:
+        account = await tx.accounts.add(name=name, now=app.clock())
+        if account is None:
+            raise Conflict(f"there is an account {name!r} already: choose another name")
+        await tx.audit.note(account_id=account.id, actor=actor, action="account.add", subject=name, details={}, at=app.clock())
+    return account
+
+
+async def get_account(app: App, name: str) -> Any:
+    """Return the account called `name`.
+
+    Raises:
+        NotFound: there is none; the message says how to see or add one.
+    """
+    account = await app.db.accounts.find(name=name)
+    if account is None:
+        raise NotFound(f"there is no account {name!r}: `grimbots account list` shows them, `grimbots account add {name}` adds it")
+    return account
+
+
+async def list_accounts(app: App) -> list[Any]:
+    """Return every account of the installation, by name."""
+    rows: list[Any] = await app.db.accounts.list_all()
+    return rows
+
+
+async def add_user(app: App, *, email: str, password: str, administrator: bool, account: str | None, role: str, actor: str) -> int:
+    """Add a person who may log in: an administrator of the installation, or a member of one account. Returns the user's id.
+
+    Raises:
+        Invalid: e-mail, password, role or the combination is wrong.
+        NotFound: no such account.
+        Conflict: the e-mail is taken.
+    """
+    address = email.strip().lower()
+    _check_user(address, password, administrator, account, role)
+    tenant = await get_account(app, account) if account else None
+    hashed = await asyncio.to_thread(PasswordHasher().hash, password)
+    async with app.db.transaction() as tx:
+        user_id: int | None = await tx.users.add(email=address, password_hash=hashed, is_administrator=administrator, now=app.clock())
+        if user_id is None:
+            raise Conflict(f"there is a user {address} already")
+        if tenant is not None:
+            await tx.users.grant_role(account_id=tenant.id, user_id=user_id, role=role, now=app.clock())
+        details = {"administrator": administrator, "role": role if tenant else None}
+        account_id = tenant.id if tenant else None
+        await tx.audit.note(account_id=account_id, actor=actor, action="user.add", subject=f"user:{user_id}", details=details, at=app.clock())
+    return user_id
+
+
+def _check_user(address: str, password: str, administrator: bool, account: str | None, role: str) -> None:
+    if not EMAIL.fullmatch(address):
+        raise Invalid("this is no e-mail address: write it like name@example.com")
+    if len(password) < PASSWORD_LEAST:
+        raise Invalid(f"the password is too short: use at least {PASSWORD_LEAST} characters")
+    if role not in ROLES:
+        raise Invalid(f"{role!r} is no role: use one of {', '.join(ROLES)}")
+    if not administrator and account is None:
+        raise Invalid("name the account this person belongs to (--account), or make an administrator (--administrator)")

@@ -1,0 +1,51 @@
+"""The periodic duties of every process: timers, the sweep, the days of applied_updates. Each is harmless in several processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from grimbots.queue.dispatcher import QueueUnavailable
+from grimbots.services import sweep, timers
+from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+
+if TYPE_CHECKING:
+    from grimbots.services.app import App
+
+log = logging.getLogger(__name__)
+
+TIMERS_SECONDS = 1
+SWEEP_SECONDS = 10
+DAYS_SECONDS = 3600
+
+
+def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
+    """Return a never-ending coroutine per duty."""
+    return [
+        repeat(app, timers.fire_due, TIMERS_SECONDS),
+        repeat(app, sweep.sweep, SWEEP_SECONDS),
+        repeat(app, keep_days, DAYS_SECONDS),
+    ]
+
+
+async def repeat(app: App, duty: Callable[[App], Awaitable[object]], every_seconds: float) -> None:
+    """Run a duty now and then every so often, with jitter so that processes do not march in step.
+
+    A store that is away puts the round off and is said once a round; any other error ends the duty, and with it the process.
+    """
+    while True:
+        try:
+            await duty(app)
+        except (DatabaseUnavailable, StatementTimeout, QueueUnavailable) as error:
+            log.warning("%s put off: %s", duty.__qualname__, error)
+        await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter, not a secret
+
+
+async def keep_days(app: App) -> None:
+    """Make the day partitions to come and drop the old ones; one process does it, the others pass."""
+    async with app.db.transaction() as tx:
+        if await tx.duties.take_turn(duty="keep_days"):
+            await tx.duties.keep_days(today=app.clock().date())

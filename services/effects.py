@@ -1,0 +1,133 @@
+"""Effects: what `advance` asked for, written as rows; for each a job that does it.
+
+Effect n of a cause has the row (cause, n) and the job `<cause>#<n>`, however often the cause is handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from grimbots.services import deliveries, leads, messages, payments
+from grimbots.services.funnels.effects import NONCE, Charge, Effect, Say, Verify
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.app import App
+    from grimbots.sql.database import Database, Row, Transaction
+
+
+async def plan(
+    app: App,
+    tx: Transaction,
+    *,
+    cause: str,
+    lead: Row,
+    version_id: int,
+    effects: Sequence[Effect],
+) -> list[Job]:
+    """Write the rows of `effects` and return their jobs, in order, to be enqueued after the commit.
+
+    The lead is locked, and its walk, of which a charge is the newest order, is saved already.
+    """
+    jobs = []
+    for ordinal, effect in enumerate(effects):
+        match effect:
+            case Say():
+                jobs.append(await _plan_say(app, tx, cause, ordinal, lead, version_id, effect))
+            case Charge():
+                jobs.append(await _plan_charge(app, tx, cause, ordinal, lead, version_id, effect))
+            case Verify():
+                jobs.append(ask(cause, ordinal, lead, effect))
+    return jobs
+
+
+async def pending(db: Database | Transaction, *, account_id: int, cause: str) -> list[Job]:
+    """Return, in order, the jobs of what was planned for `cause` and is not done yet."""
+    said = await db.messages.list_open_by_cause(account_id=account_id, cause=cause)
+    charged = await db.payments.list_open_by_cause(account_id=account_id, cause=cause)
+    jobs = {row.ordinal: messages.job(row) for row in said} | {row.ordinal: payments.job(row) for row in charged}
+    return [jobs[ordinal] for ordinal in sorted(jobs)]
+
+
+def ask(cause: str, ordinal: int, lead: Row, effect: Verify) -> Job:
+    """Make the job that asks the provider about a payment. It has no row: who still waits presses the button again."""
+    return payments.verify.job(
+        id=f"{cause}#{ordinal}",
+        source=f"b{lead.bot_id}",
+        account=str(lead.account_id),
+        payment_id=effect.payment_id,
+        cause=cause,
+    )
+
+
+async def _plan_say(
+    app: App, tx: Transaction, cause: str, ordinal: int, lead: Row, version_id: int, effect: Say
+) -> Job:
+    nonce = app.vault.nonce(lead.bot_id, lead.chat_id, cause, ordinal)
+    body = _fill_in(effect.body, nonce)
+    message = await messages.plan(
+        tx,
+        account_id=lead.account_id,
+        bot_id=lead.bot_id,
+        lead_id=lead.id,
+        chat_id=lead.chat_id,
+        cause=cause,
+        ordinal=ordinal,
+        version_id=version_id,
+        step=effect.step,
+        method=effect.method,
+        body=body,
+        nonce=None if body == effect.body else nonce,
+        policy=effect.policy,
+        payment_id=effect.payment_id,
+        planned_at=app.clock(),
+    )
+    if effect.delivery and effect.payment_id is not None:
+        await deliveries.plan(
+            tx,
+            account_id=lead.account_id,
+            payment_id=effect.payment_id,
+            lead_id=lead.id,
+            step=effect.step,
+            message_id=message.id,
+            now=app.clock(),
+        )
+    return messages.job(message)
+
+
+async def _plan_charge(
+    app: App, tx: Transaction, cause: str, ordinal: int, lead: Row, version_id: int, effect: Charge
+) -> Job:
+    payment = await payments.open(
+        tx,
+        account_id=lead.account_id,
+        bot_id=lead.bot_id,
+        lead_id=lead.id,
+        version_id=version_id,
+        step=effect.step,
+        cause=cause,
+        ordinal=ordinal,
+        items=[asdict(item) for item in effect.items],
+        description=effect.description,
+        amount_cents=effect.amount_cents,
+        expires_in_seconds=effect.expires_in_seconds,
+        now=app.clock(),
+    )
+    await leads.bind_order(tx, lead, payment.id)
+    return payments.job(payment)
+
+
+def _fill_in(body: Mapping[str, Any], nonce: str) -> dict[str, Any]:
+    """Put a message's nonce into its buttons; what has no buttons of ours comes back equal."""
+    if "reply_markup" not in body:
+        return dict(body)
+    rows = [[_fill_in_button(button, nonce) for button in row] for row in body["reply_markup"]["inline_keyboard"]]
+    return {**body, "reply_markup": {"inline_keyboard": rows}}
+
+
+def _fill_in_button(button: Mapping[str, Any], nonce: str) -> dict[str, Any]:
+    if "callback_data" not in button:
+        return dict(button)
+    return {**button, "callback_data": button["callback_data"].removesuffix(NONCE) + nonce}

@@ -1,0 +1,175 @@
+"""Provider events: stored before they are answered, then acted upon. What an event cannot prove is asked for.
+
+The road: `receive` -> a row -> 200 -> `events.apply` -> `payments.settle`. The row is the truth; the job may be lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from grimbots.conf import metrics
+from grimbots.queue.dispatcher import QueueUnavailable
+from grimbots.queue.task import Again, Done, task
+from grimbots.services import charges, gateway_accounts, payments
+from grimbots.services.arrivals import clean
+from grimbots.services.errors import NotFound, Unavailable
+from grimbots.services.gateways.base import Event, Hint, Receipt, Snapshot, Verdict
+from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.app import App
+    from grimbots.sql.database import Row
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=10)  # an event may come before what it speaks of is known
+KEPT_HEADERS = ("content-type", "user-agent")
+
+
+async def receive(
+    app: App, gateway_name: str, key: str, suffix: str, query: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Store an event, durably, then ask for it to be acted upon. The same event again changes nothing.
+
+    Raises:
+        NotFound: no gateway account has this path.
+        Unavailable: Postgres is away; nothing was stored.
+    """
+    try:
+        row = await _store(app, gateway_name, key, suffix, query, headers, body)
+    except (DatabaseUnavailable, StatementTimeout) as error:
+        raise Unavailable("the event could not be stored: send it again") from error
+    if row.status != "received":
+        return
+    try:
+        await app.queue.enqueue(job(row))
+    except QueueUnavailable:
+        log.warning("event %s is stored; the queue is away, so the sweep will hand it on", row.id)
+
+
+def job(event: Row) -> Job:
+    """Make the job that acts upon a stored event."""
+    return apply.job(
+        id=f"e:{event.id}", source=f"a{event.account_id}", account=str(event.account_id), event_id=event.id
+    )
+
+
+@task("events.apply", queue="webhook")
+async def apply(app: App, *, event_id: int) -> Done:
+    """Match a stored event with the payments of its own gateway account and settle what is paid."""
+    event = await app.db.provider_events.find_by_id(event_id=event_id)
+    if event.status != "received":
+        return Done()
+    account = await gateway_accounts.get_by_id(app, event.gateway_account_id)
+    gateway, _ = gateway_accounts.open_gateway(app, account)
+    hints = gateway.parse(Event(event.suffix, event.query, event.headers, event.body))
+    outcomes = [await _follow(app, event, hint) for hint in hints]
+    jobs = [job for outcome in outcomes for job in outcome.jobs]
+    worst = max(outcomes, key=lambda outcome: WORSE.index(outcome.status), default=NOTHING)
+    if worst.status in WAITING and app.clock() < event.received_at + PATIENCE:
+        await _enqueue_all(app, jobs)
+        raise Again(charges.wait_seconds(event.received_at, app.clock()), worst.reason, spend=False)
+    await _close(app, event, worst)
+    return Done(jobs)
+
+
+async def give_up(app: App, event: Row, reason: str) -> None:
+    """Close an event whose job is dead, for a person to look at."""
+    await _close(app, event, _Outcome("failed", reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What one hint led to: the event's status, why, and what is to be enqueued."""
+
+    status: str
+    reason: str
+    payment_id: int | None = None
+    jobs: Sequence[Job] = ()
+
+
+NOTHING = _Outcome("ignored", "nothing in it concerns a charge")
+WAITING = ("unmatched", "unconfirmed")
+WORSE = ("ignored", "applied", *WAITING, "failed")
+
+
+async def _follow(app: App, event: Row, hint: Hint) -> _Outcome:
+    """Find the payment a hint speaks of and settle what is proven. An event never reaches another account's payment."""
+    payment = await app.db.payments.find_by_reference(
+        gateway_account_id=event.gateway_account_id, txid=hint.txid, provider_id=hint.provider_id
+    )
+    if payment is None:
+        return _Outcome("unmatched", "no charge of this gateway account has its ids")
+    try:
+        receipts = await _prove(app, event, hint, payment)
+    except charges.UNANSWERED as error:
+        raise Again(charges.wait_seconds(event.received_at, app.clock()), str(error), spend=False) from error
+    if not receipts:
+        return _Outcome("unconfirmed", "the provider knows of no payment", payment.id)
+    jobs = await payments.settle_all(
+        app, payment, receipts, actor="webhook", reason="the provider's event", event_id=event.id
+    )
+    return _Outcome("applied", "", payment.id, jobs)
+
+
+async def _prove(app: App, event: Row, hint: Hint, payment: Row) -> Sequence[Receipt]:
+    """Return the transfers to believe in: a verified event's own word, else what the provider says when asked."""
+    if event.verified == Verdict.YES and hint.receipt is not None:
+        return (hint.receipt,)
+    seen = await charges.look_up(app, payment)
+    return seen.receipts if isinstance(seen, Snapshot) else ()
+
+
+async def _enqueue_all(app: App, jobs: Sequence[Job]) -> None:
+    for follow_up in jobs:
+        await app.queue.enqueue(follow_up)
+
+
+async def _close(app: App, event: Row, outcome: _Outcome) -> None:
+    if outcome.status not in ("applied", "ignored"):
+        log.warning("event %s is %s: %s", event.id, outcome.status, outcome.reason)
+    await app.db.provider_events.close(
+        account_id=event.account_id,
+        event_id=event.id,
+        status=outcome.status,
+        reason=outcome.reason or None,
+        payment_id=outcome.payment_id,
+        now=app.clock(),
+    )
+
+
+async def _store(
+    app: App, gateway_name: str, key: str, suffix: str, query: str, headers: Mapping[str, str], body: bytes
+) -> Row:
+    account = await gateway_accounts.find_by_key(app, gateway_name, key)
+    if account is None:
+        raise NotFound("there is no such webhook")
+    gateway, credentials = gateway_accounts.open_gateway(app, account)
+    kept = {name.lower(): value for name, value in headers.items()}
+    kept = {name: value for name, value in kept.items() if name in (*KEPT_HEADERS, *gateway.kept_headers)}
+    event = Event(clean(suffix), clean(query), kept, body)
+    verified = gateway.verify(credentials, event, app.clock())
+    metrics.provider_events.labels(gateway_name, verified.value).inc()
+    return await app.db.provider_events.add(
+        account_id=account.account_id,
+        gateway_account_id=account.id,
+        dedup_key=_dedup_key(event, verified),
+        suffix=event.suffix,
+        query=event.query,
+        headers=kept,
+        body=body,
+        verified=verified.value,
+        now=app.clock(),
+    )
+
+
+def _dedup_key(event: Event, verified: Verdict) -> str:
+    """Tell events apart by what they say, and by the verdict: a forged copy must not stand in for the real one."""
+    said = b"\0".join((event.suffix.encode(), event.query.encode(), event.body))
+    return f"{verified.value}:{hashlib.sha256(said).hexdigest()}"

@@ -1,0 +1,27 @@
+"""Simpler forms of a message that Telegram would not take as it was."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LINK = re.compile(r"""<a\s+href=["']([^"']*)["'][^>]*>(.*?)</a>""", re.DOTALL)
+TAG = re.compile(r"</?[a-z][^>]*>")
+TEXTS = ("text", "caption")
+
+
+def simplify(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the next simpler form of a method's parameters: not a reply, then without formatting, then None."""
+    if "reply_parameters" in body:
+        return {name: value for name, value in body.items() if name != "reply_parameters"}
+    if "parse_mode" in body:
+        kept = {name: value for name, value in body.items() if name != "parse_mode"}
+        return kept | {name: strip_tags(kept[name]) for name in TEXTS if name in kept}
+    return None
+
+
+def strip_tags(text: str) -> str:
+    """Return Telegram's HTML as plain text. A link keeps its address: it may be what was paid for."""
+    return html.unescape(TAG.sub("", LINK.sub(r"\2 \1", text)))

@@ -1,0 +1,49 @@
+"""What `advance` asks for. Values; services/effects.py turns them into rows and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grimbots.services.funnels.walks import Item
+
+NONCE = "{nonce}"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A message to the lead.
+
+    `body` holds the Bot API parameters of `method` without chat_id; texts are rendered Telegram HTML. A file is
+    {"asset": "<sha256>"} or {"qr": "<pix code>"}; callback_data ends in NONCE, which services/effects.py fills in.
+    `payment_id`: the charge its text or buttons speak of. `delivery`: it hands over what was paid for.
+    """
+
+    step: str
+    method: str
+    body: Mapping[str, Any]
+    policy: str = "retry"
+    payment_id: int | None = None
+    delivery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A payment to open for the newest order of the walk."""
+
+    step: str
+    items: tuple[Item, ...]
+    amount_cents: int
+    expires_in_seconds: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """A question to the provider: the lead says it has paid."""
+
+    payment_id: int
+
+
+Effect = Say | Charge | Verify

@@ -1,0 +1,83 @@
+"""What can happen to a lead: the only things `advance` is told.
+
+Values, made by updates.handle and the payment tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The lead sent /start; `param` is what stood behind it (a deep link's token), "" without one."""
+
+    param: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The lead sent a text that is no /start."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """The lead pressed `button` of a message that `step` said.
+
+    `nonce` names the message, `payment_id` the charge it speaks of.
+    """
+
+    step: str
+    button: str
+    nonce: str
+    payment_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The provider made the charge: `code` is the PIX copy-and-paste code, byte for byte; `expires_at` is aware UTC."""
+
+    payment_id: int
+    step: str
+    code: str
+    amount_cents: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeFailed:
+    """The provider refused the charge, or could not be asked in time."""
+
+    payment_id: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The payment was settled (this happens once per payment)."""
+
+    payment_id: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPending:
+    """The lead asked, and the provider has no payment yet."""
+
+    payment_id: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The charge can no longer be paid."""
+
+    payment_id: int
+    step: str
+
+
+PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired
+Event = Started | Wrote | Tapped | PaymentEvent

@@ -1,0 +1,198 @@
+"""The kinds of field a step may have: how each is read from JSON, and what is checked in it before publishing.
+
+A step class declares `text: str = field(metadata={"rule": Markup()})`; a field with a default may be left out. The
+reader (definitions.py), the check (check.py) and an editor's form find the rules there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grimbots.services.funnels.pictures import MAX_PICTURE_BYTES, guess_content_type
+from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.readings import Wrong, join_place, read_object, read_text
+from grimbots.services.funnels.surveys import Survey, check_markup, is_url
+from grimbots.services.funnels.texts import render_plain
+
+MAX_BUTTONS = 100  # of one inline keyboard
+MAX_PRICE_CENTS = 100_000_000
+MAX_MINUTES = 60 * 24 * 30
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button that leads to the step `next`, or opens `url`."""
+
+    text: str
+    next: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one field is read and checked."""
+
+    def read(self, raw: Any) -> Any:
+        """Turn JSON into the field's value. Raises Wrong."""
+        raise NotImplementedError
+
+    def check(self, value: Any, survey: Survey, step: Any) -> Iterator[Finding]:
+        """Give what is wrong with a value that was read; `field` of a finding is the place inside the field."""
+        yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plain(Rule):
+    """A text that is shown as it is: a product's name, a button's words, a description."""
+
+    def read(self, raw: Any) -> str:
+        return read_text(raw)
+
+    def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
+        if value and not render_plain(value, survey.emptiest).strip():
+            yield Finding("", "text_empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Markup(Rule):
+    """A text in Telegram's HTML. It is a picture's caption where the field named `caption_of` is filled in."""
+
+    caption_of: str = ""
+
+    def read(self, raw: Any) -> str:
+        return read_text(raw)
+
+    def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
+        is_caption = bool(self.caption_of and getattr(step, self.caption_of))
+        if value:
+            yield from check_markup(value, survey, is_caption)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo(Rule):
+    """The name of a PNG or JPEG file that lies beside the funnel's file."""
+
+    def read(self, raw: Any) -> str:
+        name = read_text(raw)
+        if "/" in name or "\\" in name or name in (".", ".."):
+            raise Wrong("photo_name")
+        return name
+
+    def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
+        if not value:
+            return
+        content = survey.files.get(value)
+        if content is None:
+            yield Finding("", "photo_missing", {"name": value})
+        elif guess_content_type(content) is None:
+            yield Finding("", "photo_kind")
+        elif len(content) > MAX_PICTURE_BYTES:
+            yield Finding("", "photo_too_big")
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Rule):
+    """The id of another step. Whether it exists is checked over the whole funnel (check.py)."""
+
+    def read(self, raw: Any) -> str:
+        return read_text(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Rule):
+    """A whole number from `least` to `most`; outside it, `code` says so."""
+
+    least: int = 0
+    most: int = 0
+    code: str = ""
+
+    def read(self, raw: Any) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool):
+            raise Wrong("not_whole")
+        if not self.least <= raw <= self.most:
+            raise Wrong(self.code, least=self.least, most=self.most)
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Rule):
+    """true or false."""
+
+    def read(self, raw: Any) -> bool:
+        if not isinstance(raw, bool):
+            raise Wrong("not_switch")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class OneButton(Rule):
+    """A button. `actions` are those it may have: a step to lead to (`next`), a link to open (`url`)."""
+
+    actions: tuple[str, ...] = ("next", "url")
+
+    def read(self, raw: Any) -> Button:
+        button = Button(**{"text": "", **read_object(raw, {"text", *self.actions})})
+        if not button.text.strip():
+            raise Wrong("missing", "text")
+        if bool(button.next) == bool(button.url):
+            raise Wrong("button_without_action") if len(self.actions) > 1 else Wrong("missing", self.actions[0])
+        return button
+
+    def check(self, value: Button | None, survey: Survey, step: Any) -> Iterator[Finding]:
+        if value is None:
+            return
+        if not render_plain(value.text, survey.emptiest).strip():
+            yield Finding("text", "text_empty")
+        if value.url and not is_url(value.url):
+            yield Finding("url", "bad_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons(Rule):
+    """A list of buttons, one a row."""
+
+    def read(self, raw: Any) -> tuple[Button, ...]:
+        if not isinstance(raw, list):
+            raise Wrong("not_list")
+        if len(raw) > MAX_BUTTONS:
+            raise Wrong("too_many_buttons", count=len(raw), limit=MAX_BUTTONS)
+        return tuple(self._read_one(place, one) for place, one in enumerate(raw))
+
+    def _read_one(self, place: int, raw: Any) -> Button:
+        try:
+            return OneButton().read(raw)
+        except Wrong as wrong:
+            raise Wrong(wrong.code, join_place(f"[{place}]", wrong.place), **wrong.facts) from None
+
+    def check(self, value: tuple[Button, ...], survey: Survey, step: Any) -> Iterator[Finding]:
+        for place, button in enumerate(value):
+            for finding in OneButton().check(button, survey, step):
+                yield dataclasses.replace(finding, field=join_place(f"[{place}]", finding.field))
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Rule):
+    """An object of texts that take the place of the default ones.
+
+    `captions` and `labels` among `names` are held to their own limits.
+    """
+
+    names: frozenset[str] = frozenset()
+    captions: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+
+    def read(self, raw: Any) -> Mapping[str, str]:
+        return read_object(raw, self.names)
+
+    def check(self, value: Mapping[str, str], survey: Survey, step: Any) -> Iterator[Finding]:
+        for name, text in value.items():
+            findings = (
+                Plain().check(text, survey, step)
+                if name in self.labels
+                else check_markup(text, survey, name in self.captions)
+            )
+            for finding in findings:
+                yield dataclasses.replace(finding, field=name)

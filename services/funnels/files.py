@@ -1,0 +1,28 @@
+"""Read a funnel from a folder: its JSON file and the pictures that lie beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from grimbots.services.errors import Invalid
+from grimbots.services.funnels.definitions import list_photos
+
+
+def read_files(path: Path) -> tuple[Any, dict[str, bytes]]:
+    """Return the definition and the pictures it names, by name; one that is not there is left to the check.
+
+    Raises:
+        Invalid: the file cannot be read, or is not JSON.
+    """
+    try:
+        definition = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Invalid(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path} is not UTF-8 text: save it with that encoding") from error
+    except json.JSONDecodeError as error:
+        raise Invalid(f"{path}:{error.lineno}:{error.colno}: this is not JSON ({error.msg})") from error
+    beside = {name: path.parent / name for name in list_photos(definition)}
+    return definition, {name: file.read_bytes() for name, file in beside.items() if file.is_file()}

@@ -1,0 +1,134 @@
+"""What every kind of step is: fields, ways out, and what it does when a lead arrives or something happens to it.
+
+A kind is one file of this folder with one subclass of `Step`: a frozen dataclass whose `kind` is its name in a funnel's
+JSON and whose fields are declared with `declare(<rule of fields.py>)`. Nothing else has to be told: kinds.py finds it.
+All of it is pure.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from grimbots.services.funnels.effects import NONCE, Effect, Say
+from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.texts import format_money, render_html, render_plain
+from grimbots.services.funnels.walks import Item, Walk
+
+if TYPE_CHECKING:
+    from grimbots.services.funnels.definitions import Version
+
+END = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A way out of a step. `by`: at once, at a tap, at a tap that puts something in the basket, or at a payment."""
+
+    target: str
+    field: str
+    by: Literal["now", "tap", "accept", "paid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step makes of an arrival or an event.
+
+    `go` is the step to enter at once, END to end the funnel, None to stay.
+    """
+
+    walk: Walk
+    effects: Sequence[Effect] = ()
+    go: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a step sees. `payment_id` is set while what follows a payment is carried out."""
+
+    version: Version
+    walk: Walk
+    now: datetime
+    payment_id: int | None = None
+
+    def stands_at(self, step: str) -> bool:
+        """Tell whether the lead stands at this step of this version."""
+        return (self.walk.version_id, self.walk.step) == (self.version.id, step)
+
+    def variables(self, items: Sequence[Item] | None = None) -> dict[str, str]:
+        """Give what a text may name: the lead's own data, and the product and price of `items` (the basket)."""
+        named = self.walk.basket if items is None else items
+        price = format_money(sum(item.price_cents for item in named), self.version.language) if named else ""
+        return {**self.walk.variables, "product": " + ".join(item.name for item in named), "price": price}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(ABC):
+    """One step of a funnel.
+
+    `delivers` and `charges` tell the check what a kind is there for; `needs_basket`: only after an offer.
+    """
+
+    kind: ClassVar[str]
+    delivers: ClassVar[bool] = False
+    charges: ClassVar[bool] = False
+    needs_basket: ClassVar[bool] = False
+
+    id: str
+
+    @abstractmethod
+    def enter(self, scene: Scene) -> Turn:
+        """Do what this step does when a lead arrives."""
+
+    @abstractmethod
+    def exits(self) -> Iterator[Exit]:
+        """Give every way out."""
+
+    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+        """Do what follows from an event meant for this step; None where nothing does."""
+        return None
+
+    def taps(self) -> Sequence[str]:
+        """Give the ids of this step's buttons that come back to it."""
+        return ()
+
+    def sells(self) -> Item | None:
+        """Give what accepting this step puts into the basket."""
+        return None
+
+    def check(self) -> Iterator[Finding]:
+        """Give what is wrong between its fields."""
+        yield from ()
+
+    def press(self, button: str, text: str, variables: Mapping[str, str]) -> dict[str, Any]:
+        """Make a keyboard button that comes back to this step."""
+        return {"text": render_plain(text, variables), "callback_data": write_callback(self.id, button)}
+
+    def say(
+        self,
+        text: str,
+        variables: Mapping[str, str],
+        *,
+        photo: Mapping[str, str] | None = None,
+        rows: Sequence[Mapping[str, Any]] = (),
+        **about: Any,
+    ) -> Say:
+        """Make a message of a template: a picture's caption where there is a photo; one button a row.
+
+        `about` goes to Say.
+        """
+        html = render_html(text, variables)
+        body: dict[str, Any] = {"photo": dict(photo), "caption": html} if photo else {"text": html}
+        body["parse_mode"] = "HTML"
+        if rows:
+            body["reply_markup"] = {"inline_keyboard": [[dict(row)] for row in rows]}
+        return Say(self.id, "sendPhoto" if photo else "sendMessage", body, **about)
+
+
+def write_callback(step: str, button: str, nonce: str = NONCE) -> str:
+    """Write a button's callback_data; it carries names only, never a price or a person."""
+    return f"v1:{step}:{button}:{nonce}"

@@ -1,0 +1,58 @@
+"""bump: an order bump, one more product on the way from an accepted offer to its charge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Markup, Plain, Target, Whole
+from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
+from grimbots.services.funnels.walks import Item
+
+ACCEPT, DECLINE = "accept", "decline"
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "pt-BR": {ACCEPT: "✅ Sim, quero por mais {{price}}", DECLINE: "Não, obrigado"},
+    "en": {ACCEPT: "✅ Yes, for {{price}} more", DECLINE: "No, thanks"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bump(Step):
+    """One more product for the basket.
+
+    Its buttons act only while the lead stands here: afterwards the basket is already charged for.
+    """
+
+    kind: ClassVar[str] = "bump"
+    needs_basket: ClassVar[bool] = True
+
+    product: str = field(metadata={"rule": Plain()})
+    price_cents: int = field(metadata={"rule": Whole(least=1, most=MAX_PRICE_CENTS, code="bad_price")})
+    text: str = field(metadata={"rule": Markup()})
+    accept: str = field(default="", metadata={"rule": Plain()})
+    decline: str = field(default="", metadata={"rule": Plain()})
+    next: str = field(metadata={"rule": Target()})
+
+    def enter(self, scene: Scene) -> Turn:
+        variables, labels = scene.variables([self.sells()]), LABELS[scene.version.language]
+        accept = self.press(ACCEPT, self.accept or labels[ACCEPT], variables)
+        decline = self.press(DECLINE, self.decline or labels[DECLINE], variables)
+        return Turn(scene.walk, (self.say(self.text, variables, rows=[accept, decline]),))
+
+    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+        if not isinstance(event, Tapped) or not scene.stands_at(self.id):
+            return None
+        if event.button == ACCEPT:
+            return Turn(replace(scene.walk, basket=(*scene.walk.basket, self.sells())), go=self.next)
+        return Turn(scene.walk, go=self.next) if event.button == DECLINE else None
+
+    def exits(self) -> Iterator[Exit]:
+        yield Exit(self.next, "next", "tap")
+
+    def taps(self) -> Sequence[str]:
+        return ACCEPT, DECLINE
+
+    def sells(self) -> Item:
+        return Item(self.id, self.product, self.price_cents)

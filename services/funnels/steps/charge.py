@@ -1,0 +1,165 @@
+"""charge: asks for the basket's money by PIX, shows the code, and leads on when it is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from grimbots.services.funnels.effects import Charge as Open
+from grimbots.services.funnels.effects import Say, Verify
+from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentEvent, PaymentPending, Tapped
+from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Target, Texts, Whole
+from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
+from grimbots.services.funnels.texts import VARIABLE, format_duration, format_money, render_plain
+from grimbots.services.funnels.walks import Order, Walk
+
+PAID, AGAIN = "paid", "again"
+CAPTIONS, LABELS = frozenset({"qr"}), frozenset({"copy", PAID, AGAIN})
+MAX_COPY_CHARACTERS = 256  # copy_text of a button (Bot API 7.11); a longer code is copied from the text
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "pt-BR": {
+        "qr": "<b>{{product}}</b>\nValor: <b>{{price}}</b>\nVálido por {{validity}}\n\n"
+        "Abra o app do seu banco e aponte a câmera para o QR Code, ou use o código da próxima mensagem.",
+        "code": "Se preferir o <b>PIX Copia e Cola</b>, toque no código para copiar e cole no app do seu banco:\n\n"
+        "<code>{{code}}</code>\n\nAssim que o pagamento cair, o acesso chega aqui na hora.",
+        "copy": "Copiar código PIX",
+        "paid": "Já paguei",
+        "again": "Gerar novo código",
+        "confirmed": "✅ <b>Pagamento confirmado!</b>\nObrigado pela confiança, {{first_name|e seja bem-vindo}}!",
+        "pending": "Ainda não recebemos a confirmação do seu banco. Costuma levar só alguns segundos: "
+        "espere um pouquinho e toque em “Já paguei” de novo. Se você ainda não pagou, use o código enquanto ele estiver válido.",
+        "failed": "Não conseguimos gerar o seu PIX agora, e nada foi cobrado. Toque no botão para tentar de novo.",
+        "expired": "⏰ O código PIX de {{price}} venceu e não vale mais. Ainda quer <b>{{product}}</b>? "
+        "É só gerar um novo código.",
+    },
+    "en": {
+        "qr": "<b>{{product}}</b>\nAmount: <b>{{price}}</b>\nValid for {{validity}}\n\n"
+        "Open your bank's app and point the camera at the QR code, or use the code in the next message.",
+        "code": "To pay with <b>PIX Copia e Cola</b>, tap the code to copy it and paste it into your bank's app:\n\n"
+        "<code>{{code}}</code>\n\nYour access arrives here as soon as the payment does.",
+        "copy": "Copy PIX code",
+        "paid": "I have paid",
+        "again": "Make a new code",
+        "confirmed": "✅ <b>Payment confirmed!</b>\nThank you, {{first_name|and welcome}}!",
+        "pending": "Your bank has not confirmed the payment yet. It usually takes a few seconds: "
+        "wait a moment and tap “I have paid” again. If you have not paid yet, use the code while it is valid.",
+        "failed": "We could not make your PIX code now, and nothing was charged. Tap the button to try again.",
+        "expired": "⏰ The PIX code for {{price}} has expired and can no longer be paid. "
+        "Still want <b>{{product}}</b>? Just make a new code.",
+    },
+}
+NAMES = frozenset(TEXTS["pt-BR"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge(Step):
+    """A PIX charge of everything in the basket.
+
+    One basket has one open charge: who comes here again with the same basket while its charge can still be paid is
+    shown the same code again (or waits for it, while the provider is being asked). Another basket, or a charge that
+    expired or failed, makes a new one.
+    """
+
+    kind: ClassVar[str] = "charge"
+    charges: ClassVar[bool] = True
+    needs_basket: ClassVar[bool] = True
+
+    expires_in_minutes: int = field(metadata={"rule": Whole(least=1, most=MAX_MINUTES, code="bad_minutes")})
+    description: str = field(default="", metadata={"rule": Plain()})
+    texts: Mapping[str, str] = field(default_factory=dict, metadata={"rule": Texts(NAMES, CAPTIONS, LABELS)})
+    next: str = field(metadata={"rule": Target()})
+
+    def enter(self, scene: Scene) -> Turn:
+        """Open a charge for the basket, or show the one that is open.
+
+        What was just paid is never charged again by itself.
+        """
+        items = scene.walk.basket
+        if not items or scene.payment_id is not None:
+            return Turn(scene.walk)
+        order = scene.walk.find_open(self.id, items, scene.now)
+        if order is not None:
+            return Turn(scene.walk, self._present(order, scene) if order.code else ())
+        description = render_plain(self.description or "{{product}}", scene.variables(items))
+        amount_cents = sum(item.price_cents for item in items)
+        effect = Open(self.id, items, amount_cents, self.expires_in_minutes * 60, description)
+        return Turn(scene.walk.with_order(Order(self.id, items), scene.now), (effect,))
+
+    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+        if isinstance(event, Tapped):
+            return self._tapped(event, scene)
+        order = scene.walk.find_order(event.payment_id) or Order(self.id, scene.walk.basket, event.payment_id)
+        match event:
+            case Charged():
+                changes: dict[str, Any] = {"code": event.code, "expires_at": event.expires_at}
+                shown = self._present(replace(order, **changes), scene, event.amount_cents)
+                return Turn(scene.walk.change_order(event.payment_id, **changes), shown)
+            case ChargeFailed():
+                return Turn(self._closed(event, scene), (self._tell("failed", order, scene, AGAIN),))
+            case PaymentPending():
+                return Turn(scene.walk, (self._tell("pending", order, scene, PAID),))
+            case Expired():
+                waits = scene.stands_at(self.id) and scene.walk.basket == order.items
+                return Turn(self._closed(event, scene), (self._tell("expired", order, scene, AGAIN),) if waits else ())
+            case Paid():
+                paid = replace(self._closed(event, scene), basket=order.items)
+                return Turn(paid, (self._tell("confirmed", order, scene),), go=self.next)
+
+    def exits(self) -> Iterator[Exit]:
+        yield Exit(self.next, "next", "paid")
+
+    def taps(self) -> Sequence[str]:
+        return PAID, AGAIN
+
+    def check(self) -> Iterator[Finding]:
+        shown = self.texts.get("code", "{{code}}")
+        if not any(found[1] == "code" for found in VARIABLE.finditer(shown)):
+            yield Finding("texts.code", "code_missing")
+
+    def _tapped(self, event: Tapped, scene: Scene) -> Turn | None:
+        """Ask the provider, or take the basket of a charge that ended to a new one."""
+        if event.payment_id is None:
+            return None
+        if event.button == PAID:
+            return Turn(scene.walk, (Verify(event.payment_id),))
+        order = scene.walk.find_order(event.payment_id)
+        if event.button != AGAIN or order is None:
+            return None
+        return Turn(replace(scene.walk, basket=order.items), go=self.id)
+
+    def _closed(self, event: PaymentEvent, scene: Scene) -> Walk:
+        return scene.walk.change_order(event.payment_id, closed=True)
+
+    def _present(self, order: Order, scene: Scene, amount_cents: int | None = None) -> tuple[Say, Say]:
+        """Show a code: the QR picture, then the code to copy with its two buttons."""
+        variables = self._variables(order, scene)
+        if amount_cents is not None:
+            variables["price"] = format_money(amount_cents, scene.version.language)
+        rows = [self.press(PAID, self._text("paid", scene), variables)]
+        if len(order.code) <= MAX_COPY_CHARACTERS:
+            rows.insert(
+                0, {"text": render_plain(self._text("copy", scene), variables), "copy_text": {"text": order.code}}
+            )
+        qr = self.say(self._text("qr", scene), variables, photo={"qr": order.code}, payment_id=order.payment_id)
+        return qr, self.say(self._text("code", scene), variables, rows=rows, payment_id=order.payment_id)
+
+    def _tell(self, name: str, order: Order, scene: Scene, *buttons: str) -> Say:
+        variables = self._variables(order, scene)
+        rows = [self.press(button, self._text(button, scene), variables) for button in buttons]
+        return self.say(self._text(name, scene), variables, rows=rows, payment_id=order.payment_id)
+
+    def _text(self, name: str, scene: Scene) -> str:
+        return self.texts.get(name) or TEXTS[scene.version.language][name]
+
+    def _variables(self, order: Order, scene: Scene) -> dict[str, str]:
+        validity = _describe_validity(order.expires_at, scene)
+        return {**scene.variables(order.items), "code": order.code, "validity": validity}
+
+
+def _describe_validity(expires_at: datetime | None, scene: Scene) -> str:
+    if expires_at is None:
+        return ""
+    return format_duration((expires_at - scene.now).total_seconds(), scene.version.language)

@@ -1,0 +1,51 @@
+"""delivery: hands over what was paid for. Only the way from a paid charge leads here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from grimbots.services.funnels.effects import Say
+from grimbots.services.funnels.fields import Button, Markup, OneButton, Switch, Target
+from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.steps.base import END, Exit, Scene, Step, Turn
+from grimbots.services.funnels.texts import render_plain
+
+TEXTS: Mapping[str, str] = {
+    "pt-BR": "🎁 Aqui está o seu acesso a <b>{{product|seu pedido}}</b>. Bom proveito!",
+    "en": "🎁 Here is your access to <b>{{product|your order}}</b>. Enjoy!",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Step):
+    """A text, a link or both, sent until Telegram takes it. `protect_content` forbids forwarding and saving."""
+
+    kind: ClassVar[str] = "delivery"
+    delivers: ClassVar[bool] = True
+
+    text: str = field(default="", metadata={"rule": Markup()})
+    link: Button | None = field(default=None, metadata={"rule": OneButton(actions=("url",))})
+    protect_content: bool = field(default=False, metadata={"rule": Switch()})
+    next: str = field(default="", metadata={"rule": Target()})
+
+    def enter(self, scene: Scene) -> Turn:
+        """Deliver; a lead who comes here without having paid (an unchecked funnel) is led on with nothing."""
+        said = () if scene.payment_id is None else (self._hand_over(scene),)
+        return Turn(scene.walk, said, go=self.next or END)
+
+    def exits(self) -> Iterator[Exit]:
+        if self.next:
+            yield Exit(self.next, "next", "now")
+
+    def check(self) -> Iterator[Finding]:
+        if not self.text and not self.link:
+            yield Finding("text", "nothing_delivered")
+
+    def _hand_over(self, scene: Scene) -> Say:
+        variables = scene.variables()
+        rows = [{"text": render_plain(self.link.text, variables), "url": self.link.url}] if self.link else []
+        text = self.text or TEXTS[scene.version.language]
+        said = self.say(text, variables, rows=rows, payment_id=scene.payment_id, delivery=True)
+        return replace(said, body={**said.body, "protect_content": True}) if self.protect_content else said

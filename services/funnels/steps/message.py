@@ -1,0 +1,57 @@
+"""message: says something. With buttons that lead to steps it waits for a tap; without, the funnel goes on at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.fields import Button, Buttons, Markup, Photo, Target
+from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.steps.base import END, Exit, Scene, Step, Turn
+from grimbots.services.funnels.texts import render_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Step):
+    """A text, a picture or both. A button's id is its place in the list."""
+
+    kind: ClassVar[str] = "message"
+
+    text: str = field(default="", metadata={"rule": Markup(caption_of="photo")})
+    photo: str = field(default="", metadata={"rule": Photo()})
+    buttons: tuple[Button, ...] = field(default=(), metadata={"rule": Buttons()})
+    next: str = field(default="", metadata={"rule": Target()})
+
+    def enter(self, scene: Scene) -> Turn:
+        variables = scene.variables()
+        rows = [self._row(place, button, variables) for place, button in enumerate(self.buttons)]
+        said = self.say(self.text, variables, photo=scene.version.find_photo(self.photo), rows=rows)
+        return Turn(scene.walk, (said,), go=None if self.taps() else self.next or END)
+
+    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+        if isinstance(event, Tapped) and event.button in self.taps():
+            return Turn(scene.walk, go=self.buttons[int(event.button)].next)
+        return None
+
+    def exits(self) -> Iterator[Exit]:
+        if self.next and not self.taps():
+            yield Exit(self.next, "next", "now")
+        for place, button in enumerate(self.buttons):
+            if button.next:
+                yield Exit(button.next, f"buttons[{place}].next", "tap")
+
+    def taps(self) -> Sequence[str]:
+        return [str(place) for place, button in enumerate(self.buttons) if button.next]
+
+    def check(self) -> Iterator[Finding]:
+        if not self.text and not self.photo:
+            yield Finding("text", "nothing_said")
+        if self.next and self.taps():
+            yield Finding("next", "next_with_buttons")
+
+    def _row(self, place: int, button: Button, variables: dict[str, str]) -> dict[str, Any]:
+        if button.url:
+            return {"text": render_plain(button.text, variables), "url": button.url}
+        return self.press(str(place), button.text, variables)

@@ -1,0 +1,121 @@
+"""Versions: published once, never changed, kept parsed in each process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grimbots.services.errors import Invalid, NotFound
+from grimbots.services.funnels.check import check
+from grimbots.services.funnels.definitions import Version, list_photos, read_version
+from grimbots.services.funnels.pictures import guess_content_type
+
+if TYPE_CHECKING:
+    from grimbots.services.app import App
+    from grimbots.sql.database import Row, Transaction
+
+REMEMBERED_VERSIONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing gave. `is_new` is False where the funnel's current version says exactly the same already."""
+
+    funnel_id: int
+    version_id: int
+    number: int
+    is_new: bool
+
+
+class VersionCache:
+    """The versions this process used last. They never change, so nothing has to be invalidated."""
+
+    def __init__(self) -> None:
+        self._versions: OrderedDict[int, Version] = OrderedDict()
+
+    def find(self, version_id: int) -> Version | None:
+        """Return a version that is remembered."""
+        if version_id in self._versions:
+            self._versions.move_to_end(version_id)
+        return self._versions.get(version_id)
+
+    def keep(self, version: Version) -> None:
+        """Remember a version; the one longest unused is forgotten for it."""
+        self._versions[version.id] = version
+        if len(self._versions) > REMEMBERED_VERSIONS:
+            self._versions.popitem(last=False)
+
+
+async def load(app: App, version_id: int, tx: Transaction | None = None) -> Version:
+    """Return a version. Within a transaction pass it: a second connection asked for there could wait for this one.
+
+    Raises:
+        NotFound: no row has this id.
+    """
+    version = app.versions.find(version_id)
+    if version is None:
+        row = await (tx or app.db).funnel_versions.find_by_id(version_id=version_id)
+        if row is None:
+            raise NotFound(f"there is no funnel version {version_id}")
+        version, _ = read_version(row.definition["funnel"], version_id=version_id, assets=row.definition["assets"])
+        app.versions.keep(version)
+    return version
+
+
+async def publish(app: App, account_id: int, definition: Any, files: Mapping[str, bytes], *, actor: str) -> Published:
+    """Make a definition the current version of its funnel, made if the account has none of that name. `files`: its
+    pictures.
+
+    Leads on earlier versions finish on them. Publishing what is current already changes nothing.
+
+    Raises:
+        Invalid: the check found mistakes; the message has one a line.
+    """
+    problems = check(definition, files)
+    if problems:
+        raise Invalid("\n".join(map(str, problems)))
+    stored = {"funnel": definition, "assets": {photo: _digest(files[photo]) for photo in list_photos(definition)}}
+    async with app.db.transaction() as tx:
+        funnel = await tx.funnels.lock_or_add(account_id=account_id, name=definition["name"], now=app.clock())
+        current = await tx.funnel_versions.find_current(account_id=account_id, funnel_id=funnel.id)
+        if current is not None and current.definition == stored:
+            return Published(funnel.id, current.id, current.number, is_new=False)
+        for photo in stored["assets"]:
+            await _store_asset(app, tx, account_id, files[photo])
+        version = await _add_version(app, tx, account_id, funnel.id, stored)
+        details = {"name": definition["name"], "number": version.number}
+        subject = f"funnel:{funnel.id}"
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="funnel.publish",
+            subject=subject,
+            details=details,
+            at=app.clock(),
+        )
+    return Published(funnel.id, version.id, version.number, is_new=True)
+
+
+async def _store_asset(app: App, tx: Transaction, account_id: int, content: bytes) -> None:
+    await tx.assets.add(
+        account_id=account_id,
+        sha256=_digest(content),
+        content_type=guess_content_type(content),
+        content=content,
+        now=app.clock(),
+    )
+
+
+async def _add_version(app: App, tx: Transaction, account_id: int, funnel_id: int, stored: Mapping[str, Any]) -> Row:
+    version = await tx.funnel_versions.add(
+        account_id=account_id, funnel_id=funnel_id, definition=stored, now=app.clock()
+    )
+    await tx.funnels.set_current(account_id=account_id, funnel_id=funnel_id, version_id=version.id)
+    return version
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,126 @@
+"""Where a lead stands in a funnel: `Walk`, kept in leads.step, leads.version_id and leads.state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+ORDERS_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something the lead accepted. `offer` is the step that offered it."""
+
+    offer: str
+    name: str
+    price_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A basket that was sent to a charge step.
+
+    `payment_id` is 0 until the payment's row exists (services/effects.py binds it in the same transaction); `code` is
+    "" and `expires_at` None until the provider answered; `closed` once it was paid, refused or has expired.
+    """
+
+    step: str
+    items: tuple[Item, ...]
+    payment_id: int = 0
+    code: str = ""
+    expires_at: datetime | None = None
+    closed: bool = False
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether this order can still be paid, or is still being made."""
+        return not self.closed and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """The last button this lead pressed: what tells a double tap from a second wish."""
+
+    nonce: str
+    button: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One lead's way through a funnel.
+
+    `version_id` 0: never started; `step` "": before the first start and after the end.
+    """
+
+    version_id: int = 0
+    step: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    basket: tuple[Item, ...] = ()
+    orders: tuple[Order, ...] = ()
+    tap: Tap | None = None
+
+    def find_open(self, step: str, items: tuple[Item, ...], now: datetime) -> Order | None:
+        """Find the open order of exactly these items, whichever version it was made on."""
+        return next(
+            (order for order in self.orders if (order.step, order.items) == (step, items) and order.is_open(now)), None
+        )
+
+    def find_order(self, payment_id: int) -> Order | None:
+        """Find the order of a payment; one that closed long ago may be forgotten."""
+        return next((order for order in self.orders if order.payment_id == payment_id), None)
+
+    def with_order(self, order: Order, now: datetime) -> Walk:
+        """Add an order; of those that cannot be paid any more only the latest few are remembered."""
+        closed = [known for known in self.orders if not known.is_open(now)]
+        forgotten = set(map(id, closed[:-ORDERS_KEPT]))
+        return replace(self, orders=(*(known for known in self.orders if id(known) not in forgotten), order))
+
+    def change_order(self, payment_id: int, **changes: Any) -> Walk:
+        """Change the order of a payment, if it is known."""
+        return replace(
+            self,
+            orders=tuple(
+                replace(order, **changes) if order.payment_id == payment_id else order for order in self.orders
+            ),
+        )
+
+
+def dump(walk: Walk) -> dict[str, Any]:
+    """Make leads.state: everything but version, step and what the lead's own columns hold."""
+    state: dict[str, Any] = {
+        "basket": [asdict(item) for item in walk.basket],
+        "orders": [{**asdict(order), "expires_at": _dump_time(order.expires_at)} for order in walk.orders],
+    }
+    if walk.tap is not None:
+        state["tap"] = {**asdict(walk.tap), "at": walk.tap.at.isoformat()}
+    return state
+
+
+def load(state: Mapping[str, Any], *, version_id: int, step: str, variables: Mapping[str, str]) -> Walk:
+    """Read a walk back from leads.state."""
+    tap = state.get("tap")
+    return Walk(
+        version_id=version_id,
+        step=step,
+        variables=variables,
+        basket=_load_items(state.get("basket", ())),
+        orders=tuple(_load_order(order) for order in state.get("orders", ())),
+        tap=Tap(tap["nonce"], tap["button"], datetime.fromisoformat(tap["at"])) if tap else None,
+    )
+
+
+def _dump_time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _load_items(items: Any) -> tuple[Item, ...]:
+    return tuple(Item(**item) for item in items)
+
+
+def _load_order(order: Mapping[str, Any]) -> Order:
+    expires_at = order["expires_at"]
+    times = {"expires_at": datetime.fromisoformat(expires_at) if expires_at else None}
+    return Order(**{**order, "items": _load_items(order["items"]), **times})

@@ -1,0 +1,102 @@
+"""Gateway accounts: one seller's credentials at one payment provider, and the webhook path of their own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grimbots.services.errors import Invalid, NotFound
+from grimbots.services.gateways.base import Credentials, Gateway
+from grimbots.services.gateways.scan import offered_gateways
+
+if TYPE_CHECKING:
+    from grimbots.services.app import App
+    from grimbots.sql.database import Row
+
+KEY_BYTES = 18
+LONGEST_CREDENTIAL = 10_000  # characters; a certificate in PEM fits
+
+
+async def add_gateway_account(
+    app: App, account_id: int, gateway: str, credentials: Mapping[str, str], actor: str
+) -> Row:
+    """Connect an account to a provider and make it the one new charges go to; the one before still receives its events.
+
+    Raises:
+        Invalid: no such provider, or a credential is missing, unknown or too long.
+    """
+    _check(app, gateway, credentials)
+    sealed = app.vault.encrypt(json.dumps(dict(credentials)))
+    now = app.clock()
+    async with app.db.transaction() as tx:
+        await tx.gateway_accounts.retire_active(account_id=account_id)
+        added = await tx.gateway_accounts.add(
+            account_id=account_id,
+            gateway=gateway,
+            key=secrets.token_urlsafe(KEY_BYTES),
+            credentials_encrypted=sealed,
+            now=now,
+        )
+        subject = f"gateway_account:{added.id}"
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="gateway.add",
+            subject=subject,
+            details={"gateway": gateway},
+            at=now,
+        )
+    return added
+
+
+async def find_by_key(app: App, gateway: str, key: str) -> Row | None:
+    """Find the gateway account whose webhook path ends in `<gateway>/<key>`."""
+    return await app.db.gateway_accounts.find_by_key(gateway=gateway, key=key)
+
+
+async def get_by_id(app: App, gateway_account_id: int) -> Row:
+    """Return a gateway account by an id of our own rows.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await app.db.gateway_accounts.find_by_id(gateway_account_id=gateway_account_id)
+    if row is None:
+        raise NotFound(f"there is no gateway account {gateway_account_id}")
+    return row
+
+
+def open_gateway(app: App, gateway_account: Row) -> tuple[Gateway, Credentials]:
+    """Return the provider's client and the seller's credentials.
+
+    Raises:
+        NotFound: this installation does not offer the provider (any more).
+        MasterKeyError: the credentials cannot be read.
+    """
+    gateway = offered_gateways(app.settings).get(gateway_account.gateway)
+    if gateway is None:
+        raise NotFound(f"this installation has no gateway {gateway_account.gateway!r}")
+    credentials: dict[str, str] = json.loads(app.vault.decrypt(gateway_account.credentials_encrypted))
+    return gateway(app.http, app.settings), credentials
+
+
+def notification_url(app: App, gateway_account: Row) -> str:
+    """Return the address the provider posts this account's events to."""
+    return f"{app.settings.base_url}/webhook/payment/{gateway_account.gateway}/{gateway_account.key}"
+
+
+def _check(app: App, gateway: str, credentials: Mapping[str, Any]) -> None:
+    offered = offered_gateways(app.settings)
+    if gateway not in offered:
+        raise Invalid(f"there is no gateway {gateway!r} here: use one of {', '.join(sorted(offered)) or '(none)'}")
+    fields = {field.name: field for field in offered[gateway].fields}
+    missing = [name for name in fields if not str(credentials.get(name, "")).strip()]
+    unknown = sorted(set(credentials) - set(fields))
+    if missing:
+        raise Invalid(f"{gateway} needs {', '.join(f'{fields[name].label} ({name})' for name in missing)}: fill it in")
+    if unknown:
+        raise Invalid(f"{gateway} does not know {', '.join(unknown)}: its fields are {', '.join(fields)}")
+    if any(not isinstance(value, str) or len(value) > LONGEST_CREDENTIAL for value in credentials.values()):
+        raise Invalid(f"a credential of {gateway} is no text of at most {LONGEST_CREDENTIAL} characters")

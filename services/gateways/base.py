@@ -1,0 +1,192 @@
+"""The contract of a payment provider: values in, values out, integer cents, aware UTC instants.
+
+A provider's "no" is a value (`Refusal`). Exceptions are for what is not known: `NeverSent` and `Ambiguous` come from
+the HTTP client, `Undecided` from an answer that decides nothing. To add a provider, write one file with one `Gateway`
+in this folder: the route, the seller's form and the contract suite read its attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from grimbots.conf.settings import Settings
+    from grimbots.services.clients.http import HttpClient, Response
+
+Credentials = Mapping[str, str]
+
+
+class Undecided(Exception):
+    """The provider answered, but with 429, 5xx or something unreadable: ask again later, with the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing a seller fills in to connect the provider. Texts are in Portuguese; a secret is never shown again."""
+
+    name: str
+    label: str
+    help: str
+    is_secret: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """What we ask for. `idempotency_key` (32 hex characters) was stored first: the same key gives the same charge."""
+
+    idempotency_key: str
+    amount_cents: int
+    description: str
+    expires_in_seconds: int
+    notification_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the provider made: `code` is the PIX copy and paste, byte for byte; all ids it knows the charge by."""
+
+    txid: str
+    provider_id: str
+    code: str
+    amount_cents: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A provider's "no". `reason` is for the seller: never shown to a buyer, and without personal data."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Money that came in for a charge. `end_to_end_id` is unique per transfer (the provider's own without PIX)."""
+
+    end_to_end_id: str
+    amount_cents: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A charge as the provider sees it now. Whether it is paid is what `receipts` say, not its record's status."""
+
+    charge: Charge
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund the provider took on; `is_settled` once the money has left."""
+
+    id: str
+    amount_cents: int
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A webhook as it came. `headers` have lower-case names; `suffix` is what followed the key in the path."""
+
+    suffix: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What an event speaks of. Money moves by it only when the event was verified and names the receipt."""
+
+    txid: str | None
+    provider_id: str | None
+    receipt: Receipt | None
+
+
+class Verdict(StrEnum):
+    """Is an event the provider's? REQUERY: it cannot be told from the event alone."""
+
+    YES = "yes"
+    NO = "no"
+    REQUERY = "requery"
+
+
+class Gateway(ABC):
+    """One provider. Each call names the seller's own credentials, and reaches nothing but what they reach.
+
+    Calls raise NeverSent, Ambiguous (services/clients/http.py) and Undecided.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    fields: ClassVar[tuple[Field, ...]]
+    kept_headers: ClassVar[tuple[str, ...]] = ()  # lower-case names of the headers its events are verified by
+
+    def __init__(self, http: HttpClient, settings: Settings) -> None:
+        self._http = http
+        self._settings = settings
+
+    @classmethod
+    def is_offered(cls, settings: Settings) -> bool:
+        """Tell whether this installation offers the provider at all."""
+        return True
+
+    @abstractmethod
+    async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
+        """Make a charge, or return the one made with this idempotency key before."""
+
+    @abstractmethod
+    async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
+        """Return a charge by the ids `create` gave."""
+
+    @abstractmethod
+    async def find(self, credentials: Credentials, idempotency_key: str) -> Snapshot | Refusal | None:
+        """Return the charge made with this key; None when there surely is none."""
+
+    @abstractmethod
+    async def refund(
+        self, credentials: Credentials, *, txid: str, end_to_end_id: str, amount_cents: int, idempotency_key: str
+    ) -> Refund | Refusal:
+        """Give money of one receipt back, once per idempotency key."""
+
+    @abstractmethod
+    async def list(
+        self, credentials: Credentials, *, since: datetime, until: datetime
+    ) -> tuple[Snapshot, ...] | Refusal:
+        """Return every charge created or paid from `since` until before `until`."""
+
+    @abstractmethod
+    def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
+        """Tell whether the provider sent this event, in constant time, without asking anybody and without raising."""
+
+    @abstractmethod
+    def parse(self, event: Event) -> tuple[Hint, ...]:
+        """Return what the event speaks of; () for what is unreadable or of no interest. Never raises."""
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """Return a JSON object, or None for anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_answer(response: Response) -> dict[str, Any]:
+    """Return the JSON object a provider answered with.
+
+    Raises:
+        Undecided: it was busy, broken, or answered something else.
+    """
+    value = read_object(response.body)
+    if response.status == 429 or response.status >= 500 or value is None:
+        raise Undecided(f"the provider answered {response.status}" + ("" if value is not None else " without JSON"))
+    return value

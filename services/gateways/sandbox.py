@@ -1,0 +1,191 @@
+"""The sandbox's own provider: charges anyone can pay, for trying a funnel. Only where GRIMBOTS_SANDBOX=1.
+
+Its face, as spoken here (amounts in integer cents, `Authorization: Bearer <api_key>`):
+    PUT  /pix/v1/charges/<txid>            the same txid gives the same charge: 201, then 200
+    GET  /pix/v1/charges/<txid>            200 or 404
+    GET  /pix/v1/charges?since=&until=     {"charges": [...]}, ISO 8601 instants
+    PUT  /pix/v1/charges/<txid>/refunds/<id>   {"end_to_end_id", "amount_cents"} -> {"id", "amount_cents", "status"}
+    webhook: X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from grimbots.services.gateways.base import (
+    Charge,
+    ChargeRequest,
+    Credentials,
+    Event,
+    Field,
+    Gateway,
+    Hint,
+    Receipt,
+    Refund,
+    Refusal,
+    Snapshot,
+    Undecided,
+    Verdict,
+    read_answer,
+    read_object,
+)
+
+if TYPE_CHECKING:
+    from grimbots.conf.settings import Settings
+    from grimbots.services.clients.http import Response
+
+TIMEOUT_SECONDS = 10.0
+SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+SIGNATURE_LIFE = timedelta(hours=1)
+
+
+class Sandbox(Gateway):
+    """Client of `grimbots sandbox`."""
+
+    name = "sandbox"
+    label = "Sandbox (pagamentos de teste)"
+    fields = (
+        Field("api_key", "Chave da API", "Qualquer texto: cada chave é uma conta separada no sandbox."),
+        Field("webhook_secret", "Segredo dos webhooks", "Qualquer texto: assina os avisos de pagamento."),
+    )
+    kept_headers = ("x-sandbox-signature",)
+
+    @classmethod
+    def is_offered(cls, settings: Settings) -> bool:
+        """Tell whether the sandbox is open."""
+        return settings.sandbox
+
+    async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
+        """Put the charge under our own key as its txid."""
+        body = {
+            "amount_cents": request.amount_cents,
+            "description": request.description,
+            "expires_in_seconds": request.expires_in_seconds,
+            "notification_url": request.notification_url,
+            "webhook_secret": credentials["webhook_secret"],
+        }
+        response = await self._call(credentials, "PUT", f"charges/{quote(request.idempotency_key)}", body)
+        snapshot = _read_snapshot(response)
+        return snapshot if isinstance(snapshot, Refusal) else snapshot.charge
+
+    async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
+        """Return the charge by its txid."""
+        return _read_snapshot(await self._call(credentials, "GET", f"charges/{quote(txid)}"))
+
+    async def find(self, credentials: Credentials, idempotency_key: str) -> Snapshot | Refusal | None:
+        """Return the charge by our key, which is its txid."""
+        response = await self._call(credentials, "GET", f"charges/{quote(idempotency_key)}")
+        return None if response.status == 404 else _read_snapshot(response)
+
+    async def refund(
+        self, credentials: Credentials, *, txid: str, end_to_end_id: str, amount_cents: int, idempotency_key: str
+    ) -> Refund | Refusal:
+        """Put a refund under our own key."""
+        path = f"charges/{quote(txid)}/refunds/{quote(idempotency_key)}"
+        body = {"end_to_end_id": end_to_end_id, "amount_cents": amount_cents}
+        response = await self._call(credentials, "PUT", path, body)
+        answer = read_answer(response)
+        if response.status >= 400:
+            return _refusal(response.status, answer)
+        return Refund(str(answer.get("id")), _whole(answer, "amount_cents"), answer.get("status") == "done")
+
+    async def list(
+        self, credentials: Credentials, *, since: datetime, until: datetime
+    ) -> tuple[Snapshot, ...] | Refusal:
+        """Return the charges of a window."""
+        window = urlencode({"since": since.isoformat(), "until": until.isoformat()})
+        response = await self._call(credentials, "GET", f"charges?{window}")
+        answer = read_answer(response)
+        if response.status >= 400:
+            return _refusal(response.status, answer)
+        charges = answer.get("charges")
+        if not isinstance(charges, list):
+            raise Undecided("the provider's answer has no charges")
+        return tuple(_snapshot(charge) for charge in charges)
+
+    def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
+        """Check the signature. A good one of another hour may be a replay: then the provider is asked."""
+        match = SIGNATURE.fullmatch(event.headers.get("x-sandbox-signature", ""))
+        if match is None:
+            return Verdict.NO
+        signed = match[1].encode() + b"." + event.body
+        expected = hmac.new(credentials["webhook_secret"].encode(), signed, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected, match[2]):
+            return Verdict.NO
+        age_seconds = abs(now.timestamp() - int(match[1]))
+        return Verdict.YES if age_seconds <= SIGNATURE_LIFE.total_seconds() else Verdict.REQUERY
+
+    def parse(self, event: Event) -> tuple[Hint, ...]:
+        """Read `pix.received`; anything else is of no interest."""
+        said = read_object(event.body)
+        if said is None or said.get("event") != "pix.received" or not isinstance(said.get("txid"), str):
+            return ()
+        try:
+            return (Hint(said["txid"], None, _receipt(said)),)
+        except Undecided:
+            return (Hint(said["txid"], None, None),)
+
+    async def _call(
+        self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> Response:
+        return await self._http.request(
+            method,
+            f"{self._settings.sandbox_url}/pix/v1/{path}",
+            party="sandbox",
+            headers={"Authorization": f"Bearer {credentials['api_key']}"},
+            json=body,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+
+
+def _read_snapshot(response: Response) -> Snapshot | Refusal:
+    answer = read_answer(response)
+    return _refusal(response.status, answer) if response.status >= 400 else _snapshot(answer)
+
+
+def _refusal(status: int, answer: dict[str, Any]) -> Refusal:
+    return Refusal(f"sandbox answered {status}: {str(answer.get('error', ''))[:200]}")
+
+
+def _snapshot(answer: dict[str, Any]) -> Snapshot:
+    charge = Charge(
+        txid=_text(answer, "txid"),
+        provider_id=_text(answer, "id"),
+        code=_text(answer, "code"),
+        amount_cents=_whole(answer, "amount_cents"),
+        expires_at=_instant(answer, "expires_at"),
+    )
+    return Snapshot(charge, tuple(_receipt(paid) for paid in answer.get("paid", [])))
+
+
+def _receipt(paid: dict[str, Any]) -> Receipt:
+    return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"))
+
+
+def _text(answer: dict[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise Undecided(f"the provider's answer has no {name}")
+    return value
+
+
+def _whole(answer: dict[str, Any], name: str) -> int:
+    value = answer.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise Undecided(f"the provider's answer has no {name} in cents")
+    return value
+
+
+def _instant(answer: dict[str, Any], name: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(_text(answer, name))
+    except ValueError as error:
+        raise Undecided(f"the provider's answer has no instant in {name}") from error
+    if instant.tzinfo is None:
+        raise Undecided(f"the provider's {name} has no time zone")
+    return instant

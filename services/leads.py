@@ -1,0 +1,56 @@
+"""Leads: a person in one bot. Whoever changes one locks its row first, before any other row of the transaction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from grimbots.services.funnels import walks
+from grimbots.services.funnels.walks import Walk
+
+if TYPE_CHECKING:
+    from grimbots.services.arrivals import Person
+    from grimbots.services.bots import Bot
+    from grimbots.sql.database import Row, Transaction
+
+
+async def lock(tx: Transaction, bot: Bot, chat_id: int, person: Person, now: datetime) -> Row:
+    """Return the lead of a chat, made if it is new, named as it is called now, and locked. `status` is what it was."""
+    return await tx.leads.lock_or_add(
+        account_id=bot.account_id, bot_id=bot.id, chat_id=chat_id, now=now, **asdict(person)
+    )
+
+
+async def lock_by_id(tx: Transaction, *, account_id: int, lead_id: int) -> Row:
+    """Return a lead, locked."""
+    return await tx.leads.lock_by_id(account_id=account_id, lead_id=lead_id)
+
+
+def walk(lead: Row) -> Walk:
+    """Read where a lead stands."""
+    names = {name: getattr(lead, name) for name in ("first_name", "last_name", "username", "start_param")}
+    return walks.load(lead.state, version_id=lead.version_id or 0, step=lead.step, variables=names)
+
+
+async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime) -> None:
+    """Write where a lead stands now."""
+    await tx.leads.save_walk(
+        account_id=lead.account_id,
+        lead_id=lead.id,
+        version_id=walk.version_id or None,
+        step=walk.step,
+        state=walks.dump(walk),
+        start_param=walk.variables["start_param"],
+        now=now,
+    )
+
+
+async def bind_order(tx: Transaction, lead: Row, payment_id: int) -> None:
+    """Give the newest order of a lead's saved walk the payment that was opened for it."""
+    await tx.leads.bind_order(account_id=lead.account_id, lead_id=lead.id, payment_id=payment_id)
+
+
+async def set_status(tx: Transaction, lead: Row, status: str, now: datetime) -> None:
+    """Note that a lead is reachable (`active`) or has blocked the bot (`blocked`)."""
+    await tx.leads.set_status(account_id=lead.account_id, lead_id=lead.id, status=status, now=now)

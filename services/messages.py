@@ -1,0 +1,151 @@
+"""Messages: effects on a chat. Planned as rows, sent by jobs; the row is the truth, a job only a hint that work waits.
+
+planned -> sending -> sent, failed, uncertain, or planned again where Telegram surely did nothing. Found in `sending`:
+an earlier attempt died around the call. Policy `retry` sends again and the row says `resent`; `once` ends `uncertain`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grimbots.queue.task import Again, Done, LeaseLost, task
+from grimbots.services import answers, deliveries, pictures
+from grimbots.services.clients.telegram import Answer, Kind
+from grimbots.services.errors import Unavailable
+from grimbots.services.fallbacks import simplify
+from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.answers import Attempt
+    from grimbots.services.app import App
+    from grimbots.services.bots import Bot
+    from grimbots.sql.database import Database, Row, Transaction
+
+log = logging.getLogger(__name__)
+
+STORE_AWAY_SECONDS = 2.0
+ATTEMPTS = 30  # a bound that answers.GIVE_UP_AFTER reaches first
+TIMEOUT_SECONDS = 150.0  # a wait for another's upload, two calls and the writing of what came of them
+
+
+async def plan(
+    tx: Transaction,
+    *,
+    account_id: int,
+    bot_id: int,
+    lead_id: int,
+    chat_id: int,
+    cause: str,
+    ordinal: int,
+    version_id: int | None,
+    step: str,
+    method: str,
+    body: Mapping[str, Any],
+    nonce: str | None,
+    policy: str,
+    payment_id: int | None,
+    planned_at: datetime,
+) -> Row:
+    """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
+
+    Args:
+        body: parameters of `method` without chat_id; one may be a picture, {"asset": "<sha256>"} or {"qr": "<code>"}.
+        nonce: of its buttons, unique in the bot; None without buttons.
+        policy: `retry` (a repeat beats a loss) or `once`.
+    """
+    row = await tx.messages.add(
+        account_id=account_id,
+        bot_id=bot_id,
+        lead_id=lead_id,
+        chat_id=chat_id,
+        cause=cause,
+        ordinal=ordinal,
+        version_id=version_id,
+        step=step,
+        payment_id=payment_id,
+        method=method,
+        body=dict(body),
+        nonce=nonce,
+        policy=policy,
+        planned_at=planned_at,
+    )
+    return row or await tx.messages.find_by_cause(account_id=account_id, cause=cause, ordinal=ordinal)
+
+
+def job(message: Row) -> Job:
+    """Make the job that sends a planned message, in its chat's order."""
+    return send.job(
+        id=f"{message.cause}#{message.ordinal}",
+        source=f"b{message.bot_id}",
+        account=str(message.account_id),
+        group=str(message.chat_id),
+        message_id=message.id,
+    )
+
+
+async def find_by_nonce(db: Database | Transaction, bot_id: int, nonce: str) -> Row | None:
+    """Return the message whose buttons carry `nonce`, or None."""
+    return await db.messages.find_by_nonce(bot_id=bot_id, nonce=nonce)
+
+
+async def give_up(app: App, message: Row, reason: str) -> None:
+    """Mark a message whose job is dead as failed, unless its end is known already."""
+    async with app.db.transaction() as tx:
+        closed = await tx.messages.mark_given_up(message_id=message.id, account_id=message.account_id, error=reason)
+        if closed is not None:
+            await deliveries.conclude(tx, message=closed, now=app.clock())
+
+
+@task("messages.send", queue="tasks", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
+async def send(app: App, *, message_id: int) -> Done:
+    """Send one planned message and write what became of it; the only place where a bot acts on a chat."""
+    try:
+        message = await app.db.messages.claim(message_id=message_id, now=app.clock())
+        if message is None:
+            await _close_unsendable(app, message_id)
+            return Done()
+        return await answers.write(app, await _attempt(app, message))
+    except (DatabaseUnavailable, StatementTimeout, Unavailable) as error:
+        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+
+
+async def _close_unsendable(app: App, message_id: int) -> None:
+    async with app.db.transaction() as tx:
+        closed = await tx.messages.close_unsendable(message_id=message_id)
+        if closed is not None:
+            await deliveries.conclude(tx, message=closed, now=app.clock())
+    if closed is not None:
+        log.warning("message %d not sent: it is %s", message_id, closed.status)
+
+
+async def _attempt(app: App, message: Row) -> Attempt:
+    """Call Telegram; again in a simpler form, or at the group's new id, where it asks for that."""
+    bot = await app.bots.by_id(app, message.bot_id)
+    if bot.status == "removed":
+        return answers.Attempt(message, Answer(Kind.REFUSED, description="the bot was removed"))
+    if bot.status == "dead":
+        return answers.Attempt(message, Answer(Kind.DEAD_BOT, description="the bot is dead"))
+    body, note = message.body, ""
+    answer = await _call(app, bot, message, body)
+    while answer.kind is Kind.DEGRADE and (simpler := simplify(body)) is not None:
+        body, note = simpler, f"sent in a simpler form: {answer.description}"
+        answer = await _call(app, bot, message, body)
+    return answers.Attempt(message, answer, note)
+
+
+async def _call(app: App, bot: Bot, message: Row, body: Mapping[str, Any]) -> Answer:
+    try:
+        answer = await pictures.call(app, bot, message.method, {"chat_id": message.chat_id, **body})
+        if answer.kind is Kind.MIGRATED and answer.migrate_to_chat_id is not None:
+            await app.db.messages.move_lead(
+                lead_id=message.lead_id, account_id=message.account_id, chat_id=answer.migrate_to_chat_id
+            )
+            answer = await pictures.call(app, bot, message.method, {"chat_id": answer.migrate_to_chat_id, **body})
+    except LeaseLost:
+        await app.db.messages.mark_planned(message_id=message.id, attempts=message.attempts, error="the lease was lost")
+        raise
+    return answer

@@ -1,0 +1,326 @@
+"""Payments: our record of what a buyer was asked for, and the only functions that change it.
+
+    open -> charge: new -> creating -> pending          (or cancelled, and the buyer is told)
+    settle: creating, pending, expired, cancelled -> paid, once; all that follows from it hangs on that transition
+    expire: pending -> expired, after the provider was asked
+
+The row is committed before the provider is asked and before a code is shown. No call leaves inside a transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from grimbots.conf import metrics
+from grimbots.queue.task import Again, Done, task
+from grimbots.services import charges, timers
+from grimbots.services.cases import Case, open_case
+from grimbots.services.charges import UNANSWERED
+from grimbots.services.errors import Conflict, NotFound
+from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentPending
+from grimbots.services.gateways.base import Charge, Receipt, Refusal, Snapshot
+from grimbots.sql.database import Json, UniqueViolation
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.app import App
+    from grimbots.sql.database import Row, Transaction
+
+log = logging.getLogger(__name__)
+
+UNASKED = ("new", "creating")
+UNPAID = ("creating", "pending", "expired", "cancelled")
+CHARGE_PATIENCE = timedelta(minutes=2)  # a buyer waits this long for a code; then he is told that it failed
+EXPIRY_PATIENCE = timedelta(minutes=10)  # how long a provider that cannot be asked keeps a charge from expiring
+
+
+async def open(  # noqa: A001
+    tx: Transaction,
+    *,
+    account_id: int,
+    bot_id: int,
+    lead_id: int,
+    version_id: int,
+    step: str,
+    cause: str,
+    ordinal: int,
+    items: Sequence[Mapping[str, Any]],
+    description: str,
+    amount_cents: int,
+    expires_in_seconds: int,
+    now: datetime,
+) -> Row:
+    """Write a payment, or return the one this cause and ordinal made before. Charge it with `job` after the commit."""
+    return await tx.payments.add(
+        account_id=account_id,
+        bot_id=bot_id,
+        lead_id=lead_id,
+        version_id=version_id,
+        step=step,
+        cause=cause,
+        ordinal=ordinal,
+        items=Json([dict(item) for item in items]),
+        description=description,
+        amount_cents=amount_cents,
+        expires_in_seconds=expires_in_seconds,
+        idempotency_key=uuid4().hex,
+        now=now,
+    )
+
+
+def job(payment: Row) -> Job:
+    """Make the job that charges a payment; unordered, so a slow provider holds no chat."""
+    return charge.job(
+        id=f"{payment.cause}#{payment.ordinal}",
+        source=f"b{payment.bot_id}",
+        account=str(payment.account_id),
+        payment_id=payment.id,
+    )
+
+
+@task("payments.charge", queue="gateway")
+async def charge(app: App, *, payment_id: int) -> Done:
+    """Ask the provider for the charge and plan the code's messages. Run again at any point, it goes on where it was."""
+    payment = await app.db.payments.find_by_id(payment_id=payment_id)
+    if payment.state not in UNASKED:
+        return Done(await _list_jobs(app, payment, "charged", "failed"))
+    try:
+        made = await _ask(app, payment)
+    except UNANSWERED as error:
+        return Done(await _put_off(app, payment, f"{type(error).__name__}: {error}"))
+    if isinstance(made, Refusal):
+        return Done(await _cancel(app, payment, actor="task", reason=made.reason))
+    try:
+        return Done(await _show(app, payment, made))
+    except UniqueViolation:
+        return Done(await _cancel(app, payment, actor="task", reason="the provider gave the ids of another charge"))
+
+
+@task("payments.verify", queue="gateway")
+async def verify(app: App, *, payment_id: int, cause: str) -> Done:
+    """Answer "I have paid": ask the provider, then settle, or say that nothing has come in yet; once per `cause`."""
+    payment = await app.db.payments.find_by_id(payment_id=payment_id)
+    if payment.state not in UNPAID:
+        return Done(await _list_jobs(app, payment, "paid"))
+    try:
+        jobs = await _settle_seen(app, payment, actor="buyer")
+    except UNANSWERED as error:
+        log.warning("payment %s: a buyer says it is paid and the provider cannot be asked: %s", payment.id, error)
+        jobs = []
+    async with open_case(app, payment) as case:
+        if case.payment.state in UNPAID:
+            jobs += await case.tell(PaymentPending(payment.id, payment.step), f"{cause}:pending")
+    return Done(jobs)
+
+
+@task("payments.expire", queue="gateway")
+async def expire(app: App, *, timer_id: int, payment_id: int) -> Done:
+    """Expire a pending payment, unless the provider has seen the money. What comes later is settled all the same."""
+    payment = await app.db.payments.find_by_id(payment_id=payment_id)
+    jobs: list[Job] = []
+    if payment.state == "pending":
+        try:
+            jobs = await _settle_seen(app, payment, actor="timer")
+        except UNANSWERED as error:
+            now = app.clock()
+            if now < payment.expires_at + EXPIRY_PATIENCE:
+                raise Again(charges.wait_seconds(payment.expires_at, now), str(error), spend=False) from error
+            log.warning("payment %s expires although the provider could not be asked: %s", payment.id, error)
+    async with open_case(app, payment) as case:
+        if case.payment.state == "pending":
+            await case.move("expired", actor="timer", reason="not paid in time")
+            jobs += await case.tell(Expired(payment.id, payment.step), _cause(payment, "expired"))
+        await timers.finish(case.tx, timer_id, app.clock())
+    return Done(jobs)
+
+
+async def give_up(app: App, payment: Row, reason: str) -> None:
+    """Cancel a payment whose job is dead and tell the buyer."""
+    for follow_up in await _cancel(app, payment, actor="sweep", reason=reason):
+        await app.queue.enqueue(follow_up)
+
+
+async def settle(
+    app: App,
+    *,
+    payment_id: int,
+    account_id: int,
+    paid_cents: int,
+    paid_at: datetime,
+    end_to_end_id: str,
+    actor: str,
+    reason: str,
+    event_id: int | None = None,
+) -> list[Job]:
+    """Take in one transfer of money the provider vouches for; returns the jobs to enqueue. The same transfer acts once.
+
+    It pays the charge if it covers the price and nothing did before. Less than the price is held, a second transfer is
+    kept apart; both are flagged and shown, and deliver nothing.
+
+    Raises:
+        NotFound: the account has no such payment.
+        Conflict: the provider was never asked for this charge.
+    """
+    payment = await app.db.payments.find(account_id=account_id, payment_id=payment_id)
+    if payment is None:
+        raise NotFound(f"there is no payment {payment_id} in this account")
+    receipt = Receipt(end_to_end_id, paid_cents, paid_at)
+    async with open_case(app, payment) as case:
+        if case.payment.state == "new":
+            raise Conflict(f"payment {payment_id} has not been asked for: nobody can have paid it")
+        if not await _note_receipt(case, receipt):
+            return await case.list_jobs(_cause(payment, "paid"))
+        return await _apply_receipt(case, receipt, actor=actor, reason=reason, event_id=event_id)
+
+
+async def settle_all(
+    app: App, payment: Row, receipts: Sequence[Receipt], *, actor: str, reason: str, event_id: int | None = None
+) -> list[Job]:
+    """Settle a payment with every transfer a provider vouches for; returns the jobs to enqueue."""
+    jobs: list[Job] = []
+    for receipt in receipts:
+        jobs += await settle(
+            app,
+            payment_id=payment.id,
+            account_id=payment.account_id,
+            paid_cents=receipt.amount_cents,
+            paid_at=receipt.at,
+            end_to_end_id=receipt.end_to_end_id,
+            actor=actor,
+            reason=reason,
+            event_id=event_id,
+        )
+    return jobs
+
+
+def _cause(payment: Row, word: str) -> str:
+    return f"p:{payment.id}:{word}"
+
+
+async def _list_jobs(app: App, payment: Row, *words: str) -> list[Job]:
+    """Return the jobs of what earlier runs planned and nobody has done yet."""
+    async with open_case(app, payment) as case:
+        return [job for word in words for job in await case.list_jobs(_cause(payment, word))]
+
+
+async def _ask(app: App, payment: Row) -> Charge | Refusal:
+    """Note that the provider may know of the charge from now on, then ask; also when an earlier attempt died there."""
+    if payment.gateway_account_id is None:
+        return Refusal("the account has no active gateway")
+    async with open_case(app, payment) as case:
+        if case.payment.state == "new":
+            await case.move("creating", actor="task", reason="asking the provider")
+    return await charges.create(app, payment)
+
+
+async def _put_off(app: App, payment: Row, reason: str) -> list[Job]:
+    """Try again while the buyer waits; the key makes a repeat harmless, so no attempt is spent."""
+    now = app.clock()
+    if now < payment.created_at + CHARGE_PATIENCE:
+        raise Again(charges.wait_seconds(payment.created_at, now), reason, spend=False)
+    return await _cancel(app, payment, actor="task", reason=reason)
+
+
+async def _cancel(app: App, payment: Row, *, actor: str, reason: str) -> list[Job]:
+    """Give the charge up and tell the buyer. Money that comes in for it all the same is still settled."""
+    async with open_case(app, payment) as case:
+        if case.payment.state in UNASKED:
+            log.warning("payment %s is cancelled: %s", payment.id, reason)
+            await case.move("cancelled", actor=actor, reason=reason, error=reason)
+            return await case.tell(ChargeFailed(payment.id, payment.step), _cause(payment, "failed"))
+        return await case.list_jobs(_cause(payment, "failed"))
+
+
+async def _show(app: App, payment: Row, made: Charge) -> list[Job]:
+    """Write down the charge and plan its messages in one transaction: no code is shown that is not committed."""
+    async with open_case(app, payment) as case:
+        now = app.clock()
+        await case.tx.payments.note_charge(
+            account_id=payment.account_id,
+            payment_id=payment.id,
+            txid=made.txid,
+            provider_id=made.provider_id,
+            code=made.code,
+            expires_at=made.expires_at,
+            now=now,
+        )
+        if case.payment.state != "creating":  # its event overtook the answer, or it was given up: the code is of no use
+            return await case.list_jobs(_cause(payment, "paid"))
+        await case.move("pending", actor="task", reason="the provider made the charge")
+        await timers.plan(
+            case.tx,
+            expire,
+            account_id=payment.account_id,
+            bot_id=payment.bot_id,
+            payment_id=payment.id,
+            cause=_cause(payment, "charged"),
+            ordinal=0,
+            payload={"payment_id": payment.id},
+            due_at=made.expires_at,
+            now=now,
+        )
+        charged = Charged(payment.id, payment.step, made.code, payment.amount_cents, made.expires_at)
+        return await case.tell(charged, _cause(payment, "charged"))
+
+
+async def _settle_seen(app: App, payment: Row, *, actor: str) -> list[Job]:
+    """Ask the provider and settle what it has seen."""
+    seen = await charges.look_up(app, payment)
+    receipts = seen.receipts if isinstance(seen, Snapshot) else ()
+    return await settle_all(app, payment, receipts, actor=actor, reason="the provider was asked")
+
+
+async def _note_receipt(case: Case, receipt: Receipt) -> bool:
+    added = await case.tx.payments.add_receipt(
+        account_id=case.payment.account_id,
+        payment_id=case.payment.id,
+        end_to_end_id=receipt.end_to_end_id,
+        amount_cents=receipt.amount_cents,
+        paid_at=receipt.at,
+        now=case.app.clock(),
+    )
+    return added is not None
+
+
+async def _apply_receipt(case: Case, receipt: Receipt, *, actor: str, reason: str, event_id: int | None) -> list[Job]:
+    payment = case.payment
+    covers = receipt.amount_cents >= payment.amount_cents
+    is_paid = covers and await _mark_paid(case, receipt)
+    said = f"{reason}: {receipt.amount_cents} of {payment.amount_cents} cents, {receipt.end_to_end_id}"
+    await case.note("paid" if is_paid else payment.state, actor=actor, reason=said, event_id=event_id)
+    if is_paid:
+        metrics.payments_settled.labels("paid").inc()
+        await timers.cancel(case.tx, expire, account_id=payment.account_id, payment_id=payment.id)
+        return await case.tell(Paid(payment.id, payment.step), _cause(payment, "paid"))
+    flag = "underpaid" if payment.state in UNPAID else "double"
+    metrics.payments_settled.labels(flag).inc()
+    log.warning("payment %s: a transfer is held (%s): look at its receipts", payment.id, flag)
+    await case.tx.payments.set_flags(
+        account_id=payment.account_id,
+        payment_id=payment.id,
+        flags=sorted({*payment.flags, flag}),
+        now=case.app.clock(),
+    )
+    return []
+
+
+async def _mark_paid(case: Case, receipt: Receipt) -> bool:
+    """Do the one conditional update to paid; False when it was paid before."""
+    payment = case.payment
+    is_late = payment.state in ("expired", "cancelled") or (payment.expires_at or receipt.at) < receipt.at
+    is_over = receipt.amount_cents > payment.amount_cents
+    flags = {*payment.flags, *(["late"] if is_late else []), *(["overpaid"] if is_over else [])}
+    paid = await case.tx.payments.mark_paid(
+        account_id=payment.account_id,
+        payment_id=payment.id,
+        paid_cents=receipt.amount_cents,
+        paid_at=receipt.at,
+        end_to_end_id=receipt.end_to_end_id,
+        flags=sorted(flags),
+        now=case.app.clock(),
+    )
+    return paid is not None

@@ -1,0 +1,120 @@
+"""The Bot API: /bot<token>/<method>, by GET or POST, as JSON, form or multipart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from grimbots.services.sandbox import answering, bots, calls, editing, faults, sending
+from grimbots.services.sandbox.refusals import Refusal
+from grimbots.services.sandbox.registry import METHODS, Call, Method, read_params
+from grimbots.services.sandbox.requests import LocalHandler
+from grimbots.services.sandbox.state import Sandbox
+from grimbots.services.sandbox.store import Row
+
+METHOD_MODULES = (answering, editing, sending)  # importing them fills METHODS
+TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
+NOT_FOUND = Refusal(404, "Not Found")
+
+Answer = dict[str, Any]
+
+
+class BotApiHandler(LocalHandler):
+    """One call of one method."""
+
+    async def get(self, token: str, name: str) -> None:
+        """Answer as POST does."""
+        await self.post(token, name)
+
+    async def post(self, token: str, name: str) -> None:
+        """Run the method and answer; or do what a fault says."""
+        try:
+            bot, params = self._find_bot(token), self._read_params()
+        except Refusal as refusal:
+            self._finish_call(refusal.answer)
+            return
+        fault = faults.take(self.sandbox, bot, name, params)
+        if fault is not None:
+            await asyncio.sleep(fault["delay_seconds"])
+        files = {field: uploads[0]["body"] for field, uploads in self.request.files.items()}
+        answer = await execute(self.sandbox, bot, name, params, files=files, via="http", fault=fault)
+        if answer is None:
+            self.detach().close()
+        else:
+            self._finish_call(answer)
+
+    def _find_bot(self, token: str) -> Row:
+        if not TOKEN.fullmatch(token):
+            raise NOT_FOUND
+        bot = bots.find_by_token(self.sandbox, token)
+        if bot is None:
+            raise Refusal(401, "Unauthorized")
+        return bot
+
+    def _read_params(self) -> dict[str, Any]:
+        fields = {name: self.get_argument(name, strip=False) for name in self.request.arguments}
+        if not self.request.headers.get("Content-Type", "").startswith("application/json") or not self.request.body:
+            return fields
+        try:
+            read = json.loads(self.request.body)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(400, "Bad Request: can't parse request JSON object") from error
+        if not isinstance(read, dict):
+            raise Refusal(400, "Bad Request: expected JSON object")
+        return fields | read
+
+    def _finish_call(self, answer: Answer) -> None:
+        retry_after = answer.get("parameters", {}).get("retry_after")
+        if retry_after:
+            self.set_header("Retry-After", str(retry_after))
+        self.answer(answer, 200 if answer["ok"] else answer["error_code"])
+
+
+async def execute(
+    sandbox: Sandbox,
+    bot: Row,
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    files: Mapping[str, bytes] | None = None,
+    via: str,
+    fault: Row | None = None,
+) -> Answer | None:
+    """Run one call, write it into the log, and give its answer once both are on disk; None: close without one."""
+    known = METHODS.get(name.lower())
+    answer: Answer | None = None
+    if fault is None or fault["is_executed"] or not (fault["http"] or fault["is_dropped"]):
+        answer = _run(sandbox, bot, known, params, files or {})
+    if fault is not None and fault["is_dropped"]:
+        answer = None
+    elif fault is not None and fault["http"]:
+        answer = faults.as_refusal(fault).answer
+    uploads = {field: {"upload_bytes": len(content)} for field, content in (files or {}).items()}
+    shown = dict(params) | uploads | ({"secret_token": "***"} if "secret_token" in params else {})
+    spelled = known.name if known else name
+    calls.note(sandbox, bot, spelled, shown, answer, via=via, fault=fault["id"] if fault is not None else None)
+    await sandbox.commit()
+    if spelled == "setWebhook":
+        sandbox.courier.hurry(f"bot:{bot['id']}")
+    return answer
+
+
+async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any]) -> None:
+    """Run a method that came back in a webhook's answer."""
+    fault = faults.take(sandbox, bot, name, params)
+    await execute(sandbox, bot, name, params, via="webhook", fault=fault)
+
+
+def _run(
+    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, bytes]
+) -> Answer:
+    try:
+        if known is None:
+            raise Refusal(404, "Not Found: method not found")
+        with sandbox.store.change():
+            return {"ok": True, "result": known.run(Call(sandbox, bot, read_params(known, params), files))}
+    except Refusal as refusal:
+        return refusal.answer

@@ -1,0 +1,178 @@
+"""The sandbox's JSON face: what a person or a test does beside a bot: write, tap, pay, watch calls, make them fail."""
+
+from __future__ import annotations
+
+from grimbots.services.errors import Invalid
+from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, payments
+from grimbots.services.sandbox.requests import LocalHandler, take
+from grimbots.services.sandbox.store import Row
+
+NAMES = ("first_name", "last_name", "username", "language_code")
+
+
+class FaceHandler(LocalHandler):
+    """What the handlers of this face share."""
+
+    def read_number(self, name: str) -> int:
+        """Give a whole number of the query string, 0 when it is not there.
+
+        Raises:
+            Invalid
+        """
+        raw = self.get_query_argument(name, "0")
+        if not raw.isascii() or not raw.isdigit():
+            raise Invalid(f"{name!r} must be a whole number.")
+        return int(raw)
+
+    def get_bot(self, username: str) -> Row:
+        """Give the bot of the path."""
+        return bots.get(self.sandbox, username)
+
+
+class BotsHandler(FaceHandler):
+    """GET and POST bots."""
+
+    async def get(self) -> None:
+        """List the bots with their chats and webhooks."""
+        self.answer(bots.list_all(self.sandbox))
+
+    async def post(self) -> None:
+        """Make a bot, or give the one with this username; the only place that shows a token."""
+        body = self.read_json()
+        username = take(body, "username", str).removeprefix("@")
+        bot = bots.create(self.sandbox, username, take(body, "name", str, username))
+        await self.sandbox.commit()
+        self.answer({"id": bot["id"], "username": bot["username"], "name": bot["name"], "token": bot["token"]})
+
+
+class MessagesHandler(FaceHandler):
+    """GET and POST bots/<username>/chats/<chat_id>/messages."""
+
+    async def get(self, username: str, chat_id: str) -> None:
+        """Give the chat as Message objects."""
+        self.answer(messages.list_after(self.sandbox, self.get_bot(username), int(chat_id), self.read_number("after")))
+
+    async def post(self, username: str, chat_id: str) -> None:
+        """Write to the bot."""
+        body = self.read_json()
+        person = {name: take(body, name, str, "") for name in NAMES}
+        with self.sandbox.store.change():
+            message, queue = chats.say(
+                self.sandbox, self.get_bot(username), int(chat_id), take(body, "text", str), person
+            )
+        await self.sandbox.commit(queue)
+        self.answer(message)
+
+
+class TapsHandler(FaceHandler):
+    """POST bots/<username>/chats/<chat_id>/taps."""
+
+    async def post(self, username: str, chat_id: str) -> None:
+        """Tap a button by the text it shows."""
+        body = self.read_json()
+        with self.sandbox.store.change():
+            done, queue = chats.tap(
+                self.sandbox,
+                self.get_bot(username),
+                int(chat_id),
+                take(body, "button", str),
+                take(body, "message_id", int, None),
+            )
+        await self.sandbox.commit(*filter(None, [queue]))
+        self.answer(done)
+
+
+class BlocksHandler(FaceHandler):
+    """POST bots/<username>/chats/<chat_id>/block."""
+
+    async def post(self, username: str, chat_id: str) -> None:
+        """Block the bot, or unblock it with {"blocked": false}."""
+        is_blocked = take(self.read_json(), "blocked", bool, True)
+        with self.sandbox.store.change():
+            queue = chats.block(self.sandbox, self.get_bot(username), int(chat_id), is_blocked)
+        await self.sandbox.commit(*filter(None, [queue]))
+        self.answer({"blocked": is_blocked})
+
+
+class CheckoutsHandler(FaceHandler):
+    """POST bots/<username>/chats/<chat_id>/checkouts."""
+
+    async def post(self, username: str, chat_id: str) -> None:
+        """Confirm an invoice: the bot is asked by a pre_checkout_query."""
+        body = self.read_json()
+        with self.sandbox.store.change():
+            query, queue = chats.check_out(
+                self.sandbox,
+                self.get_bot(username),
+                int(chat_id),
+                take(body, "payload", str),
+                take(body, "total_amount", int),
+                take(body, "currency", str, "XTR"),
+            )
+        await self.sandbox.commit(queue)
+        self.answer(query)
+
+
+class ChangesHandler(FaceHandler):
+    """GET bots/<username>/chats/<chat_id>/changes: what the chat page asks for again and again."""
+
+    async def get(self, username: str, chat_id: str) -> None:
+        """Give what changed since the number `since`, whether the bot is typing, and how its webhook does."""
+        bot = self.get_bot(username)
+        chat = chats.find(self.sandbox, bot, int(chat_id))
+        state = {
+            "is_typing": self.sandbox.typing.get((bot["id"], int(chat_id)), 0) > self.sandbox.clock(),
+            "is_blocked": chat is not None and bool(chat["is_blocked"]),
+            "webhook": bots.webhook(self.sandbox, bot),
+        }
+        self.answer(messages.list_changes(self.sandbox, bot, int(chat_id), self.read_number("since")) | state)
+
+
+class CallsHandler(FaceHandler):
+    """GET calls."""
+
+    async def get(self) -> None:
+        """Give the Bot API calls received after `after`."""
+        self.answer(calls.list_after(self.sandbox, self.read_number("after")))
+
+
+class FaultsHandler(FaceHandler):
+    """GET, POST and DELETE faults."""
+
+    async def get(self) -> None:
+        """List the faults that still wait for a call."""
+        self.answer(faults.list_all(self.sandbox))
+
+    async def post(self) -> None:
+        """Make the next calls that fit fail."""
+        fault_id = faults.add(self.sandbox, self.read_json())
+        await self.sandbox.commit()
+        self.answer({"id": fault_id})
+
+    async def delete(self) -> None:
+        """Take back every fault."""
+        faults.clear(self.sandbox)
+        await self.sandbox.commit()
+        self.answer({})
+
+
+class PixHandler(FaceHandler):
+    """GET pix."""
+
+    async def get(self) -> None:
+        """List the charges, the newest first."""
+        self.answer(charges.list_all(self.sandbox))
+
+
+class PayHandler(FaceHandler):
+    """POST pix/<txid>/pay."""
+
+    async def post(self, txid: str) -> None:
+        """Pay a charge, once or `times` times, in full or with `amount_cents`."""
+        body = self.read_json()
+        with self.sandbox.store.change():
+            charge, queues = payments.pay(
+                self.sandbox, txid, take(body, "amount_cents", int, None), take(body, "times", int, 1)
+            )
+        await self.sandbox.commit(*queues)
+        self.answer(charge)

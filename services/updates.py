@@ -1,0 +1,169 @@
+"""Updates: what Telegram posts, applied once each.
+
+One transaction: the lead's row is locked, the update is looked up and noted, the funnel advances, its effects are
+planned as rows. The same update handled again, or twice at once, waits for that lock, finds itself noted and only emits
+again what is not done yet.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from grimbots.queue.task import Done, task
+from grimbots.services import arrivals, deliveries, effects, leads, messages
+from grimbots.services.arrivals import Act, Arrival, Press, Sign
+from grimbots.services.funnels import versions
+from grimbots.services.funnels.advance import advance
+from grimbots.services.funnels.effects import Verify
+from grimbots.services.funnels.events import Event, Started, Tapped, Wrote
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.app import App
+    from grimbots.services.bots import Bot
+    from grimbots.sql.database import Row, Transaction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where an update goes.
+
+    `acts` is False where accepting it is all there is to do; `group` is its chat, "" without one.
+    """
+
+    update_id: int
+    kind: str
+    chat_id: int | None
+    group: str
+    acts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A button we showed in this very chat was pressed; it belongs to the version its message was said by."""
+
+    event: Tapped
+    version_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An update being applied, its lead locked."""
+
+    app: App
+    tx: Transaction
+    bot: Bot
+    lead: Row
+    act: Act
+    tap: Tap | None
+    cause: str
+
+
+def route(update: Any) -> Routed | None:
+    """Tell where an update goes; None for junk. Pure and total: no JSON makes it raise."""
+    arrival = arrivals.read(update)
+    if arrival is None:
+        return None
+    group = "" if arrival.chat_id is None else str(arrival.chat_id)
+    return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None)
+
+
+@task("updates.handle", queue="tasks")
+async def handle(app: App, *, bot_id: int, update: dict[str, Any]) -> Done:
+    """Apply one update and return the jobs of its effects, in order."""
+    arrival = arrivals.read(update)
+    if arrival is None or arrival.chat_id is None or arrival.act is None:
+        return Done()
+    bot = await app.bots.by_id(app, bot_id)
+    async with app.db.transaction() as tx:
+        return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act))
+
+
+async def _apply(app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id: int, act: Act) -> list[Job]:
+    """Do what an update asks for, once; if it was done before, list what is left of it."""
+    tap = await _find_tap(tx, bot, chat_id, act.data) if isinstance(act, Press) else None
+    if isinstance(act, Press) and tap is None:
+        log.info("bot %d: update %d taps a button that was never shown in its chat: ignored", bot.id, arrival.update_id)
+        return []
+    lead = await leads.lock(tx, bot, chat_id, arrival.person, app.clock())
+    visit = Visit(app, tx, bot, lead, act, tap, f"u:{bot.id}:{arrival.update_id}")
+    key = {"account_id": bot.account_id, "bot_id": bot.id, "update_id": arrival.update_id}
+    if await tx.applied_updates.exists(**key):
+        return await _list_unfinished(visit)
+    await tx.applied_updates.add(applied_on=app.clock().date(), **key)
+    return [*await _note_presence(visit), *await _advance(visit)]
+
+
+async def _find_tap(tx: Transaction, bot: Bot, chat_id: int, data: str) -> Tap | None:
+    """Resolve callback_data by its nonce. Forged, foreign or another platform's: None, and no row comes of it."""
+    parts = data.split(":")
+    if len(parts) != 4 or parts[0] != "v1":
+        return None
+    _, step, button, nonce = parts
+    message = await messages.find_by_nonce(tx, bot.id, nonce)
+    if message is None or (message.chat_id, message.step) != (chat_id, step) or message.version_id is None:
+        return None
+    return Tap(Tapped(step, button, nonce, message.payment_id), message.version_id)
+
+
+async def _note_presence(visit: Visit) -> list[Job]:
+    """Note that a lead has gone or is there again; who returns is given what could not be delivered."""
+    if visit.act is Sign.BLOCKED:
+        await leads.set_status(visit.tx, visit.lead, "blocked", visit.app.clock())
+        return []
+    if visit.lead.status == "active" and visit.act is not Sign.RETURNED:
+        return []
+    await leads.set_status(visit.tx, visit.lead, "active", visit.app.clock())
+    return await deliveries.regrant(visit.app, visit.tx, visit.lead)
+
+
+async def _advance(visit: Visit) -> list[Job]:
+    """Let the funnel act, save where the lead stands, plan what is to be done."""
+    event, version_id = await _choose_event(visit)
+    if event is None or version_id is None:
+        return []
+    version = await versions.load(visit.app, version_id, visit.tx)
+    walk, planned = advance(version, leads.walk(visit.lead), event, visit.app.clock())
+    await leads.save(visit.tx, visit.lead, walk, visit.app.clock())
+    return await effects.plan(
+        visit.app, visit.tx, cause=visit.cause, lead=visit.lead, version_id=version_id, effects=planned
+    )
+
+
+async def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
+    """Give what happened in the funnel's words and the version it happened on.
+
+    None where the funnel is not concerned.
+    """
+    if visit.tap is not None:
+        return visit.tap.event, visit.tap.version_id
+    if not isinstance(visit.act, Started | Wrote):
+        return None, None
+    if isinstance(visit.act, Wrote) and visit.lead.version_id is not None:
+        return visit.act, visit.lead.version_id
+    version_id = await visit.tx.funnels.find_current_version_id(
+        account_id=visit.bot.account_id, funnel_id=visit.bot.funnel_id
+    )
+    if version_id is None:
+        log.info("bot %d has no published funnel: a lead who starts is told nothing", visit.bot.id)
+    return visit.act, version_id
+
+
+async def _list_unfinished(visit: Visit) -> list[Job]:
+    """Give the jobs of an update that was applied before: of its open rows, and its question to the provider, which has
+    no row.
+
+    Asking again is harmless, and what is asked does not depend on where the lead stands by now.
+    """
+    jobs = await effects.pending(visit.tx, account_id=visit.lead.account_id, cause=visit.cause)
+    if visit.tap is None:
+        return jobs
+    version = await versions.load(visit.app, visit.tap.version_id, visit.tx)
+    walk = replace(leads.walk(visit.lead), tap=None)
+    _, planned = advance(version, walk, visit.tap.event, visit.app.clock())
+    asked = [(ordinal, effect) for ordinal, effect in enumerate(planned) if isinstance(effect, Verify)]
+    return jobs + [effects.ask(visit.cause, ordinal, visit.lead, effect) for ordinal, effect in asked]

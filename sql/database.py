@@ -1,0 +1,182 @@
+"""The one door to Postgres: `await db.payments.find(account_id=1, payment_id=2)` runs the statement `find` of
+`sql/queries/payments.sql`.
+
+    async with db.transaction() as tx:        # commits when left, rolls back on an exception or a cancellation
+        lead = await tx.leads.lock(bot_id=7, chat_id=8)
+
+A row is a named tuple; jsonb comes as Python values, timestamptz as aware UTC datetimes, bytea as bytes, numeric as
+Decimal.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from grimbots.sql.adapters import Json
+from grimbots.sql.connections import Connection
+from grimbots.sql.diallers import Dialler
+from grimbots.sql.errors import DatabaseUnavailable, StatementTimeout, UniqueViolation
+from grimbots.sql.listeners import Listener
+from grimbots.sql.pools import Pool, Usage
+from grimbots.sql.statements import Catalog, Statement, load
+
+__all__ = ["Database", "DatabaseUnavailable", "Json", "Row", "StatementTimeout", "Transaction", "UniqueViolation"]
+
+QUERIES = Path(__file__).parent / "queries"
+
+ANSWER_GRACE_SECONDS = 5.0
+"""How long after the server's own limit for a statement its answer may still come; then the server counts as gone."""
+
+Row = Any
+"""A named tuple with the columns of its statement."""
+
+
+class Aggregate:
+    """The statements of one file of `sql/queries/` as methods that take their parameters by name."""
+
+    def __init__(self, title: str, statements: Mapping[str, Statement], run: Callable[..., Awaitable[Any]]) -> None:
+        self._title, self._statements, self._run = title, statements, run
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        statement = self._statements.get(name)
+        if statement is None:
+            raise AttributeError(f"no statement {self._title}.{name}; there are {', '.join(self._statements)}")
+
+        async def call(**parameters: Any) -> Any:
+            statement.check(parameters)
+            return await self._run(statement, parameters)
+
+        return call
+
+
+class _Door(ABC):
+    """What Database and Transaction share: aggregates as attributes."""
+
+    _catalog: Catalog
+
+    def __getattr__(self, name: str) -> Aggregate:
+        statements = None if name.startswith("_") else self._catalog.get(name)
+        if statements is None:
+            known = ", ".join(self._catalog) or "none, since it is not open"
+            raise AttributeError(f"{type(self).__name__} has no {name}; its aggregates are {known}")
+        return Aggregate(name, statements, self._run)
+
+    @abstractmethod
+    async def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any: ...
+
+
+class Transaction(_Door):
+    """One transaction on one session; its statements run one at a time. Made and ended by `Database.transaction()`."""
+
+    def __init__(self, catalog: Catalog, connection: Connection) -> None:
+        self._catalog = catalog
+        self._connection: Connection | None = connection
+
+    async def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any:
+        if self._connection is None:
+            raise RuntimeError(f"{statement.title}() after its transaction ended")
+        return await _execute(self._connection, statement, parameters)
+
+    def _end(self) -> None:
+        self._connection = None
+
+
+class Database(_Door):
+    """A pool of sessions and the named statements.
+
+    Args:
+        dsn: a libpq URL or string; several hosts are tried in turn.
+        size: most sessions at a time, listeners not counted.
+        timeout_seconds: how long a caller waits for a session.
+        statement_timeout_seconds: the server's limit for one statement.
+        queries: the folder of the named statements.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        size: int = 10,
+        timeout_seconds: float = 5.0,
+        statement_timeout_seconds: float = 10.0,
+        queries: Path = QUERIES,
+    ) -> None:
+        self._dialler = Dialler(dsn, statement_timeout_seconds)
+        self._pool = Pool(self._dialler, size, timeout_seconds, statement_timeout_seconds + ANSWER_GRACE_SECONDS)
+        self._queries = queries
+        self._catalog: Catalog = {}
+        self._listeners: set[Listener] = set()
+
+    async def open(self) -> None:
+        """Read the named statements. Sessions are dialled when they are needed, so Postgres may be away.
+
+        Raises:
+            QueryFileError: a file of statements breaks a rule.
+        """
+        self._catalog = load(self._queries)
+
+    async def close(self) -> None:
+        """End every session; whoever waits gets DatabaseUnavailable, listeners end."""
+        for listener in list(self._listeners):
+            await listener.close()
+        await self._pool.close()
+
+    def usage(self) -> Usage:
+        """Tell how much of the pool is taken now."""
+        return self._pool.usage()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Run the block in one transaction.
+
+        Raises:
+            DatabaseUnavailable: also when the answer to COMMIT got lost: then the change may stand.
+            RuntimeError: the block swallowed the error of a statement, so Postgres could only roll back.
+        """
+        async with self._pool.session() as connection:
+            await connection.run("BEGIN")
+            transaction = Transaction(self._catalog, connection)
+            try:
+                yield transaction
+            except Exception:
+                with suppress(DatabaseUnavailable):  # the session is gone, and the transaction with it
+                    await connection.run("ROLLBACK")
+                raise
+            finally:  # on a cancellation too: then the pool closes the session, which rolls back
+                transaction._end()
+            await _commit(connection)
+
+    async def listen(self, channel: str) -> AsyncGenerator[str, None]:
+        """Give the payloads notified on `channel`, and "" after each connect: anything may have changed meanwhile.
+
+        Lost sessions are dialled again; `close()` ends it.
+        """
+        listener = Listener(self._dialler, channel)
+        self._listeners.add(listener)
+        try:
+            async for payload in listener.payloads():
+                yield payload
+        finally:
+            self._listeners.discard(listener)
+            await listener.close()
+
+    async def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any:
+        async with self._pool.session() as connection:
+            return await _execute(connection, statement, parameters)
+
+
+async def _execute(connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Any:
+    try:
+        return statement.read(await connection.run(statement.sql, parameters or None))
+    except Exception as error:
+        error.add_note(f"in the statement {statement.title}")
+        raise
+
+
+async def _commit(connection: Connection) -> None:
+    cursor = await connection.run("COMMIT")
+    if cursor.statusmessage != "COMMIT":
+        raise RuntimeError("rolled back: a statement of the transaction failed and its error was swallowed")

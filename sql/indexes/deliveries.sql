@@ -1,0 +1,7 @@
+-- Serves deliveries.close: a message was sent or failed, and what it delivers follows it.
+-- Plan: Index Scan, one row. It is asked after every message that speaks of a payment.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_message ON deliveries (message_id);
+
+-- Serves deliveries.plan_again: what a buyer who comes back is still owed. Asked at every update of a lead that was away.
+-- Plan: Index Scan, nearly always no row. Partial: failures are few.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_failed ON deliveries (lead_id) WHERE status = 'failed';

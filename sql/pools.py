@@ -1,0 +1,165 @@
+"""The pool: sessions are handed to waiters in the order they came, and dialled by the pool itself, never by a waiter.
+
+So a cancelled waiter leaves nothing behind (its dial goes on and serves somebody else), a hanging dial stops nobody
+who could have a session that came back, and every way a place becomes free wakes the next waiter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+
+from grimbots.sql.connections import Connection
+from grimbots.sql.diallers import Dialler
+from grimbots.sql.errors import DatabaseUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a pool is taken: sessions lent and allowed, and callers who wait for one."""
+
+    pool_size: int
+    pool_in_use: int
+    pool_waiting: int
+
+
+class Pool:
+    """At most `size` sessions.
+
+    Args:
+        timeout_seconds: how long a caller waits for a session.
+        answer_timeout_seconds: how long a statement's answer may take before the server counts as gone.
+    """
+
+    def __init__(self, dialler: Dialler, size: int, timeout_seconds: float, answer_timeout_seconds: float) -> None:
+        self._dialler, self._size = dialler, size
+        self._timeout_seconds, self._answer_timeout_seconds = timeout_seconds, answer_timeout_seconds
+        self._idle: list[Connection] = []  # the last used on top, so that few sessions stay warm
+        self._busy: set[Connection] = set()
+        self._dials: set[asyncio.Future[Any]] = set()
+        self._waiters: deque[asyncio.Future[Connection]] = deque()
+        self._is_closed = False
+        # Threads of our own: a hanging Postgres must not fill the loop's, which look up names for everybody.
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="postgres-dial")
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """Lend a session.
+
+        Raises:
+            DatabaseUnavailable: none could be dialled, or none became free in time.
+        """
+        connection = await self._acquire()
+        try:
+            yield connection
+        finally:
+            self._release(connection)
+
+    def usage(self) -> Usage:
+        """Tell how much is taken now."""
+        return Usage(self._size, len(self._busy), len(self._waiters))
+
+    async def close(self) -> None:
+        """Close every session, lent ones too, refuse the waiters, and see running dials end."""
+        self._is_closed = True
+        while self._waiters:
+            self._refuse(DatabaseUnavailable("the database is closed"))
+        for connection in [*self._idle, *self._busy]:
+            await connection.close()
+        self._idle.clear()
+        if self._dials:
+            await asyncio.wait(self._dials)
+        self._threads.shutdown(wait=False)
+
+    async def _acquire(self) -> Connection:
+        if self._is_closed:
+            raise DatabaseUnavailable("the database is closed")
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_reusable:
+                self._busy.add(connection)
+                return connection
+        return await self._wait()
+
+    async def _wait(self) -> Connection:
+        waiter: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._dial()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await waiter
+        except TimeoutError as error:
+            self._leave(waiter)
+            raise DatabaseUnavailable(self._describe_shortage()) from error
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+
+    def _describe_shortage(self) -> str:
+        return (
+            f"no connection to Postgres became free in {self._timeout_seconds:g} s"
+            f" ({len(self._busy)} of {self._size} in use, {len(self._dials)} being opened)"
+        )
+
+    def _leave(self, waiter: asyncio.Future[Connection]) -> None:
+        """Take a waiter out who was cancelled; what it was given in the same moment goes to the next."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+        elif not waiter.cancelled() and waiter.exception() is None:
+            self._release(waiter.result())
+
+    def _release(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+        if connection.is_reusable:
+            self._offer(connection)
+        else:
+            connection._close()
+            self._dial()
+
+    def _offer(self, connection: Connection) -> None:
+        waiter = self._next_waiter()
+        if waiter is not None:
+            self._busy.add(connection)
+            waiter.set_result(connection)
+        elif self._is_closed:
+            connection._close()
+        else:
+            self._idle.append(connection)
+
+    def _refuse(self, error: Exception) -> None:
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set_exception(error)
+
+    def _next_waiter(self) -> asyncio.Future[Connection] | None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    def _dial(self) -> None:
+        """Start as many dials as there are waiters without one and places free."""
+        while (
+            len(self._dials) < len(self._waiters) and len(self._dials) + len(self._busy) + len(self._idle) < self._size
+        ):
+            dial = asyncio.get_running_loop().run_in_executor(self._threads, self._dialler.dial)
+            self._dials.add(dial)
+            dial.add_done_callback(self._conclude)
+
+    def _conclude(self, dial: asyncio.Future[Any]) -> None:
+        self._dials.discard(dial)
+        try:
+            connection = Connection(dial.result(), self._answer_timeout_seconds)
+        except (psycopg2.Error, OSError) as error:
+            self._refuse(DatabaseUnavailable(f"cannot connect to Postgres: {str(error).strip()}"))
+        else:
+            self._offer(connection)
+        self._dial()

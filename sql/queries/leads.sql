@@ -1,0 +1,51 @@
+-- name: bind_order :exec
+-- The newest order of leads.state (services/funnels/walks.py) gets the payment that was opened for it.
+UPDATE leads
+SET state = jsonb_set(state, '{orders,-1,payment_id}', to_jsonb(%(payment_id)s::bigint))
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s;
+
+-- name: find_by_chat :one
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+FROM leads
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s
+    AND chat_id = %(chat_id)s;
+
+-- name: lock_by_id :one
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+FROM leads
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s
+FOR UPDATE;
+
+-- name: lock_or_add :one
+-- A language Telegram leaves out is kept as last known. The row stays locked to the end of the transaction.
+-- hot
+INSERT INTO leads (account_id, bot_id, chat_id, first_name, last_name, username, language_code, created_at, updated_at)
+VALUES (%(account_id)s, %(bot_id)s, %(chat_id)s, %(first_name)s, %(last_name)s, %(username)s, %(language_code)s, %(now)s, %(now)s)
+ON CONFLICT (bot_id, chat_id) DO UPDATE SET
+    first_name = EXCLUDED.first_name,
+    last_name = EXCLUDED.last_name,
+    username = EXCLUDED.username,
+    language_code = coalesce(nullif(EXCLUDED.language_code, ''), leads.language_code),
+    updated_at = EXCLUDED.updated_at
+WHERE leads.account_id = EXCLUDED.account_id
+RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state;
+
+-- name: save_walk :exec
+UPDATE leads
+SET version_id = %(version_id)s,
+    step = %(step)s,
+    state = %(state)s,
+    start_param = %(start_param)s,
+    updated_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s;
+
+-- name: set_status :exec
+UPDATE leads
+SET status = %(status)s,
+    updated_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s;

@@ -1,0 +1,34 @@
+-- name: add :one
+-- The event's row, old or new: the update changes nothing, it makes a known row come back.
+INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, suffix, query, headers, body, verified, received_at)
+VALUES (%(account_id)s, %(gateway_account_id)s, %(dedup_key)s, %(suffix)s, %(query)s, %(headers)s, %(body)s, %(verified)s, %(now)s)
+ON CONFLICT (gateway_account_id, dedup_key) DO UPDATE
+SET dedup_key = excluded.dedup_key
+WHERE provider_events.account_id = excluded.account_id
+RETURNING id, account_id, status;
+
+-- name: close :exec
+UPDATE provider_events
+SET status = %(status)s,
+    reason = %(reason)s,
+    payment_id = %(payment_id)s,
+    settled_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(event_id)s
+    AND status = 'received';
+
+-- name: find_by_id :one
+-- The id comes from our own rows and jobs, never from outside.
+-- hot
+SELECT id, account_id, gateway_account_id, suffix, query, headers, body, verified, status, payment_id, received_at
+FROM provider_events
+WHERE id = %(event_id)s;
+
+-- name: list_stale :many
+-- Of every account, for the sweep: events stored and not yet acted upon.
+SELECT id, account_id, status
+FROM provider_events
+WHERE status = 'received'
+    AND received_at < %(before)s
+ORDER BY id
+LIMIT %(limit)s;

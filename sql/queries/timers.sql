@@ -1,0 +1,47 @@
+-- name: add :exec
+-- Once per cause and ordinal.
+INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, created_at)
+VALUES (%(account_id)s, %(bot_id)s, %(payment_id)s, %(kind)s, %(cause)s, %(ordinal)s, %(payload)s, %(due_at)s, %(now)s)
+ON CONFLICT (cause, ordinal) DO NOTHING;
+
+-- name: bury :exec
+-- Its job is dead: a person looks at it.
+UPDATE timers
+SET status = 'dead'
+WHERE id = %(timer_id)s
+    AND status = 'pending';
+
+-- name: cancel :exec
+UPDATE timers
+SET status = 'cancelled'
+WHERE account_id = %(account_id)s
+    AND payment_id = %(payment_id)s
+    AND kind = %(kind)s
+    AND status = 'pending';
+
+-- name: claim_due :many
+-- Of every account: what is due, oldest first, that no other process hands to the queue at this moment.
+-- hot
+WITH due AS (
+    SELECT id
+    FROM timers
+    WHERE status = 'pending'
+        AND due_at <= %(now)s
+        AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+    ORDER BY due_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE timers
+SET claimed_until = %(claimed_until)s
+FROM due
+WHERE timers.id = due.id
+RETURNING timers.id, timers.account_id, timers.bot_id, timers.kind, timers.payload;
+
+-- name: finish :exec
+-- The id comes from our own jobs.
+UPDATE timers
+SET status = 'fired',
+    fired_at = %(now)s
+WHERE id = %(timer_id)s
+    AND status = 'pending';

@@ -1,0 +1,94 @@
+"""/live, /ready, /health and /metrics: what each says when something is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from grimbots.queue.worker import Worker
+
+
+@pytest.fixture
+def get(http_client: Any, base_url: str) -> Any:
+    async def fetch(path: str) -> tuple[int, Any]:
+        answer = await http_client.fetch(base_url + path, raise_error=False)
+        return answer.code, json.loads(answer.body)
+
+    return fetch
+
+
+@pytest.fixture
+def working(io_loop: Any, app: Any) -> Any:
+    worker = Worker(app.queue, app)
+
+    async def start() -> Any:
+        return worker.start()
+
+    io_loop.run_sync(start)
+    yield worker
+    io_loop.run_sync(worker.drain)
+
+
+async def _until(check: Any, status: str) -> tuple[int, Any]:
+    async with asyncio.timeout(10):
+        while (answer := await check("/health"))[1]["status"] != status:
+            await asyncio.sleep(0.02)
+    return answer
+
+
+@pytest.mark.gen_test
+async def test_live_and_ready_answer_without_asking_a_store(get: Any, app: Any) -> None:
+    await app.db.close()
+    await app.queue.stop()
+    assert (await get("/live"))[0] == 200
+    assert (await get("/ready"))[0] == 200
+
+
+@pytest.mark.gen_test
+async def test_ready_is_503_while_draining(get: Any, web: Any) -> None:
+    web.settings["draining"].set()
+    assert await get("/ready") == (503, {"status": "draining"})
+
+
+@pytest.mark.gen_test
+async def test_health_shows_stores_and_every_queue(get: Any, working: Any) -> None:
+    code, report = await _until(get, "healthy")
+    assert code == 200
+    assert report["checks"]["database"]["status"] == "up"
+    assert {queue["queue"] for queue in report["checks"]["redis"]["queues"]} == {"tasks", "webhook", "gateway", "campaigns"}
+
+
+@pytest.mark.gen_test
+async def test_health_is_unhealthy_when_nobody_claims(get: Any) -> None:
+    code, report = await get("/health")
+    assert (code, report["status"], report["checks"]["redis"]["status"]) == (503, "unhealthy", "not claiming")
+
+
+@pytest.mark.gen_test
+async def test_health_is_unhealthy_without_postgres(get: Any, working: Any, app: Any) -> None:
+    await _until(get, "healthy")
+    await app.db.close()
+    code, report = await get("/health")
+    assert (code, report["checks"]["database"]["status"]) == (503, "down")
+
+
+@pytest.mark.gen_test
+async def test_health_is_unhealthy_without_redis(get: Any, app: Any) -> None:
+    await app.queue.stop()
+    code, report = await get("/health")
+    assert (code, report["checks"]["redis"]["status"]) == (503, "down")
+
+
+@pytest.mark.gen_test
+async def test_metrics_hold_the_queues_depth(http_client: Any, base_url: str) -> None:
+    text = (await http_client.fetch(f"{base_url}/metrics")).body.decode()
+    assert 'grimbots_queue_pending_jobs{queue="tasks"} 0.0' in text
+    assert "grimbots_queue_up 1.0" in text
+
+
+@pytest.mark.gen_test
+async def test_unknown_path_is_a_json_404(get: Any) -> None:
+    code, body = await get("/nothing")
+    assert (code, body["error"]["code"]) == (404, "http_404")

@@ -1,0 +1,178 @@
+"""The structural audit: everything that lies in Redis, read whole, must be what the model says and must hang together."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from grimbots.queue.wire import decode_packed, decode_text
+from grimbots.tests.queue.fuzz_scripts import BRANCHES, CLOCK
+from grimbots.tests.queue.model import Entry, Model, expect
+from redis.asyncio import Redis
+
+READERS = {b"string": "GET", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}
+RANGE = {b"list": (0, -1), b"zset": (0, -1, "WITHSCORES")}
+QUEUES = ("tasks", "webhook", "gateway")
+SINGLE_KEYS = {"fence", "counts", "consumers", "due", "dead", "upkeep", "version", CLOCK, BRANCHES}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A shard read whole; lists have their head first, names are text without the prefix."""
+
+    jobs: dict[str, bytes]
+    chats: dict[str, list[str]]
+    ready: dict[tuple[str, str], list[str]]
+    rings: dict[str, list[str]]
+    flights: dict[str, dict[str, Any]]
+    wakes: dict[str, int]
+    single: dict[str, Any]
+
+
+async def read_snapshot(redis: Redis, prefix: str) -> Snapshot:
+    """Read every key of the shard."""
+    names = [key async for key in redis.scan_iter(match=f"{prefix}*", count=5000)]
+    pipe = redis.pipeline(transaction=False)
+    for name in names:
+        pipe.type(name)
+    kinds = await pipe.execute()
+    for name, kind in zip(names, kinds, strict=True):
+        pipe.execute_command(READERS[kind], name, *RANGE.get(kind, ()))
+    values = dict(zip((decode_text(name)[len(prefix) :] for name in names), await pipe.execute(), strict=True))
+    unknown = {name for name in values if ":" not in name} - SINGLE_KEYS
+    expect(not unknown, f"unknown keys {unknown}")
+    return Snapshot(
+        jobs=dict(_of(values, "job:")),
+        chats={name: _from_head(ids) for name, ids in _of(values, "group:")},
+        ready={tuple(name.split(":", 1)): _from_head(entries) for name, entries in _of(values, "ready:")},
+        rings={queue: _from_head(sources) for queue, sources in _of(values, "ring:")},
+        flights={consumer: _read_flights(raw) for consumer, raw in _of(values, "flight:")},
+        wakes={queue: len(tokens) for queue, tokens in _of(values, "wake:")},
+        single={name: value for name, value in values.items() if name in SINGLE_KEYS},
+    )
+
+
+def _of(values: dict[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+    return ((name[len(kind) :], value) for name, value in values.items() if name.startswith(kind))
+
+
+def _from_head(raw: list[bytes]) -> list[str]:
+    return [decode_text(member) for member in reversed(raw)]
+
+
+def _read_flights(raw: dict[bytes, bytes]) -> dict[str, Any]:
+    return {decode_text(id): json.loads(decode_text(value)) for id, value in raw.items() if id}
+
+
+def _scores(snapshot: Snapshot, name: str) -> dict[str, int]:
+    return {decode_text(member): int(score) for member, score in snapshot.single.get(name, [])}
+
+
+async def audit(redis: Redis, prefix: str, model: Model) -> None:
+    """Raise Violation when anything in Redis is out of place."""
+    snapshot = await read_snapshot(redis, prefix)
+    due = _scores(snapshot, "due")
+    _check_jobs(snapshot, model)
+    _check_places(snapshot, model, due)
+    _check_chats(snapshot, model, due)
+    _check_rings(snapshot, due)
+    _check_leases(snapshot, model)
+    _check_counts(snapshot, model)
+    _check_dead(snapshot, model)
+
+
+def _check_jobs(snapshot: Snapshot, model: Model) -> None:
+    """Every known job is stored with what is known of it, and nothing else is."""
+    expect(set(snapshot.jobs) == set(model.entries), f"stored and known: {set(snapshot.jobs) ^ set(model.entries)}")
+    for id, entry in model.entries.items():
+        header, job = decode_packed(id, snapshot.jobs[id])
+        expect(_describe(header) == _expected_header(entry), f"{id} has {header}, not {entry}")
+        expect(job == (None if entry.done else entry.job), f"{id} holds {job}, not {entry.job}")
+
+
+def _describe(header: dict[str, Any]) -> dict[str, Any]:
+    if "done" in header:
+        return header
+    fields = ("attempts", "crashes", "failing_since", "settled", "dead", "reason")
+    return {name: header[name] for name in fields if header.get(name)}
+
+
+def _expected_header(entry: Entry) -> dict[str, Any]:
+    if entry.done:
+        return {"done": entry.done}
+    found = {
+        "attempts": entry.attempts,
+        "crashes": entry.crashes,
+        "failing_since": entry.failing_since,
+        "settled": entry.settled,
+        "dead": entry.dead_ms,
+        "reason": entry.reason,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _check_places(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
+    """Each living job lies in exactly one place; done and dead ones in none."""
+    running = [id for flights in snapshot.flights.values() for id in flights]
+    places = Counter(id for chat in snapshot.chats.values() for id in chat)
+    places.update(id for id in running if not model.entries[id].chat)
+    places.update(entry[1:] for entries in snapshot.ready.values() for entry in entries if entry[0] == "=")
+    places.update(member[1:] for member in due if member[0] == "J")
+    alive = {entry.job.id: 1 for entry in model.alive()}
+    expect(places == alive, f"not in exactly one place: {dict(places.items() ^ alive.items())}")
+    fences = {id: flight["fence"] for flights in snapshot.flights.values() for id, flight in flights.items()}
+    expected = {id: fence for flights in model.flights.values() for id, fence in flights.items()}
+    expect(fences == expected, f"in flight: {fences}, not {expected}")
+
+
+def _check_chats(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
+    """Each chat's list is the model's; the chat is ready, waiting or running, one of them, and only its head runs."""
+    expect(snapshot.chats == model.chats, f"chats differ: {snapshot.chats} {model.chats}")
+    running = model.running()
+    places = Counter(member[1:] for member in due if member[0] == "G")
+    for (queue, source), entries in snapshot.ready.items():
+        for entry in entries:
+            if entry[0] == "|":
+                places[source + entry] += 1
+                head = model.entries[snapshot.chats[source + entry][0]]
+                expect(head.job.queue == queue, f"{source + entry} is ready in {queue}, its head is of {head.job.queue}")
+    for chat, ids in snapshot.chats.items():
+        places[chat] += sum(id in running for id in ids)
+        expect(not any(id in running for id in ids[1:]), f"not the head of {chat} runs")
+    expect(places == dict.fromkeys(snapshot.chats, 1), f"chats in no place or in two: {places}")
+
+
+def _check_rings(snapshot: Snapshot, due: dict[str, int]) -> None:
+    """Each source with ready work stands in its ring or is parked, once; a token wakes somebody for what is ready."""
+    places = Counter((queue, source) for queue, sources in snapshot.rings.items() for source in sources)
+    places.update(tuple(member[1:].split("|", 1)) for member in due if member[0] == "S")
+    expect(places == dict.fromkeys(snapshot.ready, 1), f"sources unreachable or doubled: {places} {list(snapshot.ready)}")
+    expect(all(tokens == 1 for tokens in snapshot.wakes.values()), f"tokens: {snapshot.wakes}")
+
+
+def _check_leases(snapshot: Snapshot, model: Model) -> None:
+    """In flight implies a lease, and every lease has the model's deadline."""
+    leases = _scores(snapshot, "consumers")
+    expect(leases == model.leases, f"leases {leases}, not {model.leases}")
+    expect(set(snapshot.flights) <= set(leases), f"flights without a lease: {set(snapshot.flights) - set(leases)}")
+
+
+def _check_counts(snapshot: Snapshot, model: Model) -> None:
+    """The counters' difference is what lives."""
+    counts = {decode_text(field): int(number) for field, number in snapshot.single.get("counts", {}).items()}
+    alive = Counter(entry.job.queue for entry in model.alive())
+    for queue, enqueued in model.enqueued.items():
+        pair = (counts.get(f"{queue}:enqueued", 0), counts.get(f"{queue}:settled", 0))
+        expect(pair == (enqueued, model.settled.get(queue, 0)), f"counts of {queue}: {pair}")
+        expect(pair[0] - pair[1] == alive[queue], f"{alive[queue]} live in {queue}, the counters say {pair}")
+    dead = Counter(model.entries[id].job.queue for id in model.dead())
+    counted = Counter({queue: counts.get(f"{queue}:dead", 0) for queue in QUEUES})
+    expect(dead == counted, f"dead: {dead}, the counters say {counted}")
+
+
+def _check_dead(snapshot: Snapshot, model: Model) -> None:
+    dead = [decode_text(member) for member, _ in snapshot.single.get("dead", [])]
+    expect(dead == model.dead(), f"dead: {dead}, not {model.dead()}")

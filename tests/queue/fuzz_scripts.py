@@ -1,0 +1,93 @@
+"""The scripts as the fuzzer loads them: time read from a key, short keeping times, and a counter at every branch.
+
+Production scripts hold no hook: everything is put in here, by replacing text that must be found exactly once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from grimbots.queue.store import DRAIN_PARTS, INTAKE_PARTS, Scripts, read_script_part
+
+CLOCK, BRANCHES = "clock", "branches"
+DEAD_KEPT_MS, DEAD_KEPT, TRIM_LIMIT = 300_000, 25, 3
+
+REPLACED = {
+    "local time = redis.call('TIME')": f"local time = redis.call('HMGET', KEYS[1] .. '{CLOCK}', 'seconds', 'micros')",
+    "local DONE_KEPT_SECONDS = 60": "local DONE_KEPT_SECONDS = 86400",
+    "local DEAD_KEPT_MS = 7776000000": f"local DEAD_KEPT_MS = {DEAD_KEPT_MS}",
+    "local DEAD_KEPT = 100000": f"local DEAD_KEPT = {DEAD_KEPT}",
+    "local TRIM_LIMIT = 100 ": f"local TRIM_LIMIT = {TRIM_LIMIT} ",
+    "  finish()\n  return replies": "  finish()\n  write_marks()\n  return replies",
+}
+COUNTER = f"""
+local marks = {{}}
+local function mark(branch) marks[branch] = (marks[branch] or 0) + 1 end
+local function test(branch, value) mark(branch .. (value and ' yes' or ' no')) return value end
+local function write_marks()
+  for branch, times in pairs(marks) do redis.call('HINCRBY', KEYS[1] .. '{BRANCHES}', branch, times) end
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A fault to plant: `old`, found exactly once in the named part, becomes `new`."""
+
+    part: str
+    old: str
+    new: str
+
+
+def replace_once(text: str, old: str, new: str) -> str:
+    """Replace text that must occur exactly once."""
+    if text.count(old) != 1:
+        raise ValueError(f"{old!r} occurs {text.count(old)} times")
+    return text.replace(old, new)
+
+
+def _instrument(part: str, text: str, branches: set[str]) -> str:
+    """Put a counter at every branch of one part; add their names to `branches`."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.lstrip().startswith("--"):
+            continue
+        where = f"{part}:{number}"
+        line = re.sub(r"\b(if|elseif|while) (.+?) (then|do)\b", _count_test(where, branches), line)
+        line = re.sub(r"\bfor .+? do\b", _count_entry(f"{where} loop", branches), line)
+        lines[number - 1] = re.sub(r"\bfunction [\w.]+\(.*?\)", _count_entry(f"{where} call", branches), line)
+    return "\n".join(lines)
+
+
+def _count_test(where: str, branches: set[str]):
+    def count(found: re.Match[str]) -> str:
+        name = f"{where} {found[1]} {found[2]}"
+        branches.update((f"{name} yes", f"{name} no"))
+        return f"{found[1]} test([=[{name}]=], {found[2]}) {found[3]}"
+
+    return count
+
+
+def _count_entry(name: str, branches: set[str]):
+    def count(found: re.Match[str]) -> str:
+        branches.add(name)
+        return f"{found[0]} mark('{name}')"
+
+    return count
+
+
+def load_fuzzed(mutation: Mutation | None = None) -> tuple[Scripts, set[str]]:
+    """Load both scripts with clock, counters and perhaps a planted fault. Returns them and the names of all branches."""
+    branches: set[str] = set()
+    texts = {}
+    for part in {*DRAIN_PARTS, *INTAKE_PARTS}:
+        text = read_script_part(part)
+        if mutation and mutation.part == part:
+            text = replace_once(text, mutation.old, mutation.new)
+        texts[part] = _instrument(part, text, branches)
+    drain, intake = (COUNTER + "".join(texts[part] for part in parts) for parts in (DRAIN_PARTS, INTAKE_PARTS))
+    for old, new in REPLACED.items():
+        drain = replace_once(drain, old, new) if old in drain else drain
+        intake = replace_once(intake, old, new) if old in intake else intake
+    return Scripts(drain, intake), branches

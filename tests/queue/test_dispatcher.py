@@ -1,0 +1,230 @@
+"""Taking jobs in: what shares a round trip, what a caller hears when Redis is away, and what a lost reply may not do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from grimbots.queue.dispatcher import Queue, QueueUnavailable
+from grimbots.queue.job import Accepted, Job
+from grimbots.queue.store import NewerProtocol
+from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
+from grimbots.tests.queue.proxy import LossyProxy
+from grimbots.tests.queue.servers import RedisServer
+
+
+async def _nothing(context: Any, *, n: int = 0) -> None: ...
+
+
+TASK = make_task(_nothing)
+
+
+async def _count(url: str, section: str, name: str) -> int:
+    async with redis.asyncio.from_url(url, protocol=3) as client:
+        info = await client.info(section)
+        return int(info.get(name, {}).get("calls", 0)) if section == "commandstats" else int(info[name])
+
+
+@asynccontextmanager
+async def _server(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
+    server = RedisServer(folder, *options)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def _proxied(folder: Path) -> AsyncIterator[tuple[RedisServer, LossyProxy]]:
+    async with _server(folder) as server:
+        proxy = LossyProxy(folder, server.socket)
+        await proxy.start()
+        yield server, proxy
+        await proxy.stop()
+
+
+async def _refusal_seconds(enqueue: Callable[[], Awaitable[Accepted]]) -> float:
+    began = monotonic()
+    with pytest.raises(QueueUnavailable):
+        await enqueue()
+    return monotonic() - began
+
+
+async def _enqueue_when_back(queue: Queue, job: Job) -> None:
+    async def accepted() -> bool:
+        try:
+            return await queue.enqueue(job) is Accepted.ACCEPTED
+        except QueueUnavailable:
+            return False
+
+    await wait_until(accepted)
+
+
+@pytest.mark.gen_test
+async def test_shares_a_round_trip_within_a_tick(queue: Queue, flushed_redis_url: str) -> None:
+    before = await _count(flushed_redis_url, "commandstats", "cmdstat_evalsha")
+    await asyncio.gather(*(queue.enqueue(make_job(TASK, f"{n}")) for n in range(60)))
+    assert await _count(flushed_redis_url, "commandstats", "cmdstat_evalsha") - before == 1
+
+
+@pytest.mark.gen_test
+async def test_gathers_under_load_while_a_call_is_out(queue: Queue, flushed_redis_url: str) -> None:
+    async def enqueue_later(n: int) -> None:
+        for _ in range(n % 7):
+            await asyncio.sleep(0)
+        await queue.enqueue(make_job(TASK, f"{n}"))
+
+    before = await _count(flushed_redis_url, "commandstats", "cmdstat_evalsha")
+    await asyncio.gather(*(enqueue_later(n) for n in range(630)))
+    assert await _count(flushed_redis_url, "commandstats", "cmdstat_evalsha") - before <= 12
+
+
+@pytest.mark.gen_test
+async def test_starts_a_job_in_the_round_trip_that_stored_it(queue: Queue, flushed_redis_url: str) -> None:
+    started, finish = asyncio.Event(), asyncio.Event()
+
+    async def note(context: Any) -> None:
+        started.set()
+        await finish.wait()
+
+    task = make_task(note)
+    async with run_worker(queue, task) as worker:
+        await wait_until(worker.is_working)
+        await queue.enqueue(make_job(task, "1"))
+        await asyncio.sleep(0)      # no call can come and go meanwhile
+        assert started.is_set()
+        finish.set()
+
+
+@pytest.mark.gen_test
+async def test_refuses_what_json_cannot_hold_and_stores_its_neighbours(queue: Queue) -> None:
+    jobs = [make_job(TASK, "1", n=1), make_job(TASK, "2", n=object()), make_job(TASK, "3", n=3)]
+    answers = await asyncio.gather(*(queue.enqueue(job) for job in jobs), return_exceptions=True)
+    assert (answers[0], type(answers[1]), answers[2]) == (Accepted.ACCEPTED, TypeError, Accepted.ACCEPTED)
+
+
+@pytest.mark.gen_test
+async def test_says_full_when_a_chat_is_at_its_cap(flushed_redis_url: str) -> None:
+    async with open_queue(flushed_redis_url, group_cap=2) as queue:
+        answers = [await queue.enqueue(make_job(TASK, f"{n}", chat="9")) for n in range(3)]
+    assert answers == [Accepted.ACCEPTED, Accepted.ACCEPTED, Accepted.FULL]
+
+
+@pytest.mark.gen_test
+async def test_buries_a_job_at_once(queue: Queue) -> None:
+    assert await queue.bury(make_job(TASK, "1"), "unreadable") is Accepted.DEAD
+    assert [dead.reason for dead in await queue.reads.list_dead()] == ["unreadable"]
+
+
+@pytest.mark.gen_test
+async def test_holds_a_source(queue: Queue) -> None:
+    ran: list[int] = []
+
+    async def note(context: Any, *, n: int) -> None:
+        ran.append(n)
+
+    task = make_task(note)
+    await queue.hold_source("b1", 0.3)
+    async with run_worker(queue, task):
+        await queue.enqueue(make_job(task, "1", source="b1", n=1))
+        await queue.enqueue(make_job(task, "2", source="b2", n=2))
+        await wait_until(lambda: len(ran) == 2)
+    assert ran == [2, 1]
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_refuses_at_once_while_redis_is_away(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.kill()
+        assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1"))) < 1.6
+        assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "2"))) < 1.6     # may have been the probe
+        assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "3"))) < 0.1
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_accepts_again_soon_after_redis_is_back(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.kill()
+        await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1")))
+        await server.start()
+        began = monotonic()
+        await _enqueue_when_back(queue, make_job(TASK, "2"))
+        assert monotonic() - began < 1.0
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_refuses_in_time_while_redis_is_silent(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.ask("CLIENT", "PAUSE", 3000, "ALL")
+        assert 1.0 < await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1"))) < 1.7
+        assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "2"))) < 0.1
+        await _enqueue_when_back(queue, make_job(TASK, "1"))
+        assert (await queue.reads.count_jobs())["tasks"].enqueued == 1
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_starts_without_redis_and_refuses(tmp_path: Path) -> None:
+    async with open_queue(RedisServer(tmp_path).url) as queue:
+        assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1"))) < 1.6
+
+
+@pytest.mark.gen_test
+async def test_stores_one_job_when_the_reply_is_lost(tmp_path: Path) -> None:
+    async with _proxied(tmp_path) as (_, proxy), open_queue(proxy.url) as queue:
+        proxy.lose_next_reply_to(b"enqueue")
+        assert await queue.enqueue(make_job(TASK, "1", chat="9")) is Accepted.ACCEPTED
+        assert proxy.lost == 1
+        assert (await queue.reads.count_jobs())["tasks"].enqueued == 1
+
+
+@pytest.mark.gen_test
+async def test_refuses_new_work_when_memory_is_full_and_still_drains(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server, open_queue(server.url) as queue:
+        await queue.enqueue(make_job(TASK, "1"))
+        await server.ask("CONFIG", "SET", "maxmemory", "1mb")
+        with pytest.raises(QueueUnavailable, match="memory"):
+            await queue.enqueue(make_job(TASK, "2"))
+        async with run_worker(queue, TASK):
+            await wait_until(lambda: _settled(queue, 1))
+
+
+async def _settled(queue: Queue, jobs: int) -> bool:
+    counts = await queue.reads.count_jobs()
+    return counts["tasks"].settled == jobs
+
+
+@pytest.mark.gen_test
+async def test_refuses_data_of_a_newer_protocol(flushed_redis_url: str, expect_errors: list[str]) -> None:
+    async with redis.asyncio.from_url(flushed_redis_url) as client:
+        await client.set("{q0}:version", 99)
+    with pytest.raises(NewerProtocol):
+        async with open_queue(flushed_redis_url):
+            pass
+    assert "line broke" in expect_errors[0]
+
+
+@pytest.mark.gen_test
+async def test_guards_nothing_outside_of_a_job(queue: Queue) -> None:
+    queue.guard()
+
+
+@pytest.mark.gen_test
+async def test_gives_up_an_enqueue_that_was_cancelled(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.ask("CLIENT", "PAUSE", 300, "ALL")
+        first = asyncio.create_task(queue.enqueue(make_job(TASK, "1")))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(queue.enqueue(make_job(TASK, "2")))    # waits behind the call that is out
+        await asyncio.sleep(0)
+        second.cancel()
+        assert await first is Accepted.ACCEPTED
+        await queue.enqueue(make_job(TASK, "3"))
+        assert (await queue.reads.count_jobs())["tasks"].enqueued == 2

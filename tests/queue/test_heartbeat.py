@@ -1,0 +1,117 @@
+"""The heartbeat: when a lease holds, when it is lost, and when a stuck loop gets no more beats."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from grimbots.queue.connections import RedisAway
+from grimbots.queue.heartbeat import Heartbeat, Timing
+from grimbots.queue.job import Verdict
+from grimbots.queue.task import LeaseLost
+
+FAST = Timing(lease_seconds=10, margin_seconds=3, beat_seconds=0.02, retry_seconds=0.01, stuck_seconds=0.2)
+PATIENCE_SECONDS = 5.0
+
+
+class Redis:
+    """What the thread hears: a verdict, or nothing."""
+
+    def __init__(self) -> None:
+        self.answer: Verdict | None = Verdict.OK
+        self.beats = threading.Semaphore(0)
+
+    def beat(self, consumer: str) -> Verdict:
+        """Answer one beat."""
+        self.beats.release()
+        if self.answer is None:
+            raise RedisAway("nobody there")
+        return self.answer
+
+    def wait_beats(self, count: int) -> None:
+        """Wait for so many more beats."""
+        for _ in range(count):
+            assert self.beats.acquire(timeout=PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def redis() -> Redis:
+    return Redis()
+
+
+@pytest.fixture
+def make(redis: Redis) -> Iterator[Callable[..., Heartbeat]]:
+    made: list[Heartbeat] = []
+
+    def start(timing: Timing = FAST, registered_at: float | None = None, **hooks: Any) -> Heartbeat:
+        calls = {"on_lost": lambda lease: None, "on_stuck": lambda: None, **hooks}
+        heartbeat = Heartbeat("test:0:1", redis.beat, timing=timing, **calls)
+        heartbeat.start(monotonic() if registered_at is None else registered_at)
+        made.append(heartbeat)
+        return heartbeat
+
+    yield start
+    for heartbeat in made:
+        heartbeat.stop()
+        heartbeat.join()
+
+
+def test_holds_after_registering(make: Callable[..., Heartbeat]) -> None:
+    make().guard()
+
+
+def test_holds_no_longer_than_the_margin_before_the_lease_ends(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    redis.answer = None
+    assert make(registered_at=monotonic() - 6.5).holds
+    with pytest.raises(LeaseLost):
+        make(registered_at=monotonic() - 7.5).guard()
+
+
+def test_holds_again_after_a_good_beat(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    heartbeat = make(registered_at=monotonic() - 60)
+    redis.wait_beats(2)     # the second begins when the first has been counted
+    assert heartbeat.holds
+
+
+def test_goes_on_beating_while_redis_is_away(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    redis.answer = None
+    heartbeat = make(registered_at=monotonic() - 60)
+    redis.wait_beats(3)
+    redis.answer = Verdict.OK
+    heartbeat.tick()
+    redis.wait_beats(3)
+    assert heartbeat.holds
+
+
+def test_tells_of_a_lost_lease_once_and_never_holds_again(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    redis.answer = Verdict.LOST
+    told: list[Heartbeat] = []
+    heard = threading.Event()
+    heartbeat = make(on_lost=lambda lease: (told.append(lease), heard.set()))
+    assert heard.wait(PATIENCE_SECONDS)
+    heartbeat.join()
+    assert told == [heartbeat]
+    assert not heartbeat.holds
+
+
+def test_tells_of_a_stuck_loop_and_beats_no_more(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    stuck = threading.Event()
+    heartbeat = make(on_stuck=stuck.set)
+    assert stuck.wait(PATIENCE_SECONDS)
+    heartbeat.join()
+    while redis.beats.acquire(blocking=False):
+        pass
+    assert not redis.beats.acquire(timeout=5 * FAST.beat_seconds)
+
+
+def test_beats_on_while_the_loop_ticks(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    stuck = threading.Event()
+    heartbeat = make(on_stuck=stuck.set)
+    for _ in range(30):
+        heartbeat.tick()
+        redis.wait_beats(1)
+    assert not stuck.is_set()

@@ -1,0 +1,97 @@
+"""A chat of a bot for tests of messages: plans rows, runs their jobs here and now, and reads what became of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+
+from grimbots.services import messages
+
+CAUSES = itertools.count(1)
+
+
+class Chat:
+    """One lead of a tenant's bot."""
+
+    def __init__(self, app: Any, tenant: Any, database_url: str, chat_id: int = 501) -> None:
+        self.app, self.tenant, self.chat_id = app, tenant, chat_id
+        self.lead: Any = None
+        self._url = database_url
+
+    async def open(self) -> Chat:
+        """Add the lead, as its first update does."""
+        async with self.app.db.transaction() as tx:
+            self.lead = await tx.leads.lock_or_add(
+                account_id=self.tenant.account_id,
+                bot_id=self.tenant.bot_id,
+                chat_id=self.chat_id,
+                first_name="Ana",
+                last_name="",
+                username="",
+                language_code="pt",
+                now=self.app.clock(),
+            )
+        return self
+
+    async def plan(self, text: str = "oi", **changes: Any) -> Any:
+        """Plan one message and return its row."""
+        values = {
+            "account_id": self.tenant.account_id,
+            "bot_id": self.tenant.bot_id,
+            "lead_id": self.lead.id,
+            "chat_id": self.chat_id,
+            "cause": f"u:{self.tenant.bot_id}:{next(CAUSES)}",
+            "ordinal": 0,
+            "version_id": None,
+            "step": "welcome",
+            "method": "sendMessage",
+            "body": {"text": text},
+            "nonce": None,
+            "policy": "retry",
+            "payment_id": None,
+            "planned_at": self.app.clock(),
+        }
+        async with self.app.db.transaction() as tx:
+            return await messages.plan(tx, **{**values, **changes})
+
+    async def send(self, message: Any) -> Any:
+        """Run the message's job once, here and now."""
+        return await messages.send(self.app, message_id=message.id)
+
+    def read(self, message: Any) -> Any:
+        """Return the message's row with every column."""
+        return self._select("SELECT * FROM messages WHERE id = %s", message.id)
+
+    def read_lead(self) -> Any:
+        """Return the lead's row with every column."""
+        return self._select("SELECT * FROM leads WHERE id = %s", self.lead.id)
+
+    def read_delivery(self, message: Any) -> Any:
+        """Return the row of the delivery that the message hands over."""
+        return self._select("SELECT * FROM deliveries WHERE message_id = %s", message.id)
+
+    def execute(self, statement: str, *values: Any, **named: Any) -> None:
+        """Change rows behind the program's back."""
+        with self._connect() as connection:
+            connection.cursor().execute(statement, named or values)
+            connection.commit()
+
+    def lock(self, message: Any) -> Callable[[], None]:
+        """Keep everybody from changing the message's row; call the result to let go."""
+        connection = psycopg2.connect(self._url)
+        connection.cursor().execute("SELECT FROM messages WHERE id = %s FOR UPDATE", (message.id,))
+        return connection.close
+
+    def _select(self, statement: str, *values: Any) -> Any:
+        with self._connect() as connection:
+            cursor = connection.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor)
+            cursor.execute(statement, values)
+            return cursor.fetchone()
+
+    def _connect(self) -> Any:
+        return closing(psycopg2.connect(self._url))

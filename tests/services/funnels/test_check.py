@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grimbots.services.funnels.check import check
+from grimbots.services.funnels.files import read_files
+from grimbots.services.funnels.problems import MESSAGES
+from grimbots.tests.services.funnels.samples import FILES, FUNNEL, PNG, make_funnel
+
+DEMO = Path(__file__).parents[3] / "handlers" / "commands" / "demo"
+
+
+def find(definition: Any, files: dict[str, bytes] = FILES) -> list[tuple[str, str]]:
+    """Check, and give the places of what was found."""
+    return [(problem.step, problem.field) for problem in check(definition, files)]
+
+
+def add_steps(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    funnel = make_funnel(**changes)
+    funnel["steps"] += steps
+    return funnel
+
+
+def test_check_finds_nothing_in_a_whole_funnel() -> None:
+    assert check(FUNNEL, FILES) == []
+
+
+@pytest.mark.parametrize("name", ["demo", "consultoria"])
+def test_check_finds_nothing_in_the_examples(name: str) -> None:
+    assert check(*read_files(DEMO / f"{name}.json")) == []
+
+
+BUTTON = {"text": "a", "next": "offer"}
+OFFER = {"kind": "offer", "product": "x", "price_cents": 1, "text": "x", "accept": {"text": "x", "next": "charge"}}
+CASES: list[tuple[str, Any, tuple[str, str]]] = [
+    ("not_object", [], ("", "")),
+    ("not_object", {**FUNNEL, "steps": ["x"]}, ("", "steps[0]")),
+    ("not_list", {**FUNNEL, "steps": {}}, ("", "steps")),
+    ("no_steps", {**FUNNEL, "steps": []}, ("", "steps")),
+    ("missing", {"language": "en", "steps": FUNNEL["steps"]}, ("", "name")),
+    ("missing", add_steps({"kind": "message"}), ("", "steps[7].id")),
+    ("missing", make_funnel(offer={"product": ""}), ("offer", "product")),
+    ("missing", make_funnel(offer={"accept": {"next": "bump"}}), ("offer", "accept.text")),
+    ("missing", make_funnel(offer={"accept": {"text": "x"}}), ("offer", "accept.next")),
+    ("unknown_field", {**FUNNEL, "colour": "red"}, ("", "colour")),
+    ("unknown_field", make_funnel(bump={"prise_cents": 1}), ("bump", "prise_cents")),
+    ("unknown_field", make_funnel(charge={"texts": {"hello": "x"}}), ("charge", "texts.hello")),
+    ("unknown_kind", make_funnel(bye={"kind": "video"}), ("bye", "kind")),
+    ("unknown_language", {**FUNNEL, "language": "fr"}, ("", "language")),
+    ("bad_id", add_steps({"id": "a:b", "kind": "message", "text": "x"}), ("", "steps[7].id")),
+    ("duplicate_id", add_steps({"id": "bye", "kind": "message", "text": "x"}), ("bye", "id")),
+    ("not_text", make_funnel(bye={"text": 5}), ("bye", "text")),
+    ("not_text", make_funnel(welcome={"buttons": [{**BUTTON, "text": None}]}), ("welcome", "buttons[0].text")),
+    ("bad_text", make_funnel(bye={"text": "a\x00b"}), ("bye", "text")),
+    ("bad_text", make_funnel(bye={"text": "a\ud83d"}), ("bye", "text")),
+    ("not_whole", make_funnel(offer={"price_cents": "1990"}), ("offer", "price_cents")),
+    ("not_whole", make_funnel(offer={"price_cents": True}), ("offer", "price_cents")),
+    ("not_switch", make_funnel(delivery={"protect_content": "yes"}), ("delivery", "protect_content")),
+    ("unknown_target", {**FUNNEL, "start": "nowhere"}, ("", "start")),
+    ("unknown_target", make_funnel(bump={"next": "nowhere"}), ("bump", "next")),
+    ("unknown_target", make_funnel(offer={"decline": {"text": "x", "next": "?"}}), ("offer", "decline.next")),
+    ("unreachable", add_steps({"id": "island", "kind": "message", "text": "x"}), ("island", "")),
+    ("endless", make_funnel(after={"next": "bye"}), ("after", "next")),
+    ("endless", make_funnel(after={"next": "after"}), ("after", "next")),
+    ("charge_without_delivery", make_funnel(charge={"next": "after"}), ("charge", "next")),
+    (
+        "charge_without_delivery",
+        make_funnel(charge={"next": "bye"}, bye={"buttons": [{"text": "x", "next": "delivery"}], "next": ""}),
+        ("charge", "next"),
+    ),
+    ("charge_without_offer", make_funnel(welcome={"buttons": [{"text": "x", "next": "charge"}]}), ("charge", "")),
+    ("charge_without_offer", make_funnel(delivery={"next": "charge"}), ("charge", "")),
+    ("charge_without_offer", make_funnel(offer={"decline": {"text": "x", "next": "bump"}}), ("bump", "")),
+    ("free_delivery", make_funnel(welcome={"buttons": [BUTTON, {"text": "x", "next": "delivery"}]}), ("delivery", "")),
+    ("free_delivery", {**FUNNEL, "start": "delivery"}, ("delivery", "")),
+    ("text_too_long", make_funnel(bye={"text": "😀" * 2049}), ("bye", "text")),
+    ("text_too_long", make_funnel(bye={"text": "Oi {{first_name}}" * 33}), ("bye", "text")),
+    ("caption_too_long", make_funnel(welcome={"text": "😀" * 513}), ("welcome", "text")),
+    ("caption_too_long", make_funnel(charge={"texts": {"qr": "x" * 1025}}), ("charge", "texts.qr")),
+    ("text_empty", make_funnel(bye={"text": "{{last_name}}"}), ("bye", "text")),
+    ("text_empty", make_funnel(bye={"text": "<b> </b>"}), ("bye", "text")),
+    ("text_empty", make_funnel(welcome={"buttons": [{**BUTTON, "text": "{{x}}"}]}), ("welcome", "buttons[0].text")),
+    ("text_empty", make_funnel(bump={"accept": " "}), ("bump", "accept")),
+    ("tag_unknown", make_funnel(bye={"text": "<p>x</p>"}), ("bye", "text")),
+    ("tag_unclosed", make_funnel(bye={"text": "<b>x"}), ("bye", "text")),
+    ("tag_crossed", make_funnel(offer={"text": "x</b>"}), ("offer", "text")),
+    ("stray_sign", make_funnel(charge={"texts": {"expired": "1 < 2"}}), ("charge", "texts.expired")),
+    ("too_many_buttons", make_funnel(welcome={"buttons": [BUTTON] * 101}), ("welcome", "buttons")),
+    ("missing", make_funnel(welcome={"buttons": [{"text": " ", "next": "offer"}]}), ("welcome", "buttons[0].text")),
+    ("button_without_action", make_funnel(welcome={"buttons": [BUTTON, {"text": "x"}]}), ("welcome", "buttons[1]")),
+    (
+        "button_without_action",
+        make_funnel(welcome={"buttons": [{**BUTTON, "url": "https://example.com"}]}),
+        ("welcome", "buttons[0]"),
+    ),
+    ("callback_too_long", add_steps({"id": "ç" * 21, **OFFER}, bye={"next": "ç" * 21}), ("ç" * 21, "id")),
+    ("next_with_buttons", make_funnel(welcome={"next": "bye"}), ("welcome", "next")),
+    ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "javascript:alert(1)"}}), ("delivery", "link.url")),
+    ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "https://localhost"}}), ("delivery", "link.url")),
+    ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "https://a.b/ c"}}), ("delivery", "link.url")),
+    ("bad_price", make_funnel(offer={"price_cents": 0}), ("offer", "price_cents")),
+    ("bad_price", make_funnel(bump={"price_cents": -1}), ("bump", "price_cents")),
+    ("bad_minutes", make_funnel(charge={"expires_in_minutes": 0}), ("charge", "expires_in_minutes")),
+    ("code_missing", make_funnel(charge={"texts": {"code": "Pague!"}}), ("charge", "texts.code")),
+    ("nothing_said", make_funnel(bye={"text": ""}), ("bye", "text")),
+    ("photo_missing", make_funnel(welcome={"photo": "other.png"}), ("welcome", "photo")),
+    ("photo_name", make_funnel(welcome={"photo": "../welcome.png"}), ("welcome", "photo")),
+]
+
+
+@pytest.mark.parametrize(("code", "definition", "place"), CASES)
+def test_check_names_the_place_and_the_rule(code: str, definition: Any, place: tuple[str, str]) -> None:
+    found = {(problem.step, problem.field): problem.message for problem in check(definition, FILES)}
+    assert place in found
+    assert found[place].startswith(MESSAGES[code][0].partition("{")[0])
+
+
+def test_check_wants_a_delivery_to_hold_something() -> None:
+    funnel = make_funnel(delivery={"text": ""})
+    next(step for step in funnel["steps"] if step["id"] == "delivery").pop("link")
+    assert find(funnel) == [("delivery", "text")]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"GIF89a", "photo_kind"), (PNG + bytes(10 * 1024 * 1024), "photo_too_big")]
+)
+def test_check_refuses_pictures_telegram_refuses(content: bytes, code: str) -> None:
+    (problem,) = check(FUNNEL, {"welcome.png": content})
+    assert (problem.field, problem.message) == ("photo", MESSAGES[code][0])
+
+
+def test_check_covers_every_message_with_a_bad_funnel() -> None:
+    elsewhere = {"nothing_delivered", "photo_kind", "photo_too_big"}
+    assert {code for code, _, _ in CASES} | elsewhere == set(MESSAGES)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_check_holds_texts_to_the_last_unit(size: int) -> None:
+    assert len(check(make_funnel(bye={"text": "😀" * 2048 + "x" * size}), FILES)) == size
+
+
+@pytest.mark.parametrize(("length", "problems"), [(42, 0), (43, 1)])
+def test_check_holds_callback_data_to_64_bytes(length: int, problems: int) -> None:
+    step = "x" * length
+    funnel = make_funnel(charge={"id": step}, bump={"next": step})
+    assert len(check(funnel, FILES)) == problems
+
+
+def test_check_speaks_english_when_asked() -> None:
+    (problem,) = check(make_funnel(offer={"price_cents": 0}), FILES, "en")
+    assert str(problem) == "offer.price_cents: the price is in cents, from 1 to 100000000 (1990 is R$ 19.90)"
+
+
+def test_check_names_every_mistake_at_once() -> None:
+    funnel = make_funnel(offer={"price_cents": 0, "text": ""}, bye={"text": "<b>"}, bump={"next": 5})
+    assert find(funnel) == [("offer", "price_cents"), ("offer", "text"), ("bump", "next"), ("bye", "text")]
+
+
+def test_messages_take_the_same_facts_in_both_languages() -> None:
+    for portuguese, english in MESSAGES.values():
+        assert list_facts(portuguese) == list_facts(english)
+
+
+def list_facts(sentence: str) -> set[str | None]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+FIELDS = st.sampled_from(["id", "kind", "text", "buttons", "next", "price_cents", "texts", "link", "accept"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=JSON, step=st.integers(0, 6), field=FIELDS)
+def test_check_raises_nothing_whatever_stands_in_a_field(value: Any, step: int, field: str) -> None:
+    funnel = make_funnel()
+    funnel["steps"][step][field] = value
+    check(funnel, FILES)
+
+
+@given(JSON)
+def test_check_raises_nothing_whatever_the_file_holds(definition: Any) -> None:
+    assert check(definition, {}) != []
+
+
+def test_read_files_takes_only_pictures_beside_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "funnel"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(PNG)
+    (folder / "welcome.png").write_bytes(PNG)
+    (folder / "funnel.json").write_text(json.dumps(make_funnel(offer={"photo": "../secret.png"})))
+    assert read_files(folder / "funnel.json")[1] == FILES

@@ -1,0 +1,91 @@
+"""Deliveries: tried until Telegram has the message; what failed is visible and given on the buyer's return, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from grimbots.services import deliveries, leads, messages, payments
+from grimbots.tests.services.shops import PRICE_CENTS, Shop
+
+BLOCKED = "Forbidden: bot was blocked by the user"
+
+
+async def sell(shop: Shop) -> Any:
+    """Sell once; returns the paid payment."""
+    payment = await shop.charge()
+    told = {"paid_cents": PRICE_CENTS, "paid_at": shop.app.clock(), "end_to_end_id": "E1", "actor": "webhook"}
+    await payments.settle(shop.app, payment_id=payment.id, account_id=payment.account_id, reason="told", **told)
+    return payment
+
+
+async def read_delivery(shop: Shop, payment: Any) -> Any:
+    """Return the payment's one delivery."""
+    (delivery,) = await shop.list_deliveries(payment)
+    return delivery
+
+
+async def return_to(shop: Shop, payment: Any) -> list[Any]:
+    """Let the buyer come back; returns the jobs this makes."""
+    async with shop.app.db.transaction() as tx:
+        lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
+        await leads.set_status(tx, lead, "active", shop.app.clock())
+        return await deliveries.regrant(shop.app, tx, lead)
+
+
+@pytest.mark.gen_test
+async def test_delivery_is_delivered_once_telegram_has_its_message(shop: Shop) -> None:
+    payment = await sell(shop)
+    await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+    delivery = await read_delivery(shop, payment)
+    assert (delivery.status, delivery.delivered_at) == ("delivered", shop.app.clock())
+
+
+@pytest.mark.gen_test
+async def test_delivery_to_a_buyer_who_blocked_the_bot_is_given_on_return_once(shop: Shop, fake_telegram: Any) -> None:
+    payment = await sell(shop)
+    fake_telegram.answer("sendMessage", http=403, description=BLOCKED, times=1)
+    await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+    failed = await read_delivery(shop, payment)
+    assert (failed.status, failed.error) == ("failed", BLOCKED)
+
+    (job,) = await return_to(shop, payment)
+    await messages.send(shop.app, **job.payload)
+    assert (await read_delivery(shop, payment)).status == "delivered"
+    assert await return_to(shop, payment) == []
+    assert len(fake_telegram.list_calls("sendMessage")) == 2
+
+
+@pytest.mark.gen_test
+async def test_regrant_makes_a_job_the_queue_has_not_seen(shop: Shop, fake_telegram: Any, clock: Any) -> None:
+    payment = await sell(shop)
+    fake_telegram.answer("sendMessage", http=403, description=BLOCKED)
+    seen = set()
+    for _ in range(3):
+        clock.move(minutes=1)
+        await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+        seen |= {job.id for job in await return_to(shop, payment)}
+    assert len(seen) == 3
+
+
+@pytest.mark.gen_test
+async def test_regrant_gives_nothing_of_another_lead(shops: list[Shop], fake_telegram: Any) -> None:
+    mine, other = await sell(shops[0]), await sell(shops[1])
+    fake_telegram.answer("sendMessage", http=403, description=BLOCKED)
+    await messages.send(shops[0].app, message_id=(await read_delivery(shops[0], mine)).message_id)
+    assert await return_to(shops[1], other) == []
+    assert (await read_delivery(shops[0], mine)).status == "failed"
+
+
+@pytest.mark.gen_test
+async def test_a_late_word_that_it_was_sent_beats_one_that_it_failed(shop: Shop) -> None:
+    payment = await sell(shop)
+    message_id = (await read_delivery(shop, payment)).message_id
+    async with shop.app.db.transaction() as tx:
+        failed = await tx.messages.mark_given_up(message_id=message_id, account_id=payment.account_id, error="dead job")
+        await deliveries.conclude(tx, message=failed, now=shop.app.clock())
+        sent = failed._replace(status="sent", error=None)
+        await deliveries.conclude(tx, message=sent, now=shop.app.clock())
+        await deliveries.conclude(tx, message=failed, now=shop.app.clock())
+    assert (await read_delivery(shop, payment)).status == "delivered"

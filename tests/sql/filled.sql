@@ -1,0 +1,106 @@
+-- An installation at work: 1500 accounts with a bot each, ten of them big (tenant-1 to tenant-10), 3600 leads, most of their messages
+-- sent, most of their payments paid.
+-- Every account's texts hold its own name (tenant-7), so that whose row it is shows in the row itself.
+
+INSERT INTO accounts (name, created_at)
+SELECT 'tenant-' || n, now() FROM generate_series(1, 1500) AS n;
+
+INSERT INTO users (email, password_hash, created_at)
+SELECT name || '@example.com', 'hash', now() FROM accounts;
+
+INSERT INTO memberships (account_id, user_id, role, created_at)
+SELECT accounts.id, users.id, 'owner', now()
+FROM accounts
+JOIN users ON users.email = accounts.name || '@example.com';
+
+INSERT INTO funnels (account_id, name, created_at)
+SELECT id, 'funnel of ' || name, now() FROM accounts;
+
+INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
+SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
+
+UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
+
+INSERT INTO assets (account_id, sha256, content_type, content, created_at)
+SELECT id, 'sha256 of ' || name, 'image/png', convert_to(name, 'UTF8'), now() FROM accounts;
+
+INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted, funnel_id, created_at, updated_at)
+SELECT account_id, 900000000 + account_id, 'bot_' || name, name, 'key of ' || name, 'token of ' || name, id, now(), now()
+FROM funnels;
+
+INSERT INTO bot_files (account_id, bot_id, sha256, file_id, created_at)
+SELECT bots.account_id, bots.id, assets.sha256, 'file_id of ' || bots.name, now()
+FROM bots
+JOIN assets USING (account_id);
+
+INSERT INTO leads (account_id, bot_id, chat_id, first_name, version_id, step, state, created_at, updated_at)
+SELECT bots.account_id, bots.id, 7000000000 + bots.account_id * 1000 + n, 'lead of ' || bots.name, funnel_versions.id, 'offer',
+    jsonb_build_object('name', bots.name), now(), now()
+FROM bots
+JOIN funnel_versions USING (account_id, funnel_id)
+CROSS JOIN LATERAL generate_series(1, CASE WHEN bots.name ~ ' tenant-([1-9]|10)$' THEN 60 ELSE 2 END) AS n;
+
+INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
+SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
+
+INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at)
+SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now() FROM accounts;
+
+-- A big account has one new, one pending and one cancelled payment; all others are paid.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+    amount_cents, state, idempotency_key, txid, provider_id, end_to_end_id, code, expires_in_seconds, expires_at, paid_cents,
+    paid_at, created_at, updated_at)
+SELECT leads.account_id, leads.bot_id, leads.id, gateway_accounts.id, leads.version_id, 'charge', 'p of ' || leads.first_name || leads.id,
+    0, '[]', 'sale of ' || leads.first_name, 990,
+    CASE leads.chat_id % 1000 WHEN 51 THEN 'new' WHEN 52 THEN 'pending' WHEN 53 THEN 'cancelled' ELSE 'paid' END,
+    'idempotency of ' || leads.first_name || leads.id, 'txid of ' || leads.first_name || leads.id,
+    'provider id of ' || leads.first_name || leads.id, 'e2e of ' || leads.first_name || leads.id, 'code', 600, now(), 990, now(), now(),
+    now() - interval '1 hour'
+FROM leads
+JOIN gateway_accounts USING (account_id);
+
+INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
+SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
+
+INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
+SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM payments;
+
+INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, headers, body, verified, status, payment_id, received_at)
+SELECT account_id, gateway_account_id, 'event of ' || txid, '{}', convert_to(txid, 'UTF8'), 'yes',
+    CASE state WHEN 'new' THEN 'received' ELSE 'applied' END, id, now() - interval '1 hour'
+FROM payments;
+
+-- Two messages for each payment: one sent, and one that is mostly sent, else planned, sending or failed.
+INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, version_id, step, payment_id, method, body, nonce,
+    policy, status, planned_at, sent_at)
+SELECT payments.account_id, payments.bot_id, lead_id, chat_id, 'm of ' || cause, n, payments.version_id, payments.step, payments.id,
+    'sendMessage', jsonb_build_object('text', description), n || 'nonce' || payments.id, 'retry', chosen.status,
+    now() - interval '1 hour', CASE chosen.status WHEN 'sent' THEN now() END
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+CROSS JOIN generate_series(0, 1) AS n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN n = 0 THEN 'sent'
+        ELSE CASE payments.state WHEN 'new' THEN 'planned' WHEN 'pending' THEN 'sending' WHEN 'cancelled' THEN 'failed' ELSE 'sent' END
+    END
+) AS chosen (status);
+
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, error, created_at)
+SELECT account_id, payment_id, lead_id, 'delivery', id, CASE status WHEN 'sent' THEN 'delivered' ELSE 'failed' END,
+    body ->> 'text', now()
+FROM messages
+WHERE ordinal = 1;
+
+INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, created_at)
+SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
+    CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, now()
+FROM payments;
+
+INSERT INTO audit (account_id, actor, action, subject, at)
+SELECT account_id, 'command', 'bot.add', username, now()
+FROM bots
+CROSS JOIN generate_series(1, 10);
+
+INSERT INTO installation (name, value) VALUES ('master_key', 'id');
+
+ANALYZE;

@@ -1,0 +1,245 @@
+"""What one account asks for never touches another's rows, whatever ids it names.
+
+Every statement that takes account_id is run as one account with all its other values taken from another's rows. It must
+leave the other's rows as they were and see nothing of them: a read answers as if the other account had none; a write
+that begins by adding a row gives back no id of the other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+
+from grimbots.sql.adapters import Json
+from grimbots.sql.statements import Statement
+from grimbots.tests.sql.prepared import STATEMENTS, is_read, prepare
+
+Values = dict[str, Any]
+
+OWN, OTHER = "tenant-1", "tenant-2"
+
+TRUSTED_ID = {
+    "bots.announce_change",
+    "bots.find_by_id",
+    "funnel_versions.find_by_id",
+    "gateway_accounts.find_by_id",
+    "messages.claim",
+    "messages.close_unsendable",
+    "messages.find_by_nonce",
+    "messages.mark_failed",
+    "messages.mark_planned",
+    "messages.mark_sent",
+    "messages.mark_uncertain",
+    "payments.find_by_id",
+    "payments.find_by_reference",
+    "provider_events.find_by_id",
+    "timers.bury",
+    "timers.finish",
+}
+"""They are told an id that came out of our own rows or jobs, never from outside."""
+
+OPAQUE_KEY = {"bots.find_by_key", "gateway_accounts.find_by_key"}
+"""They are told a key nobody can guess, and the key is the right to ask."""
+
+EVERY_ACCOUNT = {
+    "accounts.add",
+    "accounts.find",
+    "accounts.list_all",
+    "bots.find_by_telegram_id",
+    "duties.keep_days",
+    "duties.take_turn",
+    "installation.find",
+    "installation.remember",
+    "messages.list_stale",
+    "payments.list_stale",
+    "provider_events.list_stale",
+    "server.read_version",
+    "timers.claim_due",
+    "users.add",
+}
+"""Sweeps, and commands of the installation's administrator."""
+
+VALUES: dict[str, Callable[[], Any]] = {
+    "bigint": lambda: 1000,
+    "boolean": lambda: False,
+    "bytea": lambda: b"x",
+    "date": lambda: date(2026, 3, 2),
+    "integer": lambda: 1,
+    "jsonb": lambda: Json({}),
+    "text": lambda: "x",
+    "text[]": list,
+    "timestamp with time zone": lambda: datetime(2100, 1, 1, tzinfo=UTC),
+}
+"""For a parameter that is no column's: any value of its type."""
+
+CHOSEN: dict[str, Values] = {
+    "messages.move_lead": {"chat_id": 1},
+    "messages.silence_lead": {"status": "blocked"},
+    "payments.move": {"to_state": "cancelled"},
+}
+"""Values that neither a column's name nor its type tells."""
+
+UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256"}
+
+TENANT_TABLES = """
+SELECT relname
+FROM pg_class
+JOIN pg_attribute ON attrelid = pg_class.oid
+WHERE relkind IN ('r', 'p')
+  AND NOT relispartition
+  AND relnamespace = 'public'::regnamespace
+  AND attname = 'account_id'
+ORDER BY relname
+"""
+
+TENANT_STATEMENTS = [title for title, statement in STATEMENTS.items() if "account_id" in statement.parameters]
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """Two accounts of the filled database, and a look at the second one's rows: table -> rows by column."""
+
+    connection: Any
+    own_id: int
+    other_id: int
+    rows: dict[str, list[Values]]
+
+    @property
+    def ids(self) -> set[int]:
+        """Every id of the second account's."""
+        return {row["id"] for rows in self.rows.values() for row in rows if "id" in row} | {self.other_id}
+
+    def fingerprint(self) -> list[Any]:
+        """Sum up the second account's rows."""
+        sums = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} AS t WHERE account_id = %s"
+        return [run(self.connection, sums.format(table), [self.other_id])[0] for table in self.rows]
+
+    def remove_other(self) -> None:
+        """Delete the second account's rows, whatever refers to them."""
+        run(self.connection, "SET LOCAL session_replication_role = replica")
+        for table in self.rows:
+            run(self.connection, f"DELETE FROM {table} WHERE account_id = %s", [self.other_id])
+
+
+@pytest.fixture
+def tenants(filled: Any) -> Tenants:
+    """Give the two accounts."""
+    own_id, other_id = (run(filled, "SELECT id FROM accounts WHERE name = %s", [name])[0][0] for name in (OWN, OTHER))
+    tables = [table for (table,) in run(filled, TENANT_TABLES)]
+    return Tenants(filled, own_id, other_id, {table: read_rows(filled, table, other_id) for table in tables})
+
+
+def read_rows(connection: Any, table: str, account_id: int) -> list[Values]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} WHERE account_id = %s ORDER BY 1", [account_id])
+        return [dict(zip([column.name for column in cursor.description], row, strict=True)) for row in cursor]
+
+
+def run(connection: Any, sql: str, parameters: Any = None) -> Any:
+    """Give the rows a statement answers, or the number of rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+@contextmanager
+def undone(connection: Any) -> Iterator[None]:
+    """Take back what the block did."""
+    run(connection, "SAVEPOINT before")
+    try:
+        yield
+    finally:
+        run(connection, "ROLLBACK TO before")
+
+
+def choose_values(tenants: Tenants, statement: Statement) -> list[Values]:
+    """Give parameters for the statement, once from each kind of row the second account has in the statement's table."""
+    types = prepare(tenants.connection, statement)
+    table = statement.title.partition(".")[0]
+    samples = pick_samples(tenants.rows.get(table, [])) or [{}]
+    return [{name: choose_value(tenants, statement, sample, name, types[name]) for name in types} for sample in samples]
+
+
+def pick_samples(rows: list[Values]) -> list[Values]:
+    """Give one row of each state or status."""
+    return list({str(row.get("state") or row.get("status")): row for row in rows}.values())
+
+
+def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: str, kind: str) -> Any:
+    table = statement.title.partition(".")[0]
+    if name in CHOSEN.get(statement.title, {}):
+        return CHOSEN[statement.title][name]
+    if "id" in sample and name.endswith("_id") and table.removesuffix("s").endswith(name.removesuffix("_id")):
+        return sample["id"]
+    column = "state" if name == "from_state" else name
+    sources = [sample, *(rows[0] for rows in tenants.rows.values() if rows)]
+    found = next((row[column] for row in sources if row.get(column) is not None), None)
+    if found is None:
+        return VALUES[kind]()
+    return Json(found) if kind == "jsonb" else found
+
+
+def try_statement(tenants: Tenants, statement: Statement, values: Values, account_id: int) -> Any:
+    """Give what the statement answers as `account_id`, or the name of the constraint that refused it; take it back."""
+    with undone(tenants.connection):
+        try:
+            return run(tenants.connection, statement.sql, {**values, "account_id": account_id})
+        except (psycopg2.errors.ForeignKeyViolation, psycopg2.errors.UniqueViolation) as error:
+            return error.diag.constraint_name
+
+
+def alter_texts(values: Values) -> Values:
+    """Give values that meet no unique key's row."""
+    return {name: f"{value} again" if name in UNIQUE_TEXTS else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("title", TENANT_STATEMENTS)
+def test_statement_leaves_the_rows_of_another_account(tenants, title):
+    before = tenants.fingerprint()
+    for values in choose_values(tenants, STATEMENTS[title]):
+        run(tenants.connection, "SAVEPOINT before")
+        try:
+            run(tenants.connection, STATEMENTS[title].sql, {**values, "account_id": tenants.own_id})
+        except (psycopg2.errors.ForeignKeyViolation, psycopg2.errors.UniqueViolation):
+            run(tenants.connection, "ROLLBACK TO before")
+        assert tenants.fingerprint() == before
+
+
+@pytest.mark.parametrize("title", [title for title in TENANT_STATEMENTS if is_read(STATEMENTS[title])])
+def test_statement_answers_as_if_the_other_account_had_no_rows(tenants, title):
+    statement = STATEMENTS[title]
+    cases = choose_values(tenants, statement)
+    with_rows = [try_statement(tenants, statement, values, tenants.own_id) for values in cases]
+    tenants.remove_other()
+    assert with_rows == [try_statement(tenants, statement, values, tenants.own_id) for values in cases]
+
+
+@pytest.mark.parametrize("title", [title for title in TENANT_STATEMENTS if is_read(STATEMENTS[title])])
+def test_statement_has_an_answer_for_the_account_itself(tenants, title):
+    """Without this the test above could compare nothing with nothing."""
+    statement = STATEMENTS[title]
+    cases = choose_values(tenants, statement)
+    assert any(
+        try_statement(tenants, statement, values, tenants.other_id) not in ([], 0, [(False,)]) for values in cases
+    )
+
+
+@pytest.mark.parametrize("title", [title for title in TENANT_STATEMENTS if not is_read(STATEMENTS[title])])
+def test_addition_gives_back_no_row_of_another_account(tenants, title):
+    statement = STATEMENTS[title]
+    for values in choose_values(tenants, statement):
+        for tried in (values, alter_texts(values)):
+            answer = try_statement(tenants, statement, tried, tenants.own_id)
+            rows = answer if isinstance(answer, list) else []
+            assert [value for row in rows for value in row if isinstance(value, int) and value in tenants.ids] == []
+
+
+def test_statement_without_account_is_one_that_may():
+    without = {title for title, statement in STATEMENTS.items() if "account_id" not in statement.parameters}
+    assert without == TRUSTED_ID | OPAQUE_KEY | EVERY_ACCOUNT

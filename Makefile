@@ -5,7 +5,11 @@ PYTHON ?=
 ARGS ?=
 BIN := $(VENV)/bin
 PACKAGES := conf handlers queue services sql
-.PHONY: help run test check fix browser fuzz wheel clean
+SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
+SECONDS ?= 60
+# Last, so that an installed redis-server comes before the one `make` puts into the environment.
+export PATH := $(PATH):$(abspath $(BIN))
+.PHONY: help run test check fix browser fuzz proof bench wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -13,7 +17,9 @@ help:
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
-	@echo "make fuzz     the queue's fuzzer (SEEDS=20 SECONDS=60)"
+	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
+	@echo "make proof    the long kill tests, then the fuzzer"
+	@echo "make bench    how fast the queue is here"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -35,7 +41,7 @@ check:
 
 fix:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)
-	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 
 browser:
@@ -43,8 +49,18 @@ browser:
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(or $(SEEDS),20) --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
+
+proof:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e
+	@$(MAKE) --no-print-directory fuzz
+
+bench:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@for file in tests/bench/bench_*.py; do $(BIN)/python -m grimbots.tests.bench.$$(basename $$file .py) || exit 1; done
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)
+	@rm -rf build   # setuptools keeps files there that are no more
 	$(BIN)/python -m build --wheel --outdir dist .

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.conf import metrics
 from grimbots.queue.job import Claimed, Release, Verdict
 from grimbots.queue.outcomes import Ended, Outcome, TimedOut, UnknownTask, decide
+from grimbots.queue.reports import count_end, count_start, report_end
 from grimbots.queue.task import Done, LeaseLost, Task
 
 if TYPE_CHECKING:
     from grimbots.queue.heartbeat import Heartbeat
     from grimbots.queue.line import Line
 
-log = logging.getLogger(__name__)
-
-UNEXPECTED = {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}
 CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 
@@ -83,7 +79,7 @@ class Attempts:
         self._open.add(attempt)
         self._none_open.clear()
         self._free[claimed.job.queue] -= 1
-        metrics.queue_start_seconds.labels(claimed.job.queue).observe((claimed.claimed_ms - claimed.enqueued_ms) / 1000)
+        count_start(claimed)
         attempt.task = asyncio.create_task(self._run(attempt))
         if task := self._tasks.get(claimed.job.task):
             late = TimedOut(task.timeout_seconds)
@@ -104,13 +100,18 @@ class Attempts:
             return False
         return True
 
+    def give_back(self, claimed: Claimed, consumer: str) -> None:
+        """Return a job that was claimed and not started."""
+        answer = self._line.send(Release(consumer, claimed.job.id, claimed.fence))
+        answer.add_done_callback(partial(report_end, claimed, Outcome.RELEASED, None))
+
     def reconcile(self, mine: Sequence[Claimed], consumer: str) -> None:
         """Make this process and Redis agree: give back what Redis thinks runs here, stop what it thinks does not."""
         known = {attempt.claimed.fence for attempt in self._open}
         owned = {claimed.fence for claimed in mine}
         for claimed in mine:
             if claimed.fence not in known:
-                self._line.send(Release(consumer, claimed.job.id, claimed.fence))
+                self.give_back(claimed, consumer)
         for attempt in list(self._open):
             if attempt.claimed.fence not in owned:
                 attempt.stop(LeaseLost("another process owns it"))
@@ -145,35 +146,6 @@ class Attempts:
         self._open.discard(attempt)
         if not self._open:
             self._none_open.set()
-        if error:
-            log.warning(
-                "job %s ended (%s), but its last move was not answered: %s", attempt.claimed.job.id, outcome, error
-            )
-            return
-        self._count(attempt, outcome)
-        report(attempt.claimed, outcome, answer.result(), ended)
-
-    def _count(self, attempt: Attempt, outcome: Outcome) -> None:
-        name = attempt.claimed.job.task if attempt.claimed.job.task in self._tasks else "unknown"
-        metrics.queue_outcomes.labels(name, outcome).inc()
-        metrics.queue_run_seconds.labels(name).observe(time.monotonic() - attempt.started_at)
-
-
-def report(claimed: Claimed, outcome: Outcome, verdict: Verdict, ended: Ended) -> None:
-    """Log what a person wants to know of an ended attempt: an ERROR only where an unexpected end made a job dead."""
-    job, cause = claimed.job, type(ended).__name__
-    if verdict is Verdict.LOST:
-        metrics.queue_lost.inc()
-        log.warning("job %s (%s) was lost to another process; how it ended here: %s", job.id, job.task, outcome)
-    elif verdict is Verdict.DEAD and outcome in UNEXPECTED:
-        log.error(
-            "job %s (%s) is dead: %s",
-            job.id,
-            job.task,
-            cause,
-            exc_info=ended if isinstance(ended, BaseException) else None,
-        )
-    elif verdict is Verdict.DEAD:
-        log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome)
-    elif outcome in UNEXPECTED:
-        log.warning("job %s (%s) failed and will be tried again: %s", job.id, job.task, cause)
+        task = attempt.claimed.job.task if attempt.claimed.job.task in self._tasks else "unknown"
+        count_end(task, outcome, time.monotonic() - attempt.started_at)
+        report_end(attempt.claimed, outcome, ended, answer)

@@ -1,4 +1,4 @@
-"""Connections to Redis that are thrown away after any error, never mended: what was sent on one may have happened or not."""
+"""Connections to Redis that are thrown away after any error, never mended: what was sent may have happened or not."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def make_pool(url: str, connections: int) -> ConnectionPool:
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=None,
     )
+
+
+def make_connection(pool: ConnectionPool) -> AbstractConnection:
+    """Make a connection that is not opened yet and that the pool does not keep."""
+    connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+    return connection
+
+
+async def open_connection(connection: AbstractConnection) -> None:
+    """Open a connection unless it is open."""
+    await connection.connect()  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager

@@ -47,6 +47,8 @@ class Queue:
         self.carrier = asyncio.create_task(self.line.run())
         self.carrier.add_done_callback(self._note_end)
         await self._wait_settled(START_SECONDS)
+        if self.carrier.done():
+            self.carrier.result()
 
     async def stop(self) -> None:
         """Let what is under way arrive, for a moment, and close the connections."""
@@ -94,13 +96,11 @@ class Queue:
             await asyncio.shield(self.carrier)
 
     async def _wait_settled(self, seconds: float) -> None:
-        """Wait until nothing is under way, or the time is up; raise what ended the carrier."""
+        """Wait until nothing is under way, the line has ended, or the time is up."""
         settled = asyncio.create_task(self.line.wait_settled())
         watched = {settled, self.carrier} if self.carrier else {settled}
         await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         settled.cancel()
-        if self.carrier and self.carrier.done():
-            self.carrier.result()
 
     def _note_end(self, carrier: asyncio.Task[None]) -> None:
         if carrier.cancelled():

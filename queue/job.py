@@ -1,21 +1,23 @@
-"""The words of the queue as values: a job, the moves that change its state and what each move answers (protocol: README, "The queue").
+"""The words of the queue as values: a job, the moves that change its state, what each answers, what an inspector sees.
 
-Every move is atomic in Redis and safe to repeat after a lost reply. Ids, sources, accounts and groups are strings of valid Unicode.
+The protocol: README, "The queue". Every move is atomic in Redis and safe to repeat after a lost reply.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work. `group` is a chat of `source` (jobs of a group run one at a time, first in first out); "" is unordered.
+    """One piece of work.
 
-    `payload` is what JSON can hold. Raises ValueError when `id` is empty, or `queue` or `source` holds a separator of the keys.
+    `group` is a chat of `source`: jobs of a group run one at a time, first in first out; "" is unordered. `payload` is
+    what JSON can hold. Raises ValueError when `id` is empty, or `queue` or `source` holds a separator of the keys.
     """
 
     id: str
@@ -38,8 +40,8 @@ class Job:
 class Claimed:
     """A job this consumer runs.
 
-    `fence` grows with every claim; `attempts` counts those spent; `suspect`: it was there at two crashes. Times are Redis TIME;
-    `retrying_since_ms` is the first retry of any kind (0: never retried).
+    `fence` grows with every claim; `attempts` counts those spent; `suspect`: it was there at two crashes. Times are
+    Redis TIME; `retrying_since_ms` is the first retry of any kind (0: never retried).
     """
 
     job: Job
@@ -60,7 +62,7 @@ class Accepted(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What ack, retry, release and beat answer. LOST: somebody else owns the job or the lease; nothing of the move happened."""
+    """What ack, retry, release and beat answer. LOST: job or lease are not ours; nothing of the move happened."""
 
     OK = "OK"
     LOST = "LOST"
@@ -79,7 +81,7 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class BuryNew:
-    """Store a job as dead at once (an update nobody can read). -> Accepted.DEAD, also when repeated; ACCEPTED if it already lives"""
+    """Store a job as dead at once. -> Accepted.DEAD, also when repeated; ACCEPTED when the id is known and not dead."""
 
     job: Job
     reason: str
@@ -87,7 +89,10 @@ class BuryNew:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Take work for free slots. The same `number` again gets the same answer, a lower one nothing. -> ClaimReply"""
+    """Take work for free slots, at most 64 jobs of a queue at a time. -> ClaimReply
+
+    The same `number` again gets the same answer, a lower one nothing.
+    """
 
     consumer: str  # "<host>:<slot>:<boot ns>"; it keeps its name for life, also after LOST
     number: int  # 1, 2, 3 ... of this consumer
@@ -118,9 +123,10 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Back to the head, not before `after_ms`. `spend=False`: surely not executed. `bury`: dead now, whatever is left. -> Verdict
+    """Back to the head, not before `after_ms`. -> Verdict: OK, or DEAD when attempts or time are spent
 
-    Dead when the attempts are spent, or when the head of a chat has spent attempts for 60 s (its last one starts then).
+    `spend=False`: surely not executed, costs nothing. `bury`: dead now, whatever is left. The head of a chat may spend
+    attempts for 60 s, its last one starts then.
     """
 
     consumer: str
@@ -143,9 +149,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Take the lease; reaps an earlier boot of the same host and slot on the spot. -> Verdict (OK or REPLACED)"""
+    """Take the lease; reaps an earlier boot of the same host and slot on the spot. -> Verdict (OK or REPLACED)
+
+    Raises ValueError when `consumer` is not "<host>:<slot>:<boot ns>".
+    """
 
     consumer: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r".*:\d+:\d+", self.consumer):
+            raise ValueError(f"{self.consumer!r} is not <host>:<slot>:<boot ns>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +200,9 @@ class Mine:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold a group (`kind="group"`, name `<source>|<group>`) or a source (`kind="source"`) for `ms`; never shortens. -> Verdict.OK"""
+    """Start nothing of a group (name `<source>|<group>`) or a source for `ms`; never shortens. -> Verdict.OK"""
 
-    kind: str
+    kind: Literal["group", "source"]
     name: str
     ms: int
 

@@ -1,24 +1,22 @@
-"""The keys of the queue, one function each. `prefix` is "{q0}:": one hash tag, so all keys of a shard lie in one slot.
+"""The keys of the queue, one function each. `prefix` is "{q0}:": one hash tag, so a shard's keys lie in one slot.
 
-| key | type | holds |
-|---|---|---|
-| `job:<id>` | STRING | one packed value: JSON header, newline, payload. Done: the fence it was done under, for 60 s |
-| `group:<source>\\|<chat>` | LIST | ids of one chat; the running one stays at the head until it is done, so an empty list is an idle chat |
-| `ready:<queue>:<source>` | LIST | `\\|<chat>` whose head job is of this queue, and `=<id>` for unordered jobs |
-| `ring:<queue>` | LIST | sources with a ready list that is not empty, once each, unless parked in `due` |
-| `flight:<consumer>` | HASH | id -> fence, time, queue, source, account, group; field "" -> number, first fence and size of the last claim |
-| `consumers` | ZSET | consumer -> lease deadline, ms |
-| `due` | ZSET | places `J<id>`, `G<source>\\|<chat>`, `S<queue>\\|<source>` and reasons `g<source>\\|<chat>`, `s<source>` -> ms |
-| `dead` | ZSET | id -> when, ms |
-| `fence` | STRING | counter, grows with every claim of a job |
-| `counts` | HASH | `<queue>:enqueued`, `<queue>:settled` (done or dead), `<queue>:dead` (kept) |
-| `wake:<queue>` | LIST | at most one token |
-| `upkeep` | STRING | when upkeep last ran, ms |
-| `version` | STRING | protocol number |
+    job:<id>                STRING  one packed value: JSON header, newline, payload; done: only its fence, for 60 s
+    group:<source>|<chat>   LIST    ids of one chat; the running one stays at the head, so an empty list is an idle chat
+    ready:<queue>:<source>  LIST    `|<chat>` whose head job is of this queue, `=<id>` for unordered jobs
+    ring:<queue>            LIST    sources whose ready list is not empty, once each, unless parked in `due`
+    flight:<consumer>       HASH    id -> fence, time, queue, source, account, group; "" -> the last claim
+    consumers               ZSET    consumer -> lease deadline, ms
+    due                     ZSET    places J<id>, G<source>|<chat>, S<queue>|<source>; holds g<source>|<chat>, s<source>
+    dead                    ZSET    id -> when, ms
+    fence                   STRING  counter, grows with every claim of a job
+    counts                  HASH    <queue>:enqueued, <queue>:settled (done or dead), <queue>:dead (those kept)
+    wake:<queue>            LIST    at most one token
+    upkeep                  STRING  when upkeep last ran, ms
+    version                 STRING  protocol number
 
-What is implied and therefore not written: a job's state (where its id lies), a chat's state (its list, then ready, due or flight),
-whether a source is in its ring (it is when its ready list was not empty before), owner and fence outside of a flight.
-The scripts build the same names (`scripts/prelude.lua`).
+A list's head is its right end. Implied, so never written: a job's state (where its id lies), a chat's state (its list,
+then ready, due or flight), whether a source is in its ring (if its ready list was not empty), the owner of what is not
+in flight. The scripts build the same names (`scripts/prelude.lua`).
 """
 
 from __future__ import annotations

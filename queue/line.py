@@ -68,6 +68,7 @@ class Line:
         self._hurry = asyncio.Event()
         self._silent_since: float | None = None
         self._probed_at = 0.0
+        self._resting = False
 
     def send(self, move: Drain) -> asyncio.Future[Any]:
         """Put a move of a worker on the line. It is repeated until answered."""
@@ -97,10 +98,10 @@ class Line:
 
     def admits(self) -> bool:
         """Tell whether new work may try: Redis answers, or it is time for this piece of work to be the probe."""
-        now = monotonic()
         if not self.is_away:
             return True
-        if now - self._probed_at < PROBE_SECONDS:
+        now = monotonic()
+        if not self._resting or now - self._probed_at < PROBE_SECONDS:
             return False
         self._probed_at = now
         self._hurry.set()
@@ -181,6 +182,7 @@ class Line:
             except RedisAway:
                 self._silent_since = self._silent_since or monotonic()
                 metrics.queue_up.set(0)
+                self._refuse_probes()
                 failures += 1
                 await self._rest(RECONNECTS.draw_seconds(failures))
         self._silent_since = None
@@ -188,11 +190,19 @@ class Line:
 
     async def _rest(self, seconds: float) -> None:
         self._hurry.clear()
+        self._resting = True
         try:
             async with asyncio.timeout(seconds):
                 await self._hurry.wait()
         except TimeoutError:
             return
+        finally:
+            self._resting = False
+
+    def _refuse_probes(self) -> None:
+        """Refuse the work that waited for this attempt."""
+        while self.is_away and self._intake:
+            _fail(self._intake.popleft(), QueueUnavailable("redis is away"))
 
     async def _give_up(self, parcels: Sequence[Parcel[Any]], error: ScriptFailed) -> None:
         """Answer a batch whose script broke in the middle, and let the worker find out what is still its own."""

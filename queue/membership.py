@@ -10,7 +10,7 @@ from time import monotonic
 
 from grimbots.queue.heartbeat import Heartbeat, Timing
 from grimbots.queue.job import Beat, Claimed, Deregister, Mine, Register, Verdict
-from grimbots.queue.line import Line
+from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.store import BlockingBeat
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Membership:
         self._on_mine = on_mine
         self._on_stuck = on_stuck
         self._timing = timing
+        self._leaving = False
         self._doubted = asyncio.Event()
         self._doubted.set()
 
@@ -74,10 +75,12 @@ class Membership:
         while True:
             await self._doubted.wait()
             self._doubted.clear()
-            if self._lease is None or self._lease.is_lost:
-                self._lease = await self._join()
-            else:
-                await self._check(self._lease)
+            try:
+                await self._settle()
+            except QueueUnavailable as error:
+                log.warning("%s could not check its lease: %s", self.consumer, error)
+                await asyncio.sleep(TICK_SECONDS)
+                self.doubt()
             self.is_sure = not self._doubted.is_set()
             self._line.poke()
 
@@ -91,7 +94,8 @@ class Membership:
     def doubt(self) -> None:
         """Check the lease and what runs here before anything more is claimed."""
         self.is_sure = False
-        self._doubted.set()
+        if not self._leaving:
+            self._doubted.set()
 
     def lose(self, lease: Heartbeat) -> None:
         """Note that a lease is lost: no effect starts under it, and the place is taken anew."""
@@ -106,11 +110,23 @@ class Membership:
         """Give the lease back and end the heartbeat."""
         if self._lease is None:
             return
-        self.is_sure = False
-        self._lease.stop()
-        await asyncio.wait({self._line.send(Deregister(self.consumer))}, timeout=FAREWELL_SECONDS)
+        self.is_sure, self._leaving = False, True
+        self._lease.lose()
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._line.send(Deregister(self.consumer))
+        except (TimeoutError, QueueUnavailable):
+            log.warning(
+                "%s could not give its lease back: it ends by itself, and what ran is taken back", self.consumer
+            )
         await asyncio.to_thread(self._lease.join)
         self._beat.close()
+
+    async def _settle(self) -> None:
+        if self._lease is None or self._lease.is_lost:
+            self._lease = await self._join()
+        else:
+            await self._check(self._lease)
 
     async def _join(self) -> Heartbeat:
         sent_at = monotonic()
@@ -128,8 +144,8 @@ class Membership:
         return lease
 
     async def _check(self, lease: Heartbeat) -> None:
-        beat, mine = self._line.send(Beat(self.consumer)), self._line.send(Mine(self.consumer))
-        if await beat is Verdict.OK:
-            self._on_mine(await mine)
+        verdict, mine = await asyncio.gather(self._line.send(Beat(self.consumer)), self._line.send(Mine(self.consumer)))
+        if verdict is Verdict.OK:
+            self._on_mine(mine)
         else:
             self.lose(lease)

@@ -23,7 +23,7 @@ Command = tuple[str | bytes | int, ...]
 
 
 class Reads:
-    """Bounded looks into one shard, over connections of its own. Every method raises RedisAway when Redis does not answer."""
+    """Bounded looks into one shard, over connections of its own. All raise RedisAway when Redis does not answer."""
 
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
         """Keep the address; the first look opens a connection."""
@@ -35,7 +35,7 @@ class Reads:
         await self._redis.aclose(close_connection_pool=True)
 
     async def describe_server(self) -> dict[str, Any]:
-        """Describe the server: version, memory used and allowed (0: no limit) and what happens there, append-only file or not."""
+        """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data."""
         (info,) = await self._ask([("INFO",)])
         names = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "aof_enabled")
         return {name: info[name] for name in names}
@@ -77,7 +77,7 @@ class Reads:
         return int(count)
 
     async def list_dead(self, after: str = "", limit: int = 50) -> list[DeadJob]:
-        """List dead jobs, the newest first, from the one behind the id `after` on (from the start when that one is gone)."""
+        """List dead jobs, the newest first, behind the id `after` (from the start when that one is gone)."""
         key = keys.dead(self._prefix)
         (rank,) = await self._ask([("ZREVRANK", key, after)])
         first = 0 if rank is None else rank + 1
@@ -87,7 +87,7 @@ class Reads:
         return [_decode_dead(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
 
     async def find_oldest_ms(self, queue: str) -> int | None:
-        """Find how long the oldest ready job waits, among the next ones of up to 100 sources. None: nothing is ready."""
+        """Find how long the oldest ready job waits, among the next of up to 100 sources. None: none is ready."""
         now_ms, sources = await self._ask_now(("LRANGE", keys.ring(self._prefix, queue), -RING_LIMIT, -1))
         names = [decode_text(source) for source in sources]
         entries = await self._ask([("LINDEX", keys.ready(self._prefix, queue, name), -1) for name in names])

@@ -1,4 +1,4 @@
-"""The only file that moves jobs in Redis: batches of moves, the wait for a wake token, the beat (what only looks: `reads.py`)."""
+"""The only file that moves jobs in Redis: batches of moves, the wait for a token, the beat. `reads.py` only looks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from grimbots.queue import keys
-from grimbots.queue.connections import CONNECT_TIMEOUT_SECONDS, RedisAway, guarded, make_pool
+from grimbots.queue.connections import (
+    CONNECT_TIMEOUT_SECONDS,
+    RedisAway,
+    guarded,
+    make_connection,
+    make_pool,
+    open_connection,
+)
 from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
 from grimbots.queue.wire import decode_drain, decode_intake, encode_moves
 
@@ -34,16 +41,16 @@ PROTOCOL = 1
 BATCH_MOVES = 64  # of one script in one call, so that no call holds Redis for long
 COMMAND_TIMEOUT_SECONDS = 1.5  # a call unanswered for so long is taken for lost
 BLOCKING_SLACK_SECONDS = 1.0  # a blocked call late by so much hangs on a dead connection
+LEAST_WAIT_SECONDS = 0.01  # 0 would be for ever, and 6.2 rounds one millisecond down to it
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.05, 2.0
 
-# How drain.lua may write with memory full: a flag from Redis 7 on; before, a first write that needs no memory lets the rest pass.
+# How the drain script may write with memory full: from Redis 7 on by a flag; before, by a first write that needs none.
 MAY_EXCEED_MEMORY = "#!lua flags=allow-oom\n"
 MAY_EXCEED_MEMORY_BEFORE_7 = "redis.call('DEL', KEYS[1] .. 'unused')\n"
 
 # Errors of the moment that Redis 6.2 hides inside the text of a script's error.
 PASSING_ERROR = re.compile(r"(^|-)(READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|LOADING|BUSY) ")
 MEMORY_FULL = re.compile(r"(^|-)OOM ")
-
 
 DRAIN_PARTS = ("prelude", "waiting", "flights", "claim", "settle", "drain")
 INTAKE_PARTS = ("prelude", "intake")
@@ -97,7 +104,7 @@ class Store:
         self._shas: dict[str, bytes] = {}
 
     async def connect(self) -> None:
-        """Open the command connection anew and load the scripts; try until it succeeds, 50 ms to 2 s apart with full jitter.
+        """Open the command connection anew and load the scripts; try until it succeeds, 50 ms to 2 s apart, jittered.
 
         Raises:
             NewerProtocol: this process must not touch the data.
@@ -107,28 +114,28 @@ class Store:
             try:
                 return await self.try_connect()
             except RedisAway:
-                await asyncio.sleep(uniform(LEAST_PAUSE_SECONDS, pause))
+                await asyncio.sleep(uniform(LEAST_PAUSE_SECONDS, pause))  # noqa: S311 (jitter)
                 pause = min(MOST_PAUSE_SECONDS, pause * 2)
 
     async def try_connect(self) -> None:
-        """Try once, within 1.5 s, to open the command connection anew and to load the scripts; the blocking one is closed.
+        """Try once, within 1.5 s, to open the command connection anew and to load the scripts. Closes the blocking one.
 
         Raises:
             RedisAway: it did not work; nothing is open.
             NewerProtocol: this process must not touch the data.
         """
         await self.close()
-        async with guarded(self._pool.make_connection(), CONNECT_TIMEOUT_SECONDS) as connection:
-            await connection.connect()
+        async with guarded(make_connection(self._pool), CONNECT_TIMEOUT_SECONDS) as connection:
+            await open_connection(connection)
             await self._check_version(connection)
             await self._load_scripts(connection)
         self._commands = connection
 
     async def run(self, drain: Sequence[Drain], intake: Sequence[Intake] = ()) -> Replies:
-        """Run moves in one round trip: intake first, then drain, in order, each side one atomic script of at most 64 moves.
+        """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
 
         Raises:
-            RedisAway: within 1.5 s; at once when not connected. The moves may have happened: `connect`, repeat the same ones.
+            RedisAway: within 1.5 s; at once when not connected. The moves may have happened: `connect`, repeat them.
             ScriptFailed: a script has a fault.
             TypeError, ValueError: a payload holds what JSON cannot; nothing was sent.
         """
@@ -141,7 +148,7 @@ class Store:
         )
 
     async def wait(self, queues: Sequence[str], timeout_seconds: float) -> bool:
-        """Wait for a wake token of one of the queues, on a connection of its own (opened when needed). False: none came in time.
+        """Wait for a wake token of one of the queues, on a connection of its own. False: none came in time.
 
         Cancelling it throws the connection away, and perhaps a token with it (missed for a second at most).
 
@@ -149,12 +156,10 @@ class Store:
             RedisAway: the next call opens a new connection.
         """
         wake_keys = [keys.wake(self._prefix, queue) for queue in queues]
-        blocking, self._blocking = self._blocking or self._pool.make_connection(), None
+        blocking, self._blocking = self._blocking or make_connection(self._pool), None
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
-            await connection.connect()
-            await connection.send_command(
-                "BRPOP", *wake_keys, f"{max(timeout_seconds, 0.001):.3f}"
-            )  # 0 would be for ever
+            await open_connection(connection)
+            await connection.send_command("BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
             token = await connection.read_response()
         self._blocking = blocking
         return token is not None
@@ -191,20 +196,21 @@ class Store:
         return {name: await _read_answer(connection) for name in calls}
 
     async def _check_version(self, connection: AbstractConnection) -> None:
-        """Refuse data of a newer protocol; mark new data with ours."""
+        """Refuse data of a newer protocol; mark new data with ours. Reads first: a full memory refuses the write."""
         key = keys.version(self._prefix)
-        await connection.send_command("SET", key, PROTOCOL, "NX")
-        await connection.read_response()
         await connection.send_command("GET", key)
         found = await connection.read_response()
-        if int(found) > PROTOCOL:
+        if found is None:
+            await connection.send_command("SET", key, PROTOCOL)
+            await connection.read_response()
+        elif int(found) > PROTOCOL:
             raise NewerProtocol(f"{key} is {int(found)}; this program knows {PROTOCOL}: run the newer version")
 
     async def _load_scripts(self, connection: AbstractConnection) -> None:
         await connection.send_command("INFO", "server")
         info = await connection.read_response()
         version = re.search(rb"redis_version:(\d+)", info)
-        modern = version is not None and int(version[1]) >= 7  # noqa: PLR2004
+        modern = version is not None and int(version[1]) >= 7
         texts = {
             "drain": (MAY_EXCEED_MEMORY if modern else MAY_EXCEED_MEMORY_BEFORE_7) + self._scripts.drain,
             "intake": self._scripts.intake,

@@ -8,7 +8,7 @@ import random
 
 from grimbots.conf import metrics
 from grimbots.queue.job import Upkeep, UpkeepReply
-from grimbots.queue.line import Line
+from grimbots.queue.line import Line, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,10 @@ async def run_upkeep(line: Line) -> None:
     """Ask for upkeep each second, spread at random over the processes, until cancelled."""
     while True:
         await asyncio.sleep(random.uniform(LEAST_SECONDS, MOST_SECONDS))  # noqa: S311
-        report(await line.send(Upkeep()))
+        try:
+            report(await line.send(Upkeep()))
+        except QueueUnavailable as error:
+            log.warning("upkeep was not done: %s", error)
 
 
 def report(reply: UpkeepReply) -> None:

@@ -1,4 +1,4 @@
-"""Moves as script arguments, and script answers as values: pure, nothing is sent here (the fields: the heads of `scripts/*.lua`).
+"""Moves as script arguments, script answers as values (fields: the heads of `scripts/*.lua`). Pure: sends nothing.
 
 Text travels as UTF-8 that lets lone surrogates pass, payloads as ASCII JSON: no text whatever can fail a batch.
 """
@@ -34,6 +34,7 @@ from grimbots.queue.job import (
 )
 
 ERROR_CHARS = 500
+SUSPECT_CRASHES = 2
 Fields = list[str | int]
 
 
@@ -134,7 +135,7 @@ def _decode_one(id: bytes, fence: bytes, claimed_ms: int, packed: bytes) -> Clai
         job=job,
         fence=fence.decode(),
         attempts=header.get("attempts", 0),
-        suspect=header.get("crashes", 0) >= 2,  # noqa: PLR2004
+        suspect=header.get("crashes", 0) >= SUSPECT_CRASHES,
         enqueued_ms=header["at"],
         claimed_ms=claimed_ms,
         retrying_since_ms=header.get("retrying_since", 0),

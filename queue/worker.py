@@ -25,7 +25,7 @@ from grimbots.queue.upkeep import run_upkeep
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
-LEAST_IDLE_SECONDS = 0.01
+LEAST_ALARM_SECONDS = 0.005  # what is due may take several claims
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
 
@@ -69,7 +69,7 @@ class Worker:
         self._draining = False
         self._drained = asyncio.Event()
         self._number = 0
-        self._due_at: float | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
 
@@ -93,6 +93,8 @@ class Worker:
                 group.create_task(self._listen())
                 group.create_task(self._wait_drained())
         except* Drained:
+            log.info("%s has drained", self.membership.consumer)
+        finally:
             self._line.claimer = None
 
     async def drain(self, seconds: float = 25) -> None:
@@ -101,6 +103,7 @@ class Worker:
         if not await self._attempts.finish(seconds):
             self._attempts.stop(Released())
             await self._attempts.finish(FAREWELL_SECONDS)
+        self._set_alarm(None)
         await self.membership.leave()
         self._drained.set()
 
@@ -126,13 +129,24 @@ class Worker:
             self.membership.lose(self.membership.lease)
             return
         for claimed in reply.claimed:
-            self._attempts.start(claimed, self.membership.lease)
-        self._due_at = None if reply.next_due_ms is None else self._heard_at + reply.next_due_ms / 1000
+            if self._draining:  # the claim was out when the drain began
+                self._attempts.give_back(claimed, self.membership.consumer)
+            else:
+                self._attempts.start(claimed, self.membership.lease)
+        self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
 
     def recover(self) -> None:
         """Find out, before the next claim, whether the lease still holds and what runs here."""
         self.membership.doubt()
+
+    def _set_alarm(self, next_due_ms: int | None) -> None:
+        """Claim again when the next thing that waits for its time is due."""
+        if self._alarm:
+            self._alarm.cancel()
+        if next_due_ms is not None:
+            seconds = max(LEAST_ALARM_SECONDS, next_due_ms / 1000)
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._line.poke)
 
     def _count_claim(self, claimed: int) -> None:
         if not claimed:
@@ -151,7 +165,7 @@ class Worker:
                 await self._line.wait_moving()
                 continue
             try:
-                if await self._line.store.wait(queues, self._read_patience_seconds()):
+                if await self._line.store.wait(queues, IDLE_SECONDS):
                     self._woken_at = monotonic()
                 failures = 0
             except RedisAway as error:
@@ -159,11 +173,6 @@ class Worker:
                 log.warning("the wait for work was cut: %s", error)
                 await asyncio.sleep(RECONNECTS.draw_seconds(failures))
             self._line.poke()
-
-    def _read_patience_seconds(self) -> float:
-        if self._due_at is None:
-            return IDLE_SECONDS
-        return min(IDLE_SECONDS, max(LEAST_IDLE_SECONDS, self._due_at - monotonic()))
 
     async def _wait_drained(self) -> None:
         await self._drained.wait()

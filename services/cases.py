@@ -18,8 +18,8 @@ from grimbots.services.funnels.advance import advance
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
     from grimbots.services.app import App
-    from grimbots.services.funnels.events import PaymentEvent
     from grimbots.services.funnels.definitions import Version
+    from grimbots.services.funnels.events import PaymentEvent
     from grimbots.sql.database import Row, Transaction
 
 

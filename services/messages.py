@@ -52,10 +52,7 @@ async def plan(
 ) -> Row:
     """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
 
-    Args:
-        body: parameters of `method` without chat_id; one may be a picture, {"asset": "<sha256>"} or {"qr": "<code>"}.
-        nonce: of its buttons, unique in the bot; None without buttons.
-        policy: `retry` (a repeat beats a loss) or `once`.
+    `body`: parameters of `method` without chat_id; one may be {"asset": "<sha256>"} or {"qr": "<code>"}, a picture.
     """
     row = await tx.messages.add(
         account_id=account_id,

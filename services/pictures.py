@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import segno
+
 from grimbots.services.clients.telegram import Answer, File, Kind
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -111,7 +112,7 @@ async def _upload(outgoing: Outgoing) -> Answer:
         return Answer(Kind.REFUSED, description="its picture is not stored: publish the funnel again")
     name = outgoing.sha256[:12] + (mimetypes.guess_extension(asset.content_type) or "")
     answer = await outgoing.upload(File(name, asset.content, asset.content_type))
-    file_id = read_file_id(answer.result, outgoing.slot) if answer.kind is Kind.OK else None
+    file_id = read_file_id(answer.result, outgoing.slot)
     if file_id is not None:
         await _remember(outgoing, file_id)
     return answer

@@ -11,13 +11,15 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.task import Done, task
+from grimbots.queue.task import Again, Done, task
 from grimbots.services import arrivals, deliveries, effects, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
+from grimbots.services.errors import Unavailable
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
 from grimbots.services.funnels.events import Event, Started, Tapped, Wrote
+from grimbots.sql.database import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
+
+STORE_AWAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,19 @@ def route(update: Any) -> Routed | None:
 
 @task("updates.handle", queue="tasks")
 async def handle(app: App, *, bot_id: int, update: dict[str, Any]) -> Done:
-    """Apply one update and return the jobs of its effects, in order."""
+    """Apply one update and return the jobs of its effects, in order.
+
+    While Postgres is away it waits, however long that is.
+    """
     arrival = arrivals.read(update)
     if arrival is None or arrival.chat_id is None or arrival.act is None:
         return Done()
-    bot = await app.bots.by_id(app, bot_id)
-    async with app.db.transaction() as tx:
-        return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act))
+    try:
+        bot = await app.bots.by_id(app, bot_id)
+        async with app.db.transaction() as tx:
+            return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act))
+    except (DatabaseUnavailable, Unavailable) as error:
+        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
 
 
 async def _apply(app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id: int, act: Act) -> list[Job]:

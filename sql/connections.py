@@ -126,6 +126,7 @@ class Connection(AiopgConnection):
             if waiter is not None and not waiter.done():
                 waiter.set_exception(error)
             if self._conn.closed:
+                self._notifies_proxy.close(error)
                 self._close()
             return
         while self._conn.notifies:

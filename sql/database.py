@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +157,9 @@ class Database(_Door):
         listener = Listener(self._dialler, channel)
         self._listeners.add(listener)
         try:
-            async for payload in listener.payloads():
-                yield payload
+            async with aclosing(listener.payloads()) as payloads:
+                async for payload in payloads:
+                    yield payload
         finally:
             self._listeners.discard(listener)
             await listener.close()

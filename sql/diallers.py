@@ -60,8 +60,8 @@ def _write_options(statement_timeout_seconds: float) -> str:
 def _split_hosts(given: dict[str, str]) -> list[dict[str, str]]:
     # In asynchronous mode libpq has no time limit per host: a silent first one of a list would hide the others.
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
-    if len(hosts) == 1 or "hostaddr" in given:
-        return [given]
+    if len(hosts) == 1 or "hostaddr" in given or len(ports) not in (1, len(hosts)):
+        return [given]  # nothing to split, or nothing that fits: libpq says what is wrong
     if len(ports) == 1:
         ports *= len(hosts)
     return [{**given, "host": host, "port": port} for host, port in zip(hosts, ports, strict=True)]

@@ -14,8 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2
-
 from grimbots.sql.connections import Connection
 from grimbots.sql.diallers import Dialler
 from grimbots.sql.errors import DatabaseUnavailable
@@ -70,7 +68,7 @@ class Pool:
         """Close every session, lent ones too, refuse the waiters, and see running dials end."""
         self._is_closed = True
         while self._waiters:
-            self._refuse(DatabaseUnavailable("the database is closed"))
+            self._refuse("the database is closed")
         for connection in [*self._idle, *self._busy]:
             await connection.close()
         self._idle.clear()
@@ -133,9 +131,11 @@ class Pool:
         else:
             self._idle.append(connection)
 
-    def _refuse(self, error: Exception) -> None:
+    def _refuse(self, message: str, cause: BaseException | None = None) -> None:
         waiter = self._next_waiter()
         if waiter is not None:
+            error = DatabaseUnavailable(message)
+            error.__cause__ = cause
             waiter.set_exception(error)
 
     def _next_waiter(self) -> asyncio.Future[Connection] | None:
@@ -156,10 +156,9 @@ class Pool:
 
     def _conclude(self, dial: asyncio.Future[Any]) -> None:
         self._dials.discard(dial)
-        try:
-            connection = Connection(dial.result(), self._answer_timeout_seconds)
-        except (psycopg2.Error, OSError) as error:
-            self._refuse(DatabaseUnavailable(f"cannot connect to Postgres: {str(error).strip()}"))
+        error = dial.exception()
+        if error is None:
+            self._offer(Connection(dial.result(), self._answer_timeout_seconds))
         else:
-            self._offer(connection)
+            self._refuse(f"cannot connect to Postgres: {str(error).strip()}", error)
         self._dial()

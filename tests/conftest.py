@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ import pytest
 import redis.asyncio
 import tornado.ioloop
 
-from grimbots.conf.settings import Settings, load
+from grimbots.conf.settings import Settings, is_loopback, load
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
@@ -42,7 +42,7 @@ def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
     if event != "socket.connect" or not isinstance(arguments[1], tuple):
         return
     host = str(arguments[1][0])
-    if host != "localhost" and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+    if not is_loopback(host):
         raise NetworkRefused(f"tests reach this machine only, not {host}")
 
 
@@ -121,12 +121,30 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
     asyncio.run(stop(child))
 
 
+@contextmanager
+def open_session(url: str) -> Iterator[Callable[[str], list[Any]]]:
+    """Give a function that runs one statement outside any transaction and gives the first column of its answer."""
+    connection = psycopg2.connect(url, options="-c lock_timeout=5s")
+    connection.autocommit = True
+
+    def run(statement: str) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return [row[0] for row in cursor.fetchall()] if cursor.description else []
+
+    try:
+        yield run
+    finally:
+        connection.close()
+
+
 @pytest.fixture
 def empty_database_url(postgres_url: str) -> Iterator[str]:
     """Give the address of a database without any table, for tests of the migrations themselves."""
-    _execute(postgres_url, "CREATE DATABASE empty")
-    yield postgres_url.replace("/postgres?", "/empty?")
-    _execute(postgres_url, "DROP DATABASE empty WITH (FORCE)")
+    with open_session(postgres_url) as run:
+        run("CREATE DATABASE empty")
+        yield postgres_url.replace("/postgres?", "/empty?")
+        run("DROP DATABASE empty WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -134,37 +152,26 @@ def migrated_url(postgres_url: str) -> str:
     """Migrate the tests' database once."""
     from grimbots.sql.migrate import migrate
 
-    _execute(postgres_url, "CREATE DATABASE tests")
+    with open_session(postgres_url) as run:
+        run("CREATE DATABASE tests")
     url = postgres_url.replace("/postgres?", "/tests?")
     asyncio.run(migrate(url))
-    sequences = "SELECT format('%I', sequencename) FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
-    for place, sequence in enumerate(_execute(url, sequences), 1):
-        _execute(url, f"ALTER SEQUENCE {sequence} RESTART WITH {place * IDS_APART}")
+    with open_session(url) as run:
+        sequences = run("SELECT format('%I', sequencename) FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1")
+        for place, sequence in enumerate(sequences, 1):
+            run(f"ALTER SEQUENCE {sequence} RESTART WITH {place * IDS_APART}")
     return url
 
 
 @pytest.fixture
 def database_url(migrated_url: str) -> str:
     """Give the address of the migrated database, emptied."""
-    listed = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%migrations'"
-    filled = [
-        table for table in _execute(migrated_url, listed) if _execute(migrated_url, f"SELECT 1 FROM {table} LIMIT 1")
-    ]
-    if filled:
-        _execute(migrated_url, f"TRUNCATE {', '.join(filled)} CASCADE")
+    with open_session(migrated_url) as run:
+        tables = run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'")
+        filled = [table for table in tables if run(f"SELECT 1 FROM {table} LIMIT 1")]
+        if filled:
+            run(f"TRUNCATE {', '.join(filled)} CASCADE")
     return migrated_url
-
-
-def _execute(url: str, statement: str) -> list[str]:
-    """Run one statement outside any transaction and give the first column of what it answers."""
-    connection = psycopg2.connect(url, options="-c lock_timeout=5s")
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return [row[0] for row in cursor.fetchall()] if cursor.description else []
-    finally:
-        connection.close()
 
 
 @pytest.fixture

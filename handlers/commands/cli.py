@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +31,7 @@ from grimbots.handlers.commands import (
     user,
 )
 from grimbots.handlers.commands.embedded.children import CannotStart
-from grimbots.handlers.commands.embedded.servers import OVERRIDES_FILE
+from grimbots.handlers.commands.embedded.servers import read_overrides
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
@@ -72,7 +71,7 @@ def main(argv: Sequence[str], server: Server) -> int:
     """Run one command line and give its exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        settings = load_settings(os.environ)
+        settings = load(os.environ) if arguments.run is dev.run else load_settings(os.environ)
         logs.set_up(settings.log_level)
         code: int = asyncio.run(arguments.run(server, settings, arguments))
     except EXPECTED as error:
@@ -107,7 +106,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         SettingsError: with one line per mistake.
     """
     settings = load(environ)
-    overrides = Path(settings.data_dir) / OVERRIDES_FILE
-    if settings.database_url or settings.redis_url or not overrides.exists():
+    if settings.database_url or settings.redis_url:
         return settings
-    return load({**json.loads(overrides.read_text(encoding="utf-8")), **environ})
+    return load({**read_overrides(Path(settings.data_dir)), **environ})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from grimbots.conf.settings import Settings, load
 from grimbots.handlers.commands.embedded.children import Child, spawn, wait_ready
@@ -73,6 +74,7 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
     plan = Plan(settings, list_missing(settings))
     async with AsyncExitStack() as stack:
         stack.enter_context(await lock_folder(plan.data))
+        remove_overrides(plan.data)  # a killed run could not
         check_free(settings.host, settings.port)
         supervisor = Supervisor(_say)
         stack.push_async_callback(supervisor.close)
@@ -100,34 +102,30 @@ async def _first(work: asyncio.Task[None], stopped: asyncio.Event) -> bool:
 
 
 async def _start(server: Server, plan: Plan, supervisor: Supervisor) -> None:
-    for setting in plan.missing:
-        await supervisor.add(partial(_start_store, plan, setting))
+    """Start what is needed, side by side where nothing waits for the other: a Python takes half a second to start."""
+    await asyncio.gather(*(supervisor.add(partial(_start_store, plan, setting)) for setting in plan.missing))
     await migrate(plan.settings.database_url)
+    starting = []
     if plan.has_demo:
-        await _start_sandbox(plan, supervisor)
+        url = f"http://127.0.0.1:{find_free('127.0.0.1', SANDBOX_PORT)}"
+        plan.override(GRIMBOTS_SANDBOX="1", GRIMBOTS_SANDBOX_URL=url, TELEGRAM_URL=url)
+        starting.append(_start_demo(server, plan, supervisor))
     write_overrides(plan.data, {**plan.overrides, "HOST": plan.settings.host, "PORT": str(plan.settings.port)})
-    serving = asyncio.create_task(supervisor.add(partial(_start_server, plan)))
-    if plan.has_demo:
-        async with server.build_app(plan.settings, with_queue=False) as app:
-            await seed(app, _say)
-    await serving
+    starting.append(supervisor.add(partial(_start_own, plan, "The server", "serve", plan.settings.port)))
+    await asyncio.gather(*starting)
+
+
+async def _start_demo(server: Server, plan: Plan, supervisor: Supervisor) -> None:
+    port = urlsplit(plan.settings.sandbox_url).port or SANDBOX_PORT
+    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
+    async with server.build_app(plan.settings, with_queue=False) as app:
+        await seed(app, _say)
 
 
 async def _start_store(plan: Plan, setting: str) -> Child:
     store = await start_store(setting, plan.data)
     plan.override(**{store.setting: store.url})
     return store.child
-
-
-async def _start_sandbox(plan: Plan, supervisor: Supervisor) -> None:
-    port = find_free("127.0.0.1", SANDBOX_PORT)
-    url = f"http://127.0.0.1:{port}"
-    plan.override(GRIMBOTS_SANDBOX="1", GRIMBOTS_SANDBOX_URL=url, TELEGRAM_URL=url)
-    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
-
-
-async def _start_server(plan: Plan) -> Child:
-    return await _start_own(plan, "The server", "serve", plan.settings.port)
 
 
 async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:

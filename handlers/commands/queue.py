@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
@@ -12,6 +13,7 @@ from grimbots.queue.inspector import Inspector
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
+    from grimbots.queue.job import DeadJob
 
 
 def add_to(commands: Any) -> None:
@@ -37,6 +39,19 @@ async def stats(server: Server, settings: Settings, arguments: argparse.Namespac
 async def dead(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
     """Print dead jobs: never their payload, which holds what people wrote."""
     async with server.build_app(settings) as app:
-        rows = [asdict(job) for job in await Inspector(app.queue).dead(limit=arguments.limit)]
-    print_rows(rows, arguments.json, nothing="no job is dead")
+        found = await Inspector(app.queue).dead(limit=arguments.limit)
+    print_rows([_as_row(dead) for dead in found], arguments.json, nothing="no job is dead")
     return 0
+
+
+def _as_row(dead: DeadJob) -> dict[str, Any]:
+    return {
+        "dead_at": datetime.fromtimestamp(dead.at_ms / 1000, UTC),
+        "id": dead.job.id,
+        "task": dead.job.task,
+        "queue": dead.job.queue,
+        "account": dead.job.account,
+        "attempts": dead.attempts,
+        "reason": dead.reason,
+        "error": dead.error.partition("\n")[0],
+    }

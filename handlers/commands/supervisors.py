@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 from grimbots.handlers.commands.embedded.children import CannotStart, Child, stop, wait
@@ -15,10 +16,11 @@ Start = Callable[[], Awaitable[Child]]
 
 
 class Supervisor:
-    """Owns children, in the order they were started; they are stopped in the opposite one."""
+    """Owns children. They are stopped in the opposite order of their `add`, which may run side by side."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._places = itertools.count()
         self._living: dict[int, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -28,7 +30,7 @@ class Supervisor:
         Raises:
             CannotStart: it does not start the first time.
         """
-        place = len(self._keepers)
+        place = next(self._places)
         self._living[place] = await start()
         self._keepers.append(asyncio.create_task(self._keep(place, start)))
 

@@ -1,4 +1,4 @@
--- claim.lua (part of the drain script): who gets the next job.
+-- claim.lua (a part of the drain script): who gets the next job.
 --
 -- ARGV   claim: consumer, number, free suspects, n, n * (queue, free slots), m, m * full account
 --        mine:  consumer
@@ -9,7 +9,8 @@
 
 local SUSPECT_CRASHES = 2
 local SUSPECT_WAIT_MS = 200
-local PASS_LIMIT = 64             -- sources and chats that one claim may pass over in one queue
+local CLAIM_LIMIT = 64            -- jobs that one claim may start in one queue: no call holds Redis for long
+local PASS_LIMIT = 64             -- sources and chats that it may pass over there
 
 -- Turn the ring past its first source, which leaves it when nothing of it is ready.
 local function turn_ring(queue, source)
@@ -27,20 +28,26 @@ local function take_entry(queue, source)
   turn_ring(queue, source)
 end
 
+-- A source or an entry that may not start now waits in `due` and comes back by itself.
+local function park_source(queue, source, ms)
+  redis.call('RPOP', ring_key(queue))
+  touched[queue] = true
+  wait_until('S' .. queue .. '|' .. source, ms)
+end
+
+local function park_entry(queue, source, entry, ms)
+  take_entry(queue, source)
+  wait_until(place_of(source, entry), ms)
+end
+
 -- The id an entry stands for; for a chat that is held: nil and until when.
 local function resolve(source, entry)
   local name = string.sub(entry, 2)
-  if string.sub(entry, 1, 1) == '=' then return name end
+  if not is_chat(entry) then return name end
   local group = source .. '|' .. name
   local held = held_until('g' .. group)
   if held then return nil, held end
   return head_of(group)
-end
-
-local function place_of(source, entry)
-  local name = string.sub(entry, 2)
-  if string.sub(entry, 1, 1) == '=' then return 'J' .. name end
-  return 'G' .. source .. '|' .. name
 end
 
 local function is_suspect(job) return (job.crashes or 0) >= SUSPECT_CRASHES end
@@ -52,36 +59,23 @@ local function start(job, packed, claiming)
     save_job(job)
   end
   claiming.jobs[#claiming.jobs + 1] = { job = job, packed = packed }
+  return true
 end
 
 -- Offer the first source of a ring its turn. True when a job was started.
 local function give_turn(queue, source, claiming)
   local held = held_until('s' .. source)
-  if held then
-    redis.call('RPOP', ring_key(queue))
-    wait_until('S' .. queue .. '|' .. source, held)
-    touched[queue] = true
-    return false
-  end
+  if held then return park_source(queue, source, held) end
   local entry = redis.call('LINDEX', ready_key(queue, source), -1)
-  local id, held_group = resolve(source, entry)
-  if not id then
-    take_entry(queue, source)
-    wait_until(place_of(source, entry), held_group)
-    return false
-  end
+  local id, chat_held = resolve(source, entry)
+  if not id then return park_entry(queue, source, entry, chat_held) end
   local job, packed = load_job(id)
-  if claiming.full[job.account] then
-    turn_ring(queue, source)
-    return false
+  if claiming.full[job.account] then return turn_ring(queue, source) end
+  if is_suspect(job) and claiming.free_suspects < 1 then
+    return park_entry(queue, source, entry, NOW + SUSPECT_WAIT_MS)
   end
   take_entry(queue, source)
-  if is_suspect(job) and claiming.free_suspects < 1 then
-    wait_until(place_of(source, entry), NOW + SUSPECT_WAIT_MS)
-    return false
-  end
-  start(job, packed, claiming)
-  return true
+  return start(job, packed, claiming)
 end
 
 local function claim_queue(queue, free, claiming)
@@ -134,9 +128,9 @@ function moves.claim()
   if claim.number == last.number then
     return { 'OK', next_due(), list_flights(claim.consumer, last.first, last.jobs) }
   end
-  if claim.number < last.number then return { 'OK', next_due(), {} } end   -- came late, over a connection given up since
+  if claim.number < last.number then return { 'OK', next_due(), {} } end   -- late, over a connection given up since
   promote_due()
-  for _, wanted in ipairs(claim.free) do claim_queue(wanted.queue, wanted.slots, claim) end
+  for _, wanted in ipairs(claim.free) do claim_queue(wanted.queue, math.min(wanted.slots, CLAIM_LIMIT), claim) end
   local listed = write_flights(claim.consumer, claim.number, claim.jobs)
   return { 'OK', next_due(), listed }
 end

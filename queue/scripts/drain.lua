@@ -1,5 +1,6 @@
--- drain.lua: every move that empties the queue or keeps it going. The loader puts prelude, waiting, flights, claim and settle before it.
--- It may write when Redis's memory is full (the loader sees to that too), so a full Redis can always be emptied.
+-- drain.lua: leases and upkeep, and the end of the drain script: prelude, waiting, flights, claim, settle, drain.
+-- The drain script has every move that empties the queue or keeps it going. It may write when Redis's memory is full
+-- (the loader sees to it), so that a full Redis can always be emptied.
 --
 -- KEYS   [1] the prefix of every key
 -- ARGV   register, beat, deregister: consumer

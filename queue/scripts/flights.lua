@@ -1,4 +1,4 @@
--- flights.lua (part of the drain script): who runs what, and how a job leaves its consumer.
+-- flights.lua (a part of the drain script): who runs what, and how a job leaves its consumer.
 
 local POISON_CRASHES = 3
 
@@ -63,14 +63,14 @@ end
 
 local function kill(job, reason)
   store_dead(job, reason)
-  count(job.queue, 'settled')
+  count(job.queue, 'settled', 1)
   if is_ordered(job) then
     redis.call('RPOP', group_key(group_of(job)))
     go_on(job.source, job.group, 0)
   end
 end
 
--- Take what a consumer runs away from it, newest claim first so that the heads keep their order. Returns jobs, poisoned.
+-- Take away what a consumer runs, newest claim first so that the heads keep their order. Returns jobs, poisoned.
 local function reap(consumer, crashed)
   local flights, poisoned = read_flights(consumer), 0
   for i = #flights, 1, -1 do

@@ -1,4 +1,5 @@
--- intake.lua: what brings new work in. Refused by Redis when its memory is full (drain.lua is not), and then nothing of it happened.
+-- intake.lua: what brings new work in, behind the prelude.
+-- Redis refuses it when its memory is full (not so the drain script), and then nothing of it happened.
 --
 -- KEYS   [1] the prefix of every key
 -- ARGV   enqueue: job, group_cap        job: id, task, queue, source, account, group ("" is unordered), limit, payload

@@ -4,7 +4,7 @@
 -- ARGV   the moves one after the other, flat: a name, then its fields in the order in which its function takes them
 -- Output one reply per move, in order
 --
--- Every list has its head at the right end: work enters with LPUSH, leaves with RPOP and returns to the head with RPUSH.
+-- A list's head is its right end: work enters with LPUSH, leaves with RPOP and returns to the head with RPUSH.
 -- Where an id lies says what state its job is in (queue/keys.py), so most moves write a place and no flag:
 --   a group's list holds its jobs with the running one still at the head, so only an empty list means an idle group;
 --   a source stands in its queue's ring, or is parked in `due`, exactly while its ready list is not empty.
@@ -74,14 +74,15 @@ local function group_of(job) return job.source .. '|' .. job.group end
 
 -- What a ready list holds: "|<chat>" for a group, "=<id>" for an unordered job.
 local function entry_of(job) return is_ordered(job) and '|' .. job.group or '=' .. job.id end
+local function is_chat(entry) return string.sub(entry, 1, 1) == '|' end
 
--- What a call leaves to its end: counters and tokens ----------------------------------------------------------------
+-- What a call leaves to its end: counters, and tokens for the queues it touched --------------------------------------
 
 local counted, touched = {}, {}
 
-local function count(queue, what, by)
+local function count(queue, what, times)
   local field = queue .. ':' .. what
-  counted[field] = (counted[field] or 0) + (by or 1)
+  counted[field] = (counted[field] or 0) + times
 end
 
 -- Leave a token where work is ready and no token lies yet: one blocked process wakes for it.
@@ -114,7 +115,7 @@ end
 local function admit(job)
   job.at = NOW
   save_job(job)
-  count(job.queue, 'enqueued')
+  count(job.queue, 'enqueued', 1)
 end
 
 -- Put a new job last: of its group, or as an unordered one of its source.
@@ -129,7 +130,7 @@ local function store_dead(job, reason)
   job.dead, job.reason = NOW, reason
   save_job(job)
   redis.call('ZADD', DEAD, NOW, job.id)
-  count(job.queue, 'dead')
+  count(job.queue, 'dead', 1)
 end
 
 -- What enqueue answers for a job that is known already.

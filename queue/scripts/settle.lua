@@ -1,4 +1,5 @@
--- settle.lua (part of the drain script): how a running job ends, for now or for good. Only its owner, under the fence of its claim, may.
+-- settle.lua (a part of the drain script): how a running job ends, for now or for good.
+-- Only its owner may end it, under the fence of its claim.
 --
 -- ARGV   ack:     consumer, id, fence, pause_ms, n, n * follow-up job (as in intake.lua)
 --        retry:   consumer, id, fence, after_ms, error, spend 1|0, bury 1|0
@@ -7,7 +8,9 @@
 
 local HEAD_BUDGET_MS = 60000      -- how long the head of a chat may fail before the chat goes on
 
-local function is_of_group(job, flight) return is_ordered(job) and job.source == flight.source and job.group == flight.group end
+local function is_of_group(job, flight)
+  return is_ordered(job) and job.source == flight.source and job.group == flight.group
+end
 
 -- Put a follow-up at the head of the group that is making way; one that waits there already moves.
 local function append_to_head(job)
@@ -29,18 +32,20 @@ local function add_follow_ups(jobs, flight)
   end
 end
 
+local function answer_repeated_ack(id, fence)
+  local job = load_job(id)
+  if job and job.done == fence then return 'OK' end
+  return 'LOST'
+end
+
 function moves.ack()
   local consumer, id, fence, pause_ms, follow_ups = take(), take(), take(), take_number(), {}
   for i = 1, take_number() do follow_ups[i] = take_job() end
   local flight = own_flight(consumer, id, fence)
-  if not flight then
-    local job = load_job(id)
-    if job and job.done == fence then return 'OK' end
-    return 'LOST'
-  end
+  if not flight then return answer_repeated_ack(id, fence) end
   redis.call('HDEL', flight_key(consumer), id)
   redis.call('SET', job_key(id), cjson.encode({ done = fence }) .. '\n', 'EX', DONE_KEPT_SECONDS)
-  count(flight.queue, 'settled')
+  count(flight.queue, 'settled', 1)
   if flight.group ~= '' then redis.call('RPOP', group_key(flight.source .. '|' .. flight.group)) end
   add_follow_ups(follow_ups, flight)
   if flight.group ~= '' then go_on(flight.source, flight.group, pause_ms) end
@@ -48,7 +53,7 @@ function moves.ack()
 end
 
 -- What a repeated retry or release answers: as the first did, unless somebody claimed the job since.
-local function answer_repeat(id, settled)
+local function answer_repeated(id, settled)
   local job = load_job(id)
   if not job or job.settled ~= settled then return 'LOST' end
   if job.dead then return 'DEAD' end
@@ -82,7 +87,7 @@ end
 function moves.retry()
   local consumer, id, fence, after_ms, error = take(), take(), take(), take_number(), take()
   local spend, bury = take() == '1', take() == '1'
-  if not own_flight(consumer, id, fence) then return answer_repeat(id, 'retry:' .. fence) end
+  if not own_flight(consumer, id, fence) then return answer_repeated(id, 'retry:' .. fence) end
   redis.call('HDEL', flight_key(consumer), id)
   local job = load_job(id)
   note_failure(job, fence, error, spend)
@@ -98,7 +103,7 @@ end
 
 function moves.release()
   local consumer, id, fence = take(), take(), take()
-  if not own_flight(consumer, id, fence) then return answer_repeat(id, 'release:' .. fence) end
+  if not own_flight(consumer, id, fence) then return answer_repeated(id, 'release:' .. fence) end
   redis.call('HDEL', flight_key(consumer), id)
   local job = load_job(id)
   job.settled = 'release:' .. fence

@@ -1,10 +1,17 @@
--- waiting.lua (part of the drain script): what waits for a time.
+-- waiting.lua (a part of the drain script): what waits for a time.
 --
--- `due` holds places and reasons. A place is where a job, a chat or a source lies until its time: "J<id>", "G<source>|<chat>",
--- "S<queue>|<source>". A reason is a hold: "g<source>|<chat>", "s<source>". What is ripe leaves its place for the ready list or
--- the ring, where claim meets it, and parks it anew if a reason holds it. So a reason is only added or prolonged, never searched for.
+-- `due` holds places and reasons. A place is where a job, a chat or a source lies until its time: "J<id>",
+-- "G<source>|<chat>", "S<queue>|<source>". A reason is a hold: "g<source>|<chat>", "s<source>". What is ripe leaves its
+-- place for the ready list or the ring; claim meets it there and parks it anew while a reason holds it. So a reason is
+-- only ever added or prolonged, and nobody searches for what it holds.
 
 local DUE_LIMIT = 100             -- entries promoted in one call
+
+-- The place in which an entry of a source's ready list waits.
+local function place_of(source, entry)
+  if is_chat(entry) then return 'G' .. source .. entry end
+  return 'J' .. string.sub(entry, 2)
+end
 
 local function wait_until(place, ms) redis.call('ZADD', DUE, ms, place) end
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+
 from grimbots.services.clients.addresses import connect_public_only
 
 USER_AGENT = "GrimBots/1"
@@ -92,9 +93,7 @@ class HttpClient:
         public_only: bool = False,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> Response:
-        """Send one request and read its whole answer within `timeout_seconds`.
-
-        Give one of `json`, `form` (with `files`: as multipart) and `body`.
+        """Send one of `json`, `form` (multipart with `files`) and `body`; read the answer within `timeout_seconds`.
 
         Raises:
             NeverSent: surely not executed.

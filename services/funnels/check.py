@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from grimbots.services.funnels.definitions import Version, list_rules, read_version
+from grimbots.services.funnels.fields import MAX_MINUTES
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
 from grimbots.services.funnels.steps.base import Exit, Step, write_callback
@@ -55,7 +56,7 @@ def _survey(version: Version, step: Step, files: Mapping[str, bytes]) -> Survey:
         "start_param": "x" * 64,
         "product": " + ".join(item.name for item in items),
         "price": format_money(sum(item.price_cents for item in items), version.language),
-        "validity": format_duration(59 * 60, version.language),
+        "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
     }
     has_basket = step.needs_basket or step.delivers or step.sells() is not None

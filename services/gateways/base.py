@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -53,7 +53,7 @@ class Charge:
 
     txid: str
     provider_id: str
-    code: str
+    code: str = field(repr=False)
     amount_cents: int
     expires_at: datetime
 
@@ -97,8 +97,8 @@ class Event:
 
     suffix: str
     query: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

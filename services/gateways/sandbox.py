@@ -149,7 +149,9 @@ def _read_snapshot(response: Response) -> Snapshot | Refusal:
 
 
 def _refusal(status: int, answer: dict[str, Any]) -> Refusal:
-    return Refusal(f"sandbox answered {status}: {str(answer.get('error', ''))[:200]}")
+    error = answer.get("error")
+    said = error.get("message", "") if isinstance(error, dict) else ""
+    return Refusal(f"sandbox answered {status}: {said}")
 
 
 def _snapshot(answer: dict[str, Any]) -> Snapshot:

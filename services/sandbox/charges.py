@@ -15,9 +15,6 @@ from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
 TXID = re.compile(r"[a-zA-Z0-9]{26,35}")  # source: Banco Central, API Pix, `cob`
-BANK = "00000000"  # the ISPB in the end-to-end ids made here
-ANSWER_SECONDS = 30
-MOST_TIMES = 20
 LIMIT_CENTS = 99_999_999_99
 
 

@@ -33,8 +33,14 @@ STYLES = {
 }
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 TOKEN = re.compile(
-    r"<(?P<slash>/?)(?P<name>[^\s>]*)(?P<attributes>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>|&(?P<sign>#\d+|#x[0-9a-fA-F]+|lt|gt|amp|quot);?"
+    r"""
+    <(?P<slash>/?)(?P<name>[^\s>]*+)(?P<attributes>(?:[^>"']|"[^"]*"|'[^']*')*+)>
+    | (?P<broken><)
+    | &(?P<sign>\#\d+|\#x[0-9a-fA-F]+|lt|gt|amp|quot);?
+    """,
+    re.VERBOSE,
 )
+SIGN = re.compile(r"&(#\d+|#x[0-9a-fA-F]+|lt|gt|amp|quot);?")
 ATTRIBUTE = re.compile(r"([a-zA-Z-]+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
 LINK = re.compile(r"(https?|tg|mailto|tel):\S+", re.IGNORECASE)
 FOUND = re.compile(
@@ -64,8 +70,10 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
     open_tags: list[_Tag] = []
     entities: list[Entity] = []
     for token in TOKEN.finditer(source):
-        text += _plain(source, position, token.start())
+        text += source[position : token.start()]
         position = token.end()
+        if token["broken"]:
+            raise _refuse(f"Unclosed start tag at byte offset {_bytes(source, token.start())}")
         if token["sign"]:
             text += _sign(token["sign"])
         elif token["slash"]:
@@ -73,7 +81,7 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
             entities += [entity] if entity else []
         else:
             open_tags.append(_open(token, utf16_length(text), _bytes(source, token.start())))
-    text += _plain(source, position, len(source))
+    text += source[position:]
     if open_tags:
         raise _refuse(f'Can\'t find end tag corresponding to start tag "{open_tags[-1].name}"')
     return trim(text, entities)
@@ -103,19 +111,11 @@ def trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     return stripped, sorted(kept, key=lambda entity: (entity["offset"], -entity["length"]))
 
 
-def _plain(source: str, start: int, end: int) -> str:
-    """Text between tokens: a < that opens no whole tag is an error."""
-    part = source[start:end]
-    if "<" in part:
-        raise _refuse(f"Unclosed start tag at byte offset {_bytes(source, start + part.index('<'))}")
-    return part
-
-
 def _open(token: re.Match[str], offset: int, at: int) -> _Tag:
     name = token["name"].lower()
     if name not in STYLES:
         raise _refuse(f'Unsupported start tag "{name}" at byte offset {at}')
-    attributes = {match[1].lower(): (match[2] or "").strip("\"'") for match in ATTRIBUTE.finditer(token["attributes"])}
+    attributes = {match[1].lower(): _read_value(match[2] or "") for match in ATTRIBUTE.finditer(token["attributes"])}
     if name == "span" and attributes.get("class") != "tg-spoiler":
         raise _refuse(f'Tag "span" must have class "tg-spoiler" at byte offset {at}')
     return _Tag(name, offset, attributes)
@@ -146,6 +146,10 @@ def _extras(tag: _Tag) -> Entity:
     if tag.name == "blockquote" and "expandable" in tag.attributes:
         return {"type": "expandable_blockquote"}
     return {}
+
+
+def _read_value(raw: str) -> str:
+    return SIGN.sub(lambda match: _sign(match[1]), raw.strip("\"'"))
 
 
 def _sign(sign: str) -> str:

@@ -1,4 +1,4 @@
-"""Payments of the sandbox's charges: as often as anyone likes, each told of by a signed webhook; and refunds of them."""
+"""Payments of the sandbox's charges: as often as anyone likes, each told of by a signed webhook; and their refunds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from grimbots.services.sandbox.updates import judge
 
 BANK = "00000000"  # the ISPB in the end-to-end ids made here
 ANSWER_SECONDS = 30
+LIFE_SECONDS = 86_400
 MOST_TIMES = 20
 
 
@@ -110,11 +111,15 @@ def _pay_once(sandbox: Sandbox, charge: Row, amount_cents: int) -> str:
         "at": as_iso(now),
     }
     sandbox.store.run(
-        "INSERT INTO parcels (kind, owner, queue, body, made_at) VALUES ('event', :owner, :queue, :body, :now)",
+        """
+        INSERT INTO parcels (kind, owner, queue, body, made_at, expires_at)
+        VALUES ('event', :owner, :queue, :body, :now, :expires_at)
+        """,
         owner=f"charge:{charge['txid']}",
         queue=event_id,
         body=json.dumps(event, separators=(",", ":")),
         now=now,
+        expires_at=now + LIFE_SECONDS,
     )
     return event_id
 
@@ -122,9 +127,11 @@ def _pay_once(sandbox: Sandbox, charge: Row, amount_cents: int) -> str:
 def _refund_once(sandbox: Sandbox, txid: str, wanted: dict[str, Any]) -> None:
     left = sandbox.store.find(
         """
-        SELECT amount_cents - (SELECT coalesce(sum(amount_cents), 0) FROM refunds WHERE end_to_end_id = :end_to_end_id) AS cents
+        SELECT payments.amount_cents - coalesce(sum(refunds.amount_cents), 0) AS cents
         FROM payments
-        WHERE end_to_end_id = :end_to_end_id AND txid = :txid
+        LEFT JOIN refunds USING (end_to_end_id)
+        WHERE payments.end_to_end_id = :end_to_end_id AND payments.txid = :txid
+        GROUP BY payments.end_to_end_id
         """,
         end_to_end_id=wanted["end_to_end_id"],
         txid=txid,

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from grimbots.conf.settings import Settings, SettingsError, is_loopback
@@ -45,10 +46,11 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
 
 
 class Server:
-    """A sandbox that can be started and stopped; `url` is where it listens."""
+    """A sandbox that can be started and stopped; once started, `url` is where it listens."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
+        self.url = settings.sandbox_url
         store = Store(Path(settings.data_dir) / "sandbox.sqlite3")
         courier = Courier(store, {"update": self._send_update, "event": self._send_event}, clock)
         self.sandbox = Sandbox(store, HttpClient(connections_per_party=100), courier, clock)
@@ -64,7 +66,10 @@ class Server:
             OSError: the port is taken.
         """
         address = urlsplit(self._settings.sandbox_url)
-        self._http.listen(address.port or 80, address.hostname or "127.0.0.1")
+        port = 80 if address.port is None else address.port
+        sockets = bind_sockets(port, address.hostname)
+        self.url = f"http://{address.hostname}:{sockets[0].getsockname()[1]}"
+        self._http.add_sockets(sockets)
         await self.sandbox.http.open()
         self.sandbox.courier.start()
 

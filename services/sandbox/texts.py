@@ -10,6 +10,7 @@ from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.registry import Call
 
 TEXT_LIMIT, CAPTION_LIMIT = 4096, 1024
+SOURCE_LIMIT = 1 << 16  # markup included
 ENTITY_TYPES = {
     *markup.STYLES.values(),
     "expandable_blockquote",
@@ -54,6 +55,8 @@ def read_caption(call: Call) -> dict[str, Any]:
 
 def _parse(params: Mapping[str, Any], name: str, entities_name: str) -> tuple[str, list[markup.Entity]]:
     source = params.get(name, "")
+    if len(source) > SOURCE_LIMIT:
+        raise Refusal(400, "Bad Request: message is too long")
     mode = params.get("parse_mode", "").lower()
     if mode not in {"", "none", "html"}:
         raise Refusal(400, "Bad Request: unsupported parse_mode")

@@ -110,7 +110,7 @@ class Installation:
                 credentials = {"api_key": secrets.token_urlsafe(16), "webhook_secret": secrets.token_urlsafe(32)}
                 await gateway_accounts.add_gateway_account(app, account.id, "sandbox", credentials, actor="test")
             account = await accounts.get_account(app, ACCOUNT)
-            await versions.publish(app, account.id, username, definition, files or {}, actor="test")
+            await versions.publish(app, account.id, {**definition, "name": username}, files or {}, actor="test")
             token = await make_bot(app.http, settings, username, username)
             await bots.add(app, account=ACCOUNT, token=token, funnel=username, actor="test")
 

@@ -17,6 +17,7 @@ from grimbots.tests.e2e.installation import Installation, open_installation
 WHOLE = os.environ.get("GRIMBOTS_PROOF") == "1"
 CHATS, KILLS, STARTS = (50, 20, 8) if WHOLE else (12, 5, 4)
 FIRST_CHAT = 7001
+SLOW = {"method": "sendMessage", "delay_seconds": 0.1, "times": 1_000_000}   # so that kills find calls under way
 
 
 async def _kill(installation: Installation, names: list[str], times: int) -> None:
@@ -34,6 +35,7 @@ async def _run(folder: Path, names: list[str]) -> kills.Verdict:
     chats = list(range(FIRST_CHAT, FIRST_CHAT + CHATS))
     async with open_installation(folder) as installation:
         await installation.seed(kills.FUNNEL, kills.BOT)
+        await installation.api("POST", "faults", SLOW)
         buyers = [kills.Buyer(installation, chat, STARTS).walk() for chat in chats]
         await asyncio.gather(_kill(installation, names, KILLS), kills.plan_once_messages(installation, 3), *buyers)
         await kills.wait_until_quiet(installation)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from grimbots.services import brcode
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
+
+from grimbots.services import brcode
 
 
 @dataclass
@@ -110,9 +111,9 @@ class _Handler(RequestHandler):
             fault.times -= 1
             self.drop = fault.drop
         if fault is not None and (fault.http or fault.drop == "before"):
-            self.reply(fault.http or 200, {"error": "as asked for"})
+            self.reply(fault.http or 200, {"error": {"message": "as asked for"}})
         elif not self.api_key:
-            self.reply(401, {"error": "no key"})
+            self.reply(401, {"error": {"message": "no key"}})
 
     def reply(self, status: int, value: Any) -> None:
         if self.drop:
@@ -136,7 +137,7 @@ class _Charge(_Handler):
 
     def get(self, txid: str) -> None:
         charge = self.provider.charges.get((self.api_key, txid))
-        self.reply(200, charge) if charge else self.reply(404, {"error": "no such charge"})
+        self.reply(200, charge) if charge else self.reply(404, {"error": {"message": "no such charge"}})
 
     def make(self, txid: str, asked: dict[str, Any]) -> dict[str, Any]:
         now = self.provider.clock()
@@ -165,7 +166,7 @@ class _Refund(_Handler):
         charge = self.provider.charges.get((self.api_key, txid))
         paid = {paid["end_to_end_id"]: paid["amount_cents"] for paid in (charge or {}).get("paid", [])}
         if paid.get(asked["end_to_end_id"], 0) < asked["amount_cents"]:
-            self.reply(422, {"error": "more than was paid"})
+            self.reply(422, {"error": {"message": "more than was paid"}})
             return
         known = self.provider.refunds.setdefault(
             refund_id, {"id": refund_id, "amount_cents": asked["amount_cents"], "status": "done"}

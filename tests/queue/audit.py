@@ -1,4 +1,4 @@
-"""The structural audit: everything that lies in Redis, read whole, must be what the model says and must hang together."""
+"""The structural audit: all that lies in Redis, read whole, must be what the model says and must hang together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from redis.asyncio import Redis
+
 from grimbots.queue.wire import decode_packed, decode_text
 from grimbots.tests.queue.fuzz_scripts import BRANCHES, CLOCK
 from grimbots.tests.queue.model import Entry, Model, expect
-from redis.asyncio import Redis
 
 READERS = {b"string": "GET", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}
 RANGE = {b"list": (0, -1), b"zset": (0, -1, "WITHSCORES")}
@@ -64,7 +65,7 @@ def _from_head(raw: list[bytes]) -> list[str]:
 
 
 def _read_flights(raw: dict[bytes, bytes]) -> dict[str, Any]:
-    return {decode_text(id): json.loads(decode_text(value)) for id, value in raw.items() if id}
+    return {decode_text(job_id): json.loads(decode_text(value)) for job_id, value in raw.items() if job_id}
 
 
 def _scores(snapshot: Snapshot, name: str) -> dict[str, int]:
@@ -87,10 +88,10 @@ async def audit(redis: Redis, prefix: str, model: Model) -> None:
 def _check_jobs(snapshot: Snapshot, model: Model) -> None:
     """Every known job is stored with what is known of it, and nothing else is."""
     expect(set(snapshot.jobs) == set(model.entries), f"stored and known: {set(snapshot.jobs) ^ set(model.entries)}")
-    for id, entry in model.entries.items():
-        header, job = decode_packed(id, snapshot.jobs[id])
-        expect(_describe(header) == _expected_header(entry), f"{id} has {header}, not {entry}")
-        expect(job == (None if entry.done else entry.job), f"{id} holds {job}, not {entry.job}")
+    for job_id, entry in model.entries.items():
+        header, job = decode_packed(job_id, snapshot.jobs[job_id])
+        expect(_describe(header) == _expected_header(entry), f"{job_id} has {header}, not {entry}")
+        expect(job == (None if entry.done else entry.job), f"{job_id} holds {job}, not {entry.job}")
 
 
 def _describe(header: dict[str, Any]) -> dict[str, Any]:
@@ -116,15 +117,15 @@ def _expected_header(entry: Entry) -> dict[str, Any]:
 
 def _check_places(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
     """Each living job lies in exactly one place; done and dead ones in none."""
-    running = [id for flights in snapshot.flights.values() for id in flights]
-    places = Counter(id for chat in snapshot.chats.values() for id in chat)
-    places.update(id for id in running if not model.entries[id].chat)
+    running = [job_id for flights in snapshot.flights.values() for job_id in flights]
+    places = Counter(job_id for chat in snapshot.chats.values() for job_id in chat)
+    places.update(job_id for job_id in running if not model.entries[job_id].chat)
     places.update(entry[1:] for entries in snapshot.ready.values() for entry in entries if entry[0] == "=")
     places.update(member[1:] for member in due if member[0] == "J")
     alive = {entry.job.id: 1 for entry in model.alive()}
     expect(places == alive, f"not in exactly one place: {dict(places.items() ^ alive.items())}")
-    fences = {id: flight["fence"] for flights in snapshot.flights.values() for id, flight in flights.items()}
-    expected = {id: fence for flights in model.flights.values() for id, fence in flights.items()}
+    fences = {job_id: flight["fence"] for flights in snapshot.flights.values() for job_id, flight in flights.items()}
+    expected = {job_id: fence for flights in model.flights.values() for job_id, fence in flights.items()}
     expect(fences == expected, f"in flight: {fences}, not {expected}")
 
 
@@ -138,19 +139,24 @@ def _check_chats(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
             if entry[0] == "|":
                 places[source + entry] += 1
                 head = model.entries[snapshot.chats[source + entry][0]]
-                expect(head.job.queue == queue, f"{source + entry} is ready in {queue}, its head is of {head.job.queue}")
+                expect(
+                    head.job.queue == queue, f"{source + entry} is ready in {queue}, its head is of {head.job.queue}"
+                )
     for chat, ids in snapshot.chats.items():
-        places[chat] += sum(id in running for id in ids)
-        expect(not any(id in running for id in ids[1:]), f"not the head of {chat} runs")
+        places[chat] += sum(job_id in running for job_id in ids)
+        expect(not any(job_id in running for job_id in ids[1:]), f"not the head of {chat} runs")
     expect(places == dict.fromkeys(snapshot.chats, 1), f"chats in no place or in two: {places}")
 
 
 def _check_rings(snapshot: Snapshot, due: dict[str, int]) -> None:
-    """Each source with ready work stands in its ring or is parked, once; a token wakes somebody for what is ready."""
+    """Each source with ready work stands in its ring or is parked, once; a token lies there for who is to wake."""
     places = Counter((queue, source) for queue, sources in snapshot.rings.items() for source in sources)
     places.update(tuple(member[1:].split("|", 1)) for member in due if member[0] == "S")
-    expect(places == dict.fromkeys(snapshot.ready, 1), f"sources unreachable or doubled: {places} {list(snapshot.ready)}")
+    expect(
+        places == dict.fromkeys(snapshot.ready, 1), f"sources unreachable or doubled: {places} {list(snapshot.ready)}"
+    )
     expect(all(tokens == 1 for tokens in snapshot.wakes.values()), f"tokens: {snapshot.wakes}")
+    expect(set(snapshot.rings) <= set(snapshot.wakes), f"nobody wakes for {set(snapshot.rings) - set(snapshot.wakes)}")
 
 
 def _check_leases(snapshot: Snapshot, model: Model) -> None:
@@ -168,7 +174,7 @@ def _check_counts(snapshot: Snapshot, model: Model) -> None:
         pair = (counts.get(f"{queue}:enqueued", 0), counts.get(f"{queue}:settled", 0))
         expect(pair == (enqueued, model.settled.get(queue, 0)), f"counts of {queue}: {pair}")
         expect(pair[0] - pair[1] == alive[queue], f"{alive[queue]} live in {queue}, the counters say {pair}")
-    dead = Counter(model.entries[id].job.queue for id in model.dead())
+    dead = Counter(model.entries[job_id].job.queue for job_id in model.dead())
     counted = Counter({queue: counts.get(f"{queue}:dead", 0) for queue in QUEUES})
     expect(dead == counted, f"dead: {dead}, the counters say {counted}")
 

@@ -32,7 +32,9 @@ def make_job(task: Task[Any], id: str, chat: str = "", source: str = "b1", **pay
 
 
 @asynccontextmanager
-async def open_queue(url: str, slot: int = 0, group_cap: int = 1000, slots: dict[str, int] = SLOTS) -> AsyncIterator[Queue]:  # noqa: B006
+async def open_queue(
+    url: str, slot: int = 0, group_cap: int = 1000, slots: dict[str, int] = SLOTS
+) -> AsyncIterator[Queue]:
     """Give a started queue."""
     queue = Queue(url, consumer_host="test", slot=slot, queue_slots=slots, group_cap=group_cap)
     await queue.start()

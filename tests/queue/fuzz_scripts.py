@@ -6,15 +6,18 @@ Production scripts hold no hook: everything is put in here, by replacing text th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from grimbots.queue.store import DRAIN_PARTS, INTAKE_PARTS, Scripts, read_script_part
+from grimbots.queue.store import DRAIN_PARTS, INTAKE_PARTS, Scripts, read_script_part, read_scripts
 
 CLOCK, BRANCHES = "clock", "branches"
 DEAD_KEPT_MS, DEAD_KEPT, TRIM_LIMIT = 300_000, 25, 3
 
+READ_CLOCK = "redis.call('TIME')"
+READ_MOVED_CLOCK = f"redis.call('HMGET', KEYS[1] .. '{CLOCK}', 'seconds', 'micros')"
 REPLACED = {
-    "local time = redis.call('TIME')": f"local time = redis.call('HMGET', KEYS[1] .. '{CLOCK}', 'seconds', 'micros')",
+    READ_CLOCK: READ_MOVED_CLOCK,
     "local DONE_KEPT_SECONDS = 60": "local DONE_KEPT_SECONDS = 86400",
     "local DEAD_KEPT_MS = 7776000000": f"local DEAD_KEPT_MS = {DEAD_KEPT_MS}",
     "local DEAD_KEPT = 100000": f"local DEAD_KEPT = {DEAD_KEPT}",
@@ -54,13 +57,13 @@ def _instrument(part: str, text: str, branches: set[str]) -> str:
         if line.lstrip().startswith("--"):
             continue
         where = f"{part}:{number}"
-        line = re.sub(r"\b(if|elseif|while) (.+?) (then|do)\b", _count_test(where, branches), line)
-        line = re.sub(r"\bfor .+? do\b", _count_entry(f"{where} loop", branches), line)
-        lines[number - 1] = re.sub(r"\bfunction [\w.]+\(.*?\)", _count_entry(f"{where} call", branches), line)
+        counted = re.sub(r"\b(if|elseif|while) (.+?) (then|do)\b", _count_test(where, branches), line)
+        counted = re.sub(r"\bfor .+? do\b", _count_entry(f"{where} loop", branches), counted)
+        lines[number - 1] = re.sub(r"\bfunction [\w.]+\(.*?\)", _count_entry(f"{where} call", branches), counted)
     return "\n".join(lines)
 
 
-def _count_test(where: str, branches: set[str]):
+def _count_test(where: str, branches: set[str]) -> Callable[[re.Match[str]], str]:
     def count(found: re.Match[str]) -> str:
         name = f"{where} {found[1]} {found[2]}"
         branches.update((f"{name} yes", f"{name} no"))
@@ -69,7 +72,7 @@ def _count_test(where: str, branches: set[str]):
     return count
 
 
-def _count_entry(name: str, branches: set[str]):
+def _count_entry(name: str, branches: set[str]) -> Callable[[re.Match[str]], str]:
     def count(found: re.Match[str]) -> str:
         branches.add(name)
         return f"{found[0]} mark('{name}')"
@@ -77,8 +80,14 @@ def _count_entry(name: str, branches: set[str]):
     return count
 
 
+def load_clocked() -> Scripts:
+    """Load both scripts as they are, save that time stands until a test moves it."""
+    scripts = read_scripts()
+    return Scripts(*(replace_once(text, READ_CLOCK, READ_MOVED_CLOCK) for text in (scripts.drain, scripts.intake)))
+
+
 def load_fuzzed(mutation: Mutation | None = None) -> tuple[Scripts, set[str]]:
-    """Load both scripts with clock, counters and perhaps a planted fault. Returns them and the names of all branches."""
+    """Load both scripts with clock, counters and perhaps a planted fault. Returns them and all branches' names."""
     branches: set[str] = set()
     texts = {}
     for part in {*DRAIN_PARTS, *INTAKE_PARTS}:
@@ -88,6 +97,5 @@ def load_fuzzed(mutation: Mutation | None = None) -> tuple[Scripts, set[str]]:
         texts[part] = _instrument(part, text, branches)
     drain, intake = (COUNTER + "".join(texts[part] for part in parts) for parts in (DRAIN_PARTS, INTAKE_PARTS))
     for old, new in REPLACED.items():
-        drain = replace_once(drain, old, new) if old in drain else drain
-        intake = replace_once(intake, old, new) if old in intake else intake
+        drain, intake = replace_once(drain, old, new), intake.replace(old, new)  # the intake script has the prelude's
     return Scripts(drain, intake), branches

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from grimbots.tests.queue.servers import RedisServer, run_server
+
 CHUNK_BYTES = 1 << 20
+
+
+@asynccontextmanager
+async def run_proxy(folder: Path) -> AsyncIterator[tuple[RedisServer, LossyProxy]]:
+    """Give a Redis of the test's own and a proxy before it."""
+    async with run_server(folder) as server:
+        proxy = LossyProxy(folder, server.socket)
+        await proxy.start()
+        try:
+            yield server, proxy
+        finally:
+            await proxy.stop()
 
 
 class LossyProxy:
@@ -16,6 +31,7 @@ class LossyProxy:
     def __init__(self, folder: Path, target: Path) -> None:
         self.path = folder / "proxy.sock"
         self.lost = 0
+        self.deaf = 0
         self._target = target
         self._lose_reply_to: bytes | None = None
         self._swallow: bytes | None = None
@@ -74,6 +90,7 @@ class LossyProxy:
         while data := await reader.read(CHUNK_BYTES):
             if self._swallow and self._swallow in data:
                 deaf.set()
+                self.deaf += 1
             if self._lose_reply_to and self._lose_reply_to in data:
                 self._lose_reply_to = None
                 doomed.set()

@@ -5,13 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import redis.asyncio
 
 START_SECONDS = 10.0
 OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+
+
+@asynccontextmanager
+async def run_server(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
+    """Give a started server, killed at the end."""
+    server = RedisServer(folder, *options)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()
 
 
 class RedisServer:
@@ -36,13 +50,11 @@ class RedisServer:
                 await asyncio.sleep(0.01)
 
     async def kill(self) -> None:
-        """Kill it as a crash would (SIGKILL)."""
-        await self._end(signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """Stop it, if it runs."""
+        """Kill it as a crash would (SIGKILL), if it runs."""
         if self._process:
-            await self._end(signal.SIGKILL)
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+            self._process = None
 
     def freeze(self) -> None:
         """Stop its clock: sockets stay open and nobody answers."""
@@ -54,7 +66,8 @@ class RedisServer:
 
     async def ask(self, *command: str | int | float) -> object:
         """Run one command over a connection of its own."""
-        async with redis.asyncio.from_url(self.url, protocol=3, decode_responses=True) as client:
+        client: Any = redis.asyncio.from_url(self.url, protocol=3, decode_responses=True)
+        async with client:
             return await client.execute_command(*command)
 
     async def _answers(self) -> bool:
@@ -66,9 +79,3 @@ class RedisServer:
     def _signal(self, number: signal.Signals) -> None:
         if self._process:
             os.kill(self._process.pid, number)
-
-    async def _end(self, number: signal.Signals) -> None:
-        if self._process:
-            self._signal(number)
-            await self._process.wait()
-            self._process = None

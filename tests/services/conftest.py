@@ -1,20 +1,37 @@
-"""Fixtures of the money road: a fake payment provider and two tenants' shops on it."""
+"""What tests of the services share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import psycopg2
 import pytest
+
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
 from grimbots.tests.services.shops import Shop, open_shop
 
 
 @pytest.fixture
+def query(database_url: str) -> Iterator[Callable[..., list[Any]]]:
+    """Give a function that runs one SQL statement from outside and returns its rows."""
+    connection = psycopg2.connect(database_url, options="-c lock_timeout=5s")
+    connection.autocommit = True
+
+    def run(statement: str, *arguments: Any) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, arguments or None)
+            return cursor.fetchall() if cursor.description else []
+
+    yield run
+    connection.close()
+
+
+@pytest.fixture
 def provider(io_loop: Any, clock: Clock) -> Iterator[FakeProvider]:
-    """Give a listening fake provider whose time is the application's."""
+    """Give a listening fake payment provider whose time is the application's."""
     fake = FakeProvider(clock)
     io_loop.run_sync(fake.start)
     yield fake

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from grimbots.services import bots
 from grimbots.services.bots import BotCache
 from grimbots.services.errors import Conflict, Invalid, NotFound, Unauthorized, Unavailable

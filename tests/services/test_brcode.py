@@ -5,9 +5,10 @@ from __future__ import annotations
 import string
 
 import pytest
-from grimbots.services import brcode
 from hypothesis import given
 from hypothesis import strategies as st
+
+from grimbots.services import brcode
 
 STATIC = (
     "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-4266554400005204000053039865802BR"

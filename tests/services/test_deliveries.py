@@ -12,9 +12,9 @@ from grimbots.tests.services.shops import PRICE_CENTS, Shop
 BLOCKED = "Forbidden: bot was blocked by the user"
 
 
-async def sell(shop: Shop) -> Any:
+async def sell(shop: Shop, chat_id: int = 501) -> Any:
     """Sell once; returns the paid payment."""
-    payment = await shop.charge()
+    payment = await shop.charge(chat_id)
     told = {"paid_cents": PRICE_CENTS, "paid_at": shop.app.clock(), "end_to_end_id": "E1", "actor": "webhook"}
     await payments.settle(shop.app, payment_id=payment.id, account_id=payment.account_id, reason="told", **told)
     return payment
@@ -71,11 +71,12 @@ async def test_regrant_makes_a_job_the_queue_has_not_seen(shop: Shop, fake_teleg
 
 @pytest.mark.gen_test
 async def test_regrant_gives_nothing_of_another_lead(shops: list[Shop], fake_telegram: Any) -> None:
-    mine, other = await sell(shops[0]), await sell(shops[1])
+    shop, neighbour = shops
+    mine, other, foreign = await sell(shop), await sell(shop, 502), await sell(neighbour)
     fake_telegram.answer("sendMessage", http=403, description=BLOCKED)
-    await messages.send(shops[0].app, message_id=(await read_delivery(shops[0], mine)).message_id)
-    assert await return_to(shops[1], other) == []
-    assert (await read_delivery(shops[0], mine)).status == "failed"
+    await messages.send(shop.app, message_id=(await read_delivery(shop, mine)).message_id)
+    assert await return_to(shop, other) == await return_to(neighbour, foreign) == []
+    assert (await read_delivery(shop, mine)).status == "failed"
 
 
 @pytest.mark.gen_test

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import events, payments, timers
+from grimbots.services import events, leads, payments, timers
 from grimbots.services.errors import Conflict, NotFound
 from grimbots.tests.conftest import Clock
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
@@ -161,6 +162,20 @@ async def test_settle_acts_once_however_many_tell_of_it_at_once(shop: Shop, cloc
     assert [move for move in await shop.list_moves(payment) if move[1] == "paid"] == [("pending", "paid")]
     assert len(await shop.list_deliveries(payment)) == 1 and len(await shop.list_said(f"p:{payment.id}:paid")) == 2
     assert (await shop.read(payment.id)).flags == []
+
+
+@pytest.mark.gen_test
+async def test_settle_waits_for_whoever_changes_the_lead(shop: Shop) -> None:
+    payment = await shop.charge()
+    async with shop.app.db.transaction() as tx:
+        lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
+        settling = asyncio.create_task(settle(shop, payment))
+        done, _ = await asyncio.wait({settling}, timeout=0.5)
+        await leads.save(tx, lead, replace(leads.walk(lead), step="elsewhere"), shop.app.clock())
+    await settling
+    async with shop.app.db.transaction() as tx:
+        after = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
+    assert not done and after.step == "elsewhere"
 
 
 @pytest.mark.gen_test

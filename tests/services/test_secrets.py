@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grimbots.services.secrets import KEY_BYTES, MasterKeyError, Vault, open_vault
 
 

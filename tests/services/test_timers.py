@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.task import Done, task
 from grimbots.queue.worker import Worker
@@ -97,6 +98,14 @@ async def test_fire_due_hands_each_timer_to_one_process_when_several_look(app: A
     for ordinal in range(30):
         await plan(app, accounts[0], ordinal=ordinal)
     assert sum(await asyncio.gather(*(timers.fire_due(app) for _ in range(4)))) == 30
+
+
+@pytest.mark.gen_test
+async def test_fire_due_passes_over_what_another_process_is_taking(app: Any, accounts: Any, clock: Any) -> None:
+    await plan(app, accounts[0])
+    async with app.db.transaction() as tx:
+        assert len(await tx.timers.claim_due(now=clock(), claimed_until=clock(), limit=9)) == 1
+        assert await timers.fire_due(app) == 0
 
 
 @pytest.mark.gen_test

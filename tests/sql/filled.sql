@@ -65,17 +65,19 @@ SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM payments;
 
-INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, headers, body, verified, status, payment_id, received_at)
+INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, headers, body, verified, status, payment_id, received_at,
+    settled_at)
 SELECT account_id, gateway_account_id, 'event of ' || txid, '{}', convert_to(txid, 'UTF8'), 'yes',
-    CASE state WHEN 'new' THEN 'received' ELSE 'applied' END, id, now() - interval '1 hour'
+    CASE state WHEN 'new' THEN 'received' ELSE 'applied' END, id, now() - interval '1 hour', CASE state WHEN 'new' THEN NULL ELSE now() END
 FROM payments;
 
 -- Two messages for each payment: one sent, and one that is mostly sent, else planned, sending or failed.
 INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, version_id, step, payment_id, method, body, nonce,
-    policy, status, planned_at, sent_at)
+    policy, status, planned_at, sending_at, sent_at)
 SELECT payments.account_id, payments.bot_id, lead_id, chat_id, 'm of ' || cause, n, payments.version_id, payments.step, payments.id,
     'sendMessage', jsonb_build_object('text', description), n || 'nonce' || payments.id, 'retry', chosen.status,
-    now() - interval '1 hour', CASE chosen.status WHEN 'sent' THEN now() END
+    now() - interval '1 hour', CASE chosen.status WHEN 'planned' THEN NULL ELSE now() END,
+    CASE chosen.status WHEN 'sent' THEN now() END
 FROM payments
 JOIN leads ON leads.id = payments.lead_id
 CROSS JOIN generate_series(0, 1) AS n
@@ -85,15 +87,15 @@ CROSS JOIN LATERAL (
     END
 ) AS chosen (status);
 
-INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, error, created_at)
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, error, created_at, delivered_at)
 SELECT account_id, payment_id, lead_id, 'delivery', id, CASE status WHEN 'sent' THEN 'delivered' ELSE 'failed' END,
-    body ->> 'text', now()
+    body ->> 'text', now(), sent_at
 FROM messages
 WHERE ordinal = 1;
 
-INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, created_at)
+INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, fired_at, created_at)
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
-    CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, now()
+    CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
 
 INSERT INTO audit (account_id, actor, action, subject, at)

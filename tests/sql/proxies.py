@@ -18,6 +18,8 @@ class Proxy:
         self._given = given
         self._may_forward = asyncio.Event()
         self._may_forward.set()
+        self._may_pass = asyncio.Event()
+        self._may_pass.set()
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -44,10 +46,15 @@ class Proxy:
         """Forward nothing for connections that come from now on."""
         self._may_forward.clear()
 
+    def freeze(self) -> None:
+        """Pass nothing on, not on open connections either, and close none."""
+        self._may_pass.clear()
+
     def cut(self) -> None:
         """Close what is open and all that comes."""
         self._is_cut = True
         self._may_forward.set()
+        self._may_pass.set()
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -68,15 +75,15 @@ class Proxy:
             return
         far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
         self._writers.add(far_writer)
-        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self._may_pass.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager

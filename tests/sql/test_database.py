@@ -242,6 +242,21 @@ async def test_error_of_a_constraint_repeats_no_value(open_database, places, nam
 
 
 @pytest.mark.gen_test
+async def test_write_to_a_standby_is_unavailable(open_database, postgres_url, places):
+    standby = f"{postgres_url}&options=-c%20default_transaction_read_only%3Don"
+    async with open_database(standby, PLACES) as database:
+        with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
+            await database.probe.add(name="one")
+
+
+@pytest.mark.gen_test
+async def test_connect_with_hosts_and_ports_that_do_not_fit_says_so(open_database):
+    async with open_database("host=a,b,c port=1,2") as database:
+        with pytest.raises(DatabaseUnavailable, match="could not match 2 port numbers to 3 hosts"):
+            await database.probe.pid()
+
+
+@pytest.mark.gen_test
 async def test_connect_to_nobody_is_unavailable(open_database):
     async with open_database("postgresql://grimbots@127.0.0.1:1/grimbots") as database:
         with pytest.raises(DatabaseUnavailable, match="cannot connect to Postgres"):

@@ -1,4 +1,4 @@
-"""The faults of aiopg 1.4.0, each with the test that its cure passes. The letters are those of README, "Decisions"."""
+"""The faults of aiopg 1.4.0 (A to H, and one more), each with the test that fails without its cure; then the pool."""
 
 from __future__ import annotations
 
@@ -214,6 +214,28 @@ async def test_cancel_during_a_dial_leaves_its_session_to_the_next(open_database
         proxy.restore()
         assert await expect_soon(served) == "served"
         assert proxy.accepted == 1
+
+
+@pytest.mark.gen_test
+async def test_cancel_of_a_waiter_just_served_gives_its_session_to_the_next(open_database):
+    async with open_database(size=1, timeout_seconds=60) as database:
+        async with database.transaction():
+            waiter = asyncio.create_task(database.probe.pid())
+            await asyncio.sleep(0)
+        waiter.cancel()  # it has its session, and has not run since
+        assert await expect_soon(database.probe.echo(text="served")) == "served"
+
+
+@pytest.mark.gen_test
+async def test_run_without_an_answer_gives_the_session_up(postgres_url):
+    async with open_proxy(postgres_url) as proxy:
+        pool = Pool(Dialler(proxy.url, 10), 1, 5, answer_timeout_seconds=0.1)
+        async with pool.session() as connection:
+            proxy.freeze()
+            with pytest.raises(DatabaseUnavailable, match=r"no answer from Postgres in 0.1 s"):
+                await connection.run("SELECT 1")
+            assert connection.closed
+        await pool.close()
 
 
 @pytest.mark.gen_test

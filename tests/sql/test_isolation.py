@@ -82,6 +82,7 @@ CHOSEN: dict[str, Values] = {
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},
     "payments.move": {"to_state": "cancelled"},
+    "provider_events.close": {"status": "applied"},
 }
 """Values that neither a column's name nor its type tells."""
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from grimbots.handlers.commands.embedded.children import CannotStart
 
+LOCK_FILE = "dev.lock"
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 50, 0.1
 ELSEWHERE = "start with GRIMBOTS_DATA=<another folder> PORT=8090 make run"
 SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
@@ -26,7 +27,7 @@ async def lock_folder(folder: Path) -> BinaryIO:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = (folder / "dev.lock").open("ab")
+        held = (folder / LOCK_FILE).open("ab")
     except PermissionError as error:
         raise CannotStart(f"{folder} is not writable for you: {ELSEWHERE}") from error
     for _ in range(LOCK_TRIES):
@@ -38,6 +39,19 @@ async def lock_folder(folder: Path) -> BinaryIO:
             return held
     held.close()
     raise CannotStart(f"Another `make run` uses {folder}: stop it, or {ELSEWHERE}")
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a run holds `folder`."""
+    lock = folder / LOCK_FILE
+    if not lock.exists():
+        return False
+    with lock.open("rb") as probe:
+        try:
+            fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def choose_socket_folder(folder: Path, socket_name: str) -> Path:

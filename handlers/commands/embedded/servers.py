@@ -10,6 +10,7 @@ from pathlib import Path
 
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.embedded.children import Child
+from grimbots.handlers.commands.embedded.folders import is_locked
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
 
@@ -48,6 +49,15 @@ def write_overrides(data: Path, overrides: Mapping[str, str]) -> None:
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(overrides, indent=1), encoding="utf-8")
     draft.replace(data / OVERRIDES_FILE)
+
+
+def read_overrides(data: Path) -> dict[str, str]:
+    """Give the settings of the `grimbots dev` that runs over this folder; none where none runs, or is not up yet."""
+    file = data / OVERRIDES_FILE
+    if not file.exists() or not is_locked(data):
+        return {}
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def remove_overrides(data: Path) -> None:

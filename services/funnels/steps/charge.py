@@ -30,7 +30,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "again": "Gerar novo código",
         "confirmed": "✅ <b>Pagamento confirmado!</b>\nObrigado pela confiança, {{first_name|e seja bem-vindo}}!",
         "pending": "Ainda não recebemos a confirmação do seu banco. Costuma levar só alguns segundos: "
-        "espere um pouquinho e toque em “Já paguei” de novo. Se você ainda não pagou, use o código enquanto ele estiver válido.",
+        "espere um pouquinho e toque no botão de novo. Se ainda não pagou, use o código enquanto ele estiver válido.",
         "failed": "Não conseguimos gerar o seu PIX agora, e nada foi cobrado. Toque no botão para tentar de novo.",
         "expired": "⏰ O código PIX de {{price}} venceu e não vale mais. Ainda quer <b>{{product}}</b>? "
         "É só gerar um novo código.",
@@ -45,7 +45,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "again": "Make a new code",
         "confirmed": "✅ <b>Payment confirmed!</b>\nThank you, {{first_name|and welcome}}!",
         "pending": "Your bank has not confirmed the payment yet. It usually takes a few seconds: "
-        "wait a moment and tap “I have paid” again. If you have not paid yet, use the code while it is valid.",
+        "wait a moment and tap the button again. If you have not paid yet, use the code while it is valid.",
         "failed": "We could not make your PIX code now, and nothing was charged. Tap the button to try again.",
         "expired": "⏰ The PIX code for {{price}} has expired and can no longer be paid. "
         "Still want <b>{{product}}</b>? Just make a new code.",

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tornado.testing import bind_unused_port
 
 from grimbots.handlers.commands.embedded.children import find_holders
-from grimbots.handlers.commands.ports import find_free
 
 ROOT = Path(__file__).parents[3]
 SERVER = ROOT / "server.py"
@@ -26,12 +26,19 @@ DEMO = ROOT / "handlers" / "commands" / "demo"
 DEADLINE_SECONDS = 60.0
 
 
+def pick_port() -> int:
+    """Pick a port nobody uses now."""
+    probe, port = bind_unused_port()
+    probe.close()
+    return port
+
+
 class Dev:
     """A `grimbots dev` over a data folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = find_free("127.0.0.1", 18100)
+        self.port = pick_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {"PATH": os.environ["PATH"], "PORT": str(self.port), "GRIMBOTS_DATA": str(folder / "var")}
         self.output = folder / "output"
@@ -126,8 +133,8 @@ def dev() -> Iterator[Dev]:
 def test_dev_shows_what_to_open_and_leaves_nothing_behind(dev: Dev) -> None:
     dev.start()
     assert f"{dev.url}/sandbox" in dev.read()
-    assert answers(f"{dev.url}/ready")
-    assert answers(f"{dev.url}/sandbox")
+    assert dev.ask("/ready") == {"status": "ready"}
+    assert answers(f"{dev.url}/sandbox"), dev.read()
     children = dev.list_children()
     assert len(children) == 4
     assert dev.send(signal.SIGINT) == 0

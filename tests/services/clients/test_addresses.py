@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from grimbots.services.clients.addresses import is_public
 
 

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from grimbots.services.clients.http import MAX_RESPONSE_BYTES, Ambiguous, File, HttpClient, NeverSent, Response
 
 SECRET = "123456:very-secret-token"

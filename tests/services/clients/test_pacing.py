@@ -6,6 +6,7 @@ import asyncio
 import gc
 
 import pytest
+
 from grimbots.services.clients.pacing import Floods, Turns
 
 

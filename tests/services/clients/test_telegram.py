@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import pytest
+
 from grimbots.services.clients.telegram import Answer, File, Kind, TelegramClient
 
 TOKEN = "123456:very-secret-token-of-a-bot"

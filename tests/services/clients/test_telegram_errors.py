@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grimbots.services.clients.telegram_errors import Kind, find_meaning, is_gone_for_good
 
 KNOWN = Path(__file__).parents[4] / "shared" / "data" / "bot-api-errors.json"

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grimbots.services.funnels.check import check
+from grimbots.services.funnels.definitions import list_rules
 from grimbots.services.funnels.files import read_files
+from grimbots.services.funnels.kinds import find_kinds
 from grimbots.services.funnels.problems import MESSAGES
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL, PNG, make_funnel
 
@@ -199,3 +201,17 @@ def test_read_files_takes_only_pictures_beside_the_file(tmp_path: Path) -> None:
     (folder / "welcome.png").write_bytes(PNG)
     (folder / "funnel.json").write_text(json.dumps(make_funnel(offer={"photo": "../secret.png"})))
     assert read_files(folder / "funnel.json")[1] == FILES
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "funnels.md"
+
+
+def test_the_documented_example_has_no_mistake() -> None:
+    example = DOCS.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0]
+    assert check(json.loads(example), FILES) == []
+
+
+@pytest.mark.parametrize("kind", sorted(find_kinds()))
+def test_every_field_of_a_kind_is_documented(kind: str) -> None:
+    section = DOCS.read_text(encoding="utf-8").partition(f"\n## {kind}: ")[2].partition("\n## ")[0]
+    assert [name for name, _ in list_rules(find_kinds()[kind]) if f"`{name}`" not in section] == []

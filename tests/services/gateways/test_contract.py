@@ -13,6 +13,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
 from grimbots.conf.settings import Settings
 from grimbots.services.clients.http import Ambiguous, HttpClient, NeverSent
 from grimbots.services.gateways.base import (
@@ -29,9 +33,6 @@ from grimbots.services.gateways.base import (
 from grimbots.services.gateways.scan import find_gateways, offered_gateways
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 FAKES = {"sandbox": FakeProvider}
 """By the gateway's name: what starts, stops, fails and pays as FakeProvider does, and signs events."""
@@ -213,9 +214,8 @@ def write_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3)
-)
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
 KEYS = st.sampled_from(["event", "id", "txid", "end_to_end_id", "amount_cents", "at", "pix"])
 
 

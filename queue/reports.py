@@ -1,0 +1,65 @@
+"""What the world hears of attempts: the metrics and the log, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from grimbots.conf import metrics
+from grimbots.queue.job import Claimed, Verdict
+from grimbots.queue.outcomes import Ended, Outcome
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}
+
+
+def count_start(claimed: Claimed) -> None:
+    """Count how long a job waited, by Redis's clock."""
+    _get_start_metric(claimed.job.queue).observe((claimed.claimed_ms - claimed.enqueued_ms) / 1000)
+
+
+def count_end(task: str, outcome: Outcome, seconds: float) -> None:
+    """Count an attempt from its start to the answer to its last move. `task` comes from a closed set."""
+    _get_outcome_metric(task, outcome).inc()
+    _get_run_metric(task).observe(seconds)
+
+
+def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, answer: asyncio.Future[Verdict]) -> None:
+    """Log what a person wants to know of an ended attempt: an ERROR only where an unexpected end made a job dead."""
+    job, cause = claimed.job, type(ended).__name__
+    if unanswered := answer.exception():
+        log.warning("job %s (%s) ended, %s, but Redis did not hear of it: %s", job.id, job.task, outcome, unanswered)
+    elif answer.result() is Verdict.LOST:
+        metrics.queue_lost.inc()
+        log.warning("job %s (%s) was lost to another process; here it ended: %s", job.id, job.task, outcome)
+    elif answer.result() is Verdict.DEAD and outcome in UNEXPECTED:
+        error = ended if isinstance(ended, BaseException) else None
+        log.error("job %s (%s) is dead: %s", job.id, job.task, cause, exc_info=error)
+    elif answer.result() is Verdict.DEAD:
+        log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome)
+    elif outcome in UNEXPECTED:
+        log.warning("job %s (%s) failed and will be tried again: %s", job.id, job.task, cause)
+
+
+# `labels` costs several times what counting does, so each child is looked up once.
+
+
+@cache
+def _get_start_metric(queue: str) -> Histogram:
+    return metrics.queue_start_seconds.labels(queue)
+
+
+@cache
+def _get_run_metric(task: str) -> Histogram:
+    return metrics.queue_run_seconds.labels(task)
+
+
+@cache
+def _get_outcome_metric(task: str, outcome: Outcome) -> Counter:
+    return metrics.queue_outcomes.labels(task, outcome)

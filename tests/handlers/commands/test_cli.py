@@ -1,0 +1,188 @@
+"""The `grimbots` command on real stores: what it says, where it says it, and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grimbots import server
+from grimbots.conf.settings import load
+from grimbots.handlers.commands import cli
+from grimbots.handlers.commands.embedded.servers import read_overrides, write_overrides
+from grimbots.queue.job import Job
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(
+    database_url: str, flushed_redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """Give a function that runs one command line and gives its exit code."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": flushed_redis_url, "GRIMBOTS_DATA": str(tmp_path)}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+
+    def run(*argv: str, given: str = "") -> int:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+        return cli.main(argv, cli.Server(build_app=server.build_app, serve=server.serve))
+
+    yield run
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
+
+
+def test_account_add_makes_an_account(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("account", "add", "loja") == 0
+    capsys.readouterr()
+    assert command("account", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "loja"
+
+
+def test_account_add_refuses_a_taken_name_in_one_sentence(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    command("account", "add", "loja")
+    capsys.readouterr()
+    assert command("account", "add", "loja") == 1
+    assert capsys.readouterr().err.startswith("grimbots: there is an account 'loja' already")
+
+
+def test_list_says_what_to_do_where_there_is_nothing(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("bot", "list") == 0
+    assert "grimbots bot add" in capsys.readouterr().out
+
+
+def test_user_add_reads_the_password_from_a_pipe(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("user", "add", "ana@example.com", "--administrator", given="long enough 1\n") == 0
+    assert command("user", "add", "ana@example.com", "--administrator", given="long enough 1\n") == 1
+    assert "long enough 1" not in "".join(capsys.readouterr())
+
+
+def test_user_add_refuses_an_empty_password(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("user", "add", "ana@example.com", "--administrator") == 1
+    assert "no password was given" in capsys.readouterr().err
+
+
+def test_bot_add_refuses_what_is_no_token(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    command("account", "add", "loja")
+    assert command("bot", "add", "--account", "loja", given="12:secret-but-short\n") == 1
+    told = capsys.readouterr()
+    assert "no bot token" in told.err
+    assert "secret-but-short" not in told.err + told.out
+
+
+def test_funnel_check_names_each_mistake(command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "funil.json").write_text('{"name": "x", "steps": []}')
+    assert command("funnel", "check", "funil.json", "--language", "en") == 1
+    assert capsys.readouterr().out.startswith("steps:")
+    (tmp_path / "funil.json").write_text("{")
+    assert command("funnel", "check", "funil.json") == 1
+    assert "funil.json:1:" in capsys.readouterr().err
+
+
+def test_funnel_publish_counts_versions_of_what_changed(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    command("account", "add", "loja")
+    demo = str(Path(cli.__file__).parent / "demo" / "demo.json")
+    for said in ("version 1 is current from now on", "version 1 was current already"):
+        capsys.readouterr()
+        assert command("funnel", "publish", demo, "--account", "loja", "--name", "outro") == 0
+        assert f"funnel outro of loja: {said}" in capsys.readouterr().out
+
+
+def test_gateway_add_refuses_what_is_not_offered(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("gateway", "add", "sandbox", "--account", "loja") == 1
+    assert "no gateway 'sandbox' here" in capsys.readouterr().err
+
+
+def test_queue_stats_lists_every_queue(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("queue", "stats", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["queue"] for row in rows} >= {"tasks", "webhook", "gateway"}
+
+
+def test_queue_dead_shows_a_job_without_what_people_wrote(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    async def bury() -> None:
+        async with server.build_app(load()) as app:
+            payload = {"text": "meu segredo"}
+            await app.queue.bury(Job("u:1:7", "updates.handle", "tasks", "b1", "1", payload=payload), "unreadable")
+
+    asyncio.run(bury())
+    assert command("queue", "dead", "--json") == 0
+    told = capsys.readouterr().out
+    row = json.loads(told)
+    assert (row["id"], row["task"], row["reason"]) == ("u:1:7", "updates.handle", "unreadable")
+    assert "segredo" not in told
+
+
+def test_migrate_says_that_nothing_is_missing(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("migrate") == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_command_on_an_empty_database_names_the_cure(
+    command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    assert command("account", "list") == 1
+    assert "grimbots migrate" in capsys.readouterr().err
+
+
+def test_command_without_stores_names_what_to_set(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name)
+    assert command("account", "list") == 1
+    assert "DATABASE_URL and REDIS_URL must be set" in capsys.readouterr().err
+
+
+def test_command_names_every_wrong_setting(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "http")
+    monkeypatch.setenv("GRIMBOTS_SLOT", "-1")
+    assert command("account", "list") == 1
+    told = capsys.readouterr().err
+    assert "PORT" in told
+    assert "GRIMBOTS_SLOT" in told
+
+
+def test_command_line_that_is_wrong_exits_with_2(command: Command) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command("bot", "sell")
+
+
+def test_doctor_says_what_is_wrong(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://bots.example.com")
+    assert command("doctor") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("WRONG")] == [line for line in lines if "append-only" in line]
+    assert any(line.startswith("ok    Postgres") for line in lines)
+
+
+def test_doctor_names_stores_that_are_away(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://grimbots@/postgres?host={tmp_path}")
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/nothing.sock")
+    assert command("doctor") == 1
+    told = capsys.readouterr().out
+    assert "WRONG Postgres" in told
+    assert "WRONG Redis" in told
+
+
+def test_read_overrides_ignores_what_a_killed_dev_left(tmp_path: Path) -> None:
+    (tmp_path / "dev.lock").touch()
+    write_overrides(tmp_path, {"DATABASE_URL": "postgresql://gone"})
+    assert (tmp_path / "dev.json").stat().st_mode & 0o777 == 0o600
+    assert read_overrides(tmp_path) == {}

@@ -1,0 +1,131 @@
+"""What the fuzzer's processes have at hand: jobs and moves, made by the walk's own dice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from grimbots.queue.job import (
+    Ack,
+    BuryNew,
+    Claim,
+    Claimed,
+    Drain,
+    Enqueue,
+    Intake,
+    Job,
+    Release,
+    Retry,
+)
+from grimbots.tests.queue.audit import QUEUES
+from grimbots.tests.queue.model import Model
+
+SOURCES = {"b1": "1", "b2": "1", "b3": "2", "a4": "4"}
+CHATS = ("", "", "10", "11", "não|12")
+GROUP_CAP = 6
+LIVE_JOBS = 40
+KILLS, FAILS = {"kills": "whoever runs it"}, {"fails": "always"}
+PAYLOADS: Sequence[dict[str, Any]] = ({}, {"n": 1}, {"text": "olá\n\ud800 {}"}, {"deep": [{"x": None}], "big": 2**60})
+
+
+@dataclass(eq=False)
+class Process:
+    """What one process knows: the jobs it believes it runs, and its last batch when the reply of it was lost."""
+
+    name: str
+    number: int = 0
+    running: dict[str, Claimed] = field(default_factory=dict)
+    unanswered: list[Drain] = field(default_factory=list)
+    settled: list[Drain] = field(default_factory=list)
+    beat_ms: int = 0
+
+    @property
+    def free_suspects(self) -> int:
+        """How many suspects it may start: one at a time."""
+        return max(0, 1 - sum(claimed.suspect for claimed in self.running.values()))
+
+
+class Maker:
+    """Makes jobs and moves that suit the state of the model."""
+
+    def __init__(self, random: Random, model: Model) -> None:
+        self.random = random
+        self.model = model
+        self.jobs = 0
+
+    def make_job(self, source: str = "", group: str | None = None) -> Job:
+        """Make a new job, mostly small and mostly of a chat."""
+        random, self.jobs = self.random, self.jobs + 1
+        source = source or random.choice(list(SOURCES))
+        return Job(
+            id=f"u:{self.jobs}#0" if random.random() < 0.95 else f"ü\ud801{self.jobs}",
+            task="a.b",
+            queue=random.choice(QUEUES),
+            source=source,
+            account=SOURCES[source],
+            group=random.choice(CHATS) if group is None else group,
+            payload=random.choices((random.choice(PAYLOADS), KILLS, FAILS), weights=(95, 2, 3))[0],
+            attempts_limit=random.choice((2, 3, 8)),
+        )
+
+    def _known_job(self) -> Job | None:
+        entries = list(self.model.entries.values())
+        return self.random.choice(entries).job if entries else None
+
+    def _known_jobs(self, job: Job) -> list[Job]:
+        """Pick a job that waits in the chat of this one, a done or dead one of it, or any."""
+        chat = f"{job.source}|{job.group}"
+        pending = [self.model.entries[job_id] for job_id in self.model.chats.get(chat, ())]
+        settled = [entry for entry in self.model.entries.values() if entry.chat == chat and not entry.alive]
+        chosen = self.random.choice((pending, pending, settled, list(self.model.entries.values())))
+        return [self.random.choice(chosen).job] if chosen else []
+
+    def make_follow_ups(self, job: Job) -> list[Job]:
+        """Make follow-ups: mostly of the same chat, sometimes others, sometimes ones that are known already."""
+        most = 3 if len(self.model.alive()) < LIVE_JOBS else 0
+        jobs = [self.make_job(job.source, job.group) for _ in range(self.random.randint(0, most))]
+        if most and self.random.random() < 0.3:
+            jobs.append(self.make_job())
+        if self.random.random() < 0.4:
+            jobs = self._known_jobs(job) + jobs
+        return jobs
+
+    def make_intake(self) -> list[Intake]:
+        """Make new work, while there is not too much of it."""
+        random, moves = self.random, []
+        for _ in range(random.randint(1, 6)):
+            known = self._known_job() if random.random() < 0.1 else None
+            job = known or self.make_job()
+            moves.append(BuryNew(job, "junk") if random.random() < 0.03 else Enqueue(job, GROUP_CAP))
+        return moves if len(self.model.alive()) < 2 * LIVE_JOBS else []
+
+    def make_settling(self, process: Process) -> list[Drain]:
+        """End some of what the process believes it runs."""
+        running = list(process.running.values())
+        chosen = self.random.sample(running, self.random.randint(0, len(running)))
+        moves = [self._settle(process, claimed) for claimed in chosen]
+        for claimed in chosen:
+            del process.running[claimed.job.id]
+        process.settled = [*process.settled, *moves][-20:]
+        return moves
+
+    def _settle(self, process: Process, claimed: Claimed) -> Drain:
+        random, job_id, owner, fence = self.random, claimed.job.id, process.name, claimed.fence
+        lot = random.random() if claimed.job.payload != FAILS else 0.6
+        if lot < 0.6:
+            return Ack(owner, job_id, fence, self.make_follow_ups(claimed.job), random.choice((0, 0, 0, 700)))
+        if lot < 0.9:
+            after_ms = random.choice((0, 100, 2_000, 20_000, 90_000))
+            return Retry(
+                owner, job_id, fence, after_ms, "bad é\ud800" * 9, random.random() < 0.7, random.random() < 0.05
+            )
+        return Release(owner, job_id, fence)
+
+    def make_claim(self, process: Process) -> Claim:
+        """Make the next claim of a process, its suspect counted."""
+        random, process.number = self.random, process.number + 1
+        free = {queue: random.randint(0, 4) for queue in random.sample(QUEUES, random.randint(1, 3))}
+        full = random.sample(sorted(set(SOURCES.values())), random.choice((0, 0, 0, 1, 2)))
+        return Claim(process.name, process.number, free, full, process.free_suspects)

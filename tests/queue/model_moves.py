@@ -1,0 +1,285 @@
+"""What every move must answer, and what it does to the model.
+
+Which eligible job a claim takes is Redis's choice (sources and chats take turns), so a claim is checked, not predicted:
+only eligible jobs, no more than asked for, and all there are while slots are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from grimbots.queue.job import (
+    Accepted,
+    Ack,
+    Beat,
+    BuryNew,
+    Claim,
+    Claimed,
+    ClaimReply,
+    Deregister,
+    Enqueue,
+    Hold,
+    Job,
+    Mine,
+    Register,
+    Release,
+    Retry,
+    Upkeep,
+    UpkeepReply,
+    Verdict,
+)
+from grimbots.tests.queue.model import Entry, LastClaim, Model, Violation, expect
+
+LEASE_MS, OUTAGE_MS, BEAT_SLACK_MS, HEAD_BUDGET_MS, SUSPECT_WAIT_MS = 10_000, 3_000, 1_000, 60_000, 200
+SUSPECT_CRASHES, REAP_LIMIT = 2, 8
+
+
+def apply(model: Model, move: Any, reply: Any) -> None:
+    """Do a move in the model and compare what Redis answered."""
+    expected = _MOVES[type(move)](model, move, reply)
+    expect(expected == reply, f"{move}\n  expected {expected}\n  answered {reply}")
+
+
+def _enqueue(model: Model, move: Enqueue, _reply: Any) -> Accepted:
+    known = model.entries.get(move.job.id)
+    if known:
+        return Accepted.DEAD if known.dead_ms is not None else Accepted.ACCEPTED
+    chat = f"{move.job.source}|{move.job.group}"
+    if move.job.group and len(model.chats.get(chat, ())) >= move.group_cap:
+        return Accepted.FULL
+    model.append(move.job)
+    return Accepted.ACCEPTED
+
+
+def _bury(model: Model, move: BuryNew, _reply: Any) -> Accepted:
+    known = model.entries.get(move.job.id)
+    if known:
+        return Accepted.DEAD if known.dead_ms is not None else Accepted.ACCEPTED
+    model.entries[move.job.id] = Entry(move.job, model.now, dead_ms=model.now, reason=move.reason)
+    return Accepted.DEAD
+
+
+def _claim(model: Model, move: Claim, reply: ClaimReply) -> ClaimReply:
+    if move.consumer not in model.leases:
+        return ClaimReply(Verdict.UNREGISTERED)
+    last = model.last_claims.get(move.consumer, LastClaim(0, {}))
+    if move.number <= last.number:
+        fences = last.fences if move.number == last.number else {}
+        still = {job_id: fence for job_id, fence in fences.items() if model.flights[move.consumer].get(job_id) == fence}
+        expect({one.job.id: one.fence for one in reply.claimed} == still, f"{move} was replayed wrongly: {reply}")
+        return reply
+    _check_started(model, move, reply.claimed)
+    model.last_claims[move.consumer] = LastClaim(move.number, {one.job.id: one.fence for one in reply.claimed})
+    return reply
+
+
+def _check_started(model: Model, move: Claim, claimed: Sequence[Claimed]) -> None:
+    left = dict(move.free)
+    suspects = move.free_suspects
+    for one in claimed:
+        entry = model.entries[one.job.id]
+        expect(model.is_startable(entry, model.running()), f"{move} started {one} which may not start")
+        expect(entry.job == one.job, f"{one} is not the job that was stored")
+        expect(entry.job.account not in move.full_accounts, f"{one} is of a full account")
+        expect(
+            (one.attempts, one.suspect) == (entry.attempts, entry.crashes >= SUSPECT_CRASHES), f"{one} is not {entry}"
+        )
+        expect(int(one.fence) > model.fence, f"the fence of {one} does not grow")
+        expect((one.enqueued_ms, one.claimed_ms) == (entry.at_ms, model.now), f"{one} has wrong times")
+        model.fence = int(one.fence)
+        model.flights.setdefault(move.consumer, {})[one.job.id] = one.fence
+        entry.settled = ""
+        model.note_start(entry)
+        left[one.job.queue] -= 1
+        suspects -= one.suspect
+    expect(min(left.values(), default=0) >= 0, f"{move} took too much: {claimed}")
+    expect(suspects >= min(0, move.free_suspects), f"{move} took too many suspects: {claimed}")
+    _check_nothing_left(model, move, left, suspects)
+
+
+def _check_nothing_left(model: Model, move: Claim, left: Mapping[str, int], suspects: int) -> None:
+    """While slots are free, everything that may start has started (a full account's jobs and suspects aside)."""
+    running = model.running()
+    for entry in model.alive():
+        if not move.free.get(entry.job.queue) or entry.job.account in move.full_accounts:
+            continue
+        if not model.is_startable(entry, running):
+            continue
+        if entry.crashes >= SUSPECT_CRASHES and suspects <= 0:
+            entry.excused_until = model.now + SUSPECT_WAIT_MS
+        if entry.excused_until > model.now or not left[entry.job.queue]:
+            continue
+        raise Violation(f"{move} left {entry} although slots are free: {left}")
+
+
+def _ack(model: Model, move: Ack, _reply: Any) -> Verdict:
+    entry = model.own(move)
+    if not entry:
+        known = model.entries.get(move.id)
+        return Verdict.OK if known and known.done == move.fence else Verdict.LOST
+    entry.done, entry.done_ms = move.fence, model.now
+    model.settle(entry)
+    model.leave_chat(entry)
+    _add_follow_ups(model, entry, move.follow_ups)
+    if entry.chat and move.pause_ms > 0:
+        _prolong(model, f"g{entry.chat}", move.pause_ms)
+    return Verdict.OK
+
+
+def _add_follow_ups(model: Model, entry: Entry, follow_ups: Sequence[Job]) -> None:
+    def is_own(job: Job) -> bool:
+        return bool(job.group) and f"{job.source}|{job.group}" == entry.chat
+
+    for job in reversed([job for job in follow_ups if is_own(job)]):
+        line = model.chats.setdefault(entry.chat, [])
+        if job.id not in model.entries:
+            model.admit(job)
+            line.insert(0, job.id)
+        elif job.id in line:
+            line.remove(job.id)
+            model.entries[job.id].place = 0
+            line.insert(0, job.id)
+        model.drop_idle(entry.chat)
+    for job in follow_ups:
+        if not is_own(job) and job.id not in model.entries:
+            model.append(job)
+
+
+def _repeat(model: Model, job_id: str, settled: str) -> Verdict:
+    known = model.entries.get(job_id)
+    if not known or known.settled != settled:
+        return Verdict.LOST
+    return Verdict.OK if known.alive else Verdict.DEAD
+
+
+def _retry(model: Model, move: Retry, _reply: Any) -> Verdict:
+    settled = f"retry:{move.fence}"
+    entry = model.own(move)
+    if not entry:
+        return _repeat(model, move.id, settled)
+    entry.settled = settled
+    wake_ms = model.now + move.after_ms
+    if move.spend:
+        entry.attempts += 1
+        entry.failing_since = model.now if entry.failing_since is None else entry.failing_since
+    reason = _reason_to_die(model, entry, move)
+    if reason:
+        model.kill(entry, reason)
+        return Verdict.DEAD
+    if entry.chat:
+        if move.spend and entry.failing_since is not None:
+            wake_ms = min(wake_ms, entry.failing_since + HEAD_BUDGET_MS)
+        model.chat_waits[entry.chat] = wake_ms
+    else:
+        entry.not_before = wake_ms
+    return Verdict.OK
+
+
+def _reason_to_die(model: Model, entry: Entry, move: Retry) -> str:
+    if move.bury:
+        return "buried"
+    if move.spend and entry.attempts >= entry.job.attempts_limit:
+        return "attempts"
+    if (
+        move.spend
+        and entry.chat
+        and entry.failing_since is not None
+        and model.now - entry.failing_since >= HEAD_BUDGET_MS
+    ):
+        return "budget"
+    return ""
+
+
+def _release(model: Model, move: Release, _reply: Any) -> Verdict:
+    settled = f"release:{move.fence}"
+    entry = model.own(move)
+    if not entry:
+        return _repeat(model, move.id, settled)
+    entry.settled = settled
+    return Verdict.OK
+
+
+def split_name(consumer: str) -> tuple[str, int]:
+    """Split a consumer's name into its host and slot, and its boot time."""
+    slot, _, boot = consumer.rpartition(":")
+    return slot, int(boot)
+
+
+def _register(model: Model, move: Register, _reply: Any) -> Verdict:
+    slot, boot = split_name(move.consumer)
+    for rival in list(model.leases):
+        rival_slot, rival_boot = split_name(rival)
+        if rival_slot == slot and rival_boot > boot:
+            return Verdict.REPLACED
+        if rival_slot == slot and rival_boot < boot:
+            model.reap(rival, crashed=True)
+    model.leases[move.consumer] = model.now + LEASE_MS
+    model.mark = model.now if model.mark is None else model.mark
+    return Verdict.OK
+
+
+def _beat(model: Model, move: Beat, _reply: Any) -> Verdict:
+    if move.consumer not in model.leases:
+        return Verdict.LOST
+    model.leases[move.consumer] = model.now + LEASE_MS
+    return Verdict.OK
+
+
+def _deregister(model: Model, move: Deregister, _reply: Any) -> Verdict:
+    model.reap(move.consumer, crashed=False)
+    return Verdict.OK
+
+
+def _upkeep(model: Model, _move: Upkeep, reply: UpkeepReply) -> UpkeepReply:
+    before, mark = dict(model.leases), model.now if model.mark is None else model.mark
+    gap, model.mark = model.now - mark, model.now
+    shift = gap - BEAT_SLACK_MS if gap > OUTAGE_MS else 0
+    if shift:
+        model.leases = {name: min(deadline + shift, model.now + LEASE_MS) for name, deadline in before.items()}
+    expired = sorted((deadline, name) for name, deadline in model.leases.items() if deadline <= model.now)[:REAP_LIMIT]
+    if shift:
+        gone = [name for _, name in expired if before[name] > mark + BEAT_SLACK_MS]
+        expect(not gone, f"{gone} were reaped for an outage")
+    counts = [model.reap(name, crashed=True) for _, name in expired]
+    _trim(model)
+    jobs, poisoned = sum(count for count, _ in counts), sum(count for _, count in counts)
+    return UpkeepReply(reply.promoted, [name for _, name in expired], jobs, poisoned, shift)
+
+
+def _trim(model: Model) -> None:
+    old = [job_id for job_id in model.dead() if (model.entries[job_id].dead_ms or 0) <= model.now - model.dead_kept_ms]
+    model.forget(old[: model.trim_limit])
+    dead = model.dead()
+    model.forget(dead[: min(max(0, len(dead) - model.dead_kept), model.trim_limit)])
+
+
+def _mine(model: Model, move: Mine, reply: Sequence[Claimed]) -> Sequence[Claimed]:
+    flights = model.flights.get(move.consumer, {})
+    expect({one.job.id: one.fence for one in reply} == flights, f"{move} answered {reply}, not {flights}")
+    return reply
+
+
+def _prolong(model: Model, reason: str, ms: int) -> None:
+    model.holds[reason] = max(model.holds.get(reason, 0), model.now + ms)
+
+
+def _hold(model: Model, move: Hold, _reply: Any) -> Verdict:
+    _prolong(model, ("g" if move.kind == "group" else "s") + move.name, move.ms)
+    return Verdict.OK
+
+
+_MOVES: Mapping[type, Callable[[Model, Any, Any], Any]] = {
+    Ack: _ack,
+    Beat: _beat,
+    BuryNew: _bury,
+    Claim: _claim,
+    Deregister: _deregister,
+    Enqueue: _enqueue,
+    Hold: _hold,
+    Mine: _mine,
+    Register: _register,
+    Release: _release,
+    Retry: _retry,
+    Upkeep: _upkeep,
+}

@@ -1,0 +1,93 @@
+"""Attempts after an interruption: this process and Redis agree again on what runs here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from grimbots.queue.attempts import Attempts
+from grimbots.queue.dispatcher import Queue
+from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
+from grimbots.queue.job import Claim, Claimed, Mine, Register, State, Verdict
+from grimbots.tests.queue.desks import make_job, make_task, wait_until
+
+CONSUMER = "test:0:1"
+
+
+async def _hang(context: list[str]) -> None:
+    context.append("started")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        context.append("stopped")
+
+
+HANG = make_task(_hang)
+
+
+@pytest.fixture
+def attempts(queue: Queue) -> Attempts:
+    return Attempts(queue.line, [], {HANG.name: HANG}, {"tasks": 5})
+
+
+def _lease() -> Heartbeat:
+    def ignore(*_: Any) -> None: ...
+
+    return Heartbeat(CONSUMER, lambda _: Verdict.OK, on_lost=ignore, on_stuck=ignore, timing=DEFAULT_TIMING)
+
+
+async def _claim(queue: Queue) -> Sequence[Claimed]:
+    await queue.enqueue(make_job(HANG, "1"))
+    queue.line.send(Register(CONSUMER))
+    reply = await queue.line.send(Claim(CONSUMER, 1, {"tasks": 5}))
+    claimed: Sequence[Claimed] = reply.claimed
+    return claimed
+
+
+async def _is(queue: Queue, state: State) -> bool:
+    seen = await queue.reads.find_job("1")
+    return seen is not None and seen.state is state
+
+
+@pytest.mark.gen_test
+async def test_gives_back_what_redis_thinks_runs_here(queue: Queue, attempts: Attempts) -> None:
+    await _claim(queue)
+    attempts.reconcile(await queue.line.send(Mine(CONSUMER)), CONSUMER)
+    await wait_until(lambda: _is(queue, State.PENDING))
+
+
+@pytest.mark.gen_test
+async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
+    context: list[str] = []
+    attempts = Attempts(queue.line, context, {HANG.name: HANG}, {"tasks": 5})
+    for claimed in await _claim(queue):
+        attempts.start(claimed, _lease())
+    attempts.reconcile(await queue.line.send(Mine(CONSUMER)), CONSUMER)
+    await queue.line.send(Mine(CONSUMER))
+    assert context == ["started"]
+    assert await _is(queue, State.RUNNING)
+
+
+@pytest.mark.gen_test
+async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
+    context: list[str] = []
+    attempts = Attempts(queue.line, context, {HANG.name: HANG}, {"tasks": 5})
+    for claimed in await _claim(queue):
+        attempts.start(claimed, _lease())
+    await wait_until(lambda: context == ["started"])
+    attempts.reconcile([], CONSUMER)
+    assert await attempts.finish(5)
+    assert context == ["started", "stopped"]
+
+
+@pytest.mark.gen_test
+async def test_frees_a_slot_when_the_job_ended(queue: Queue, attempts: Attempts) -> None:
+    (claimed,) = await _claim(queue)
+    attempts.start(claimed, _lease())
+    taken = attempts.list_free()
+    attempts.reconcile([], CONSUMER)
+    await attempts.finish(5)
+    assert (taken, attempts.list_free()) == ({"tasks": 4}, {"tasks": 5})

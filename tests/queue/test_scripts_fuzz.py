@@ -1,0 +1,73 @@
+"""The fuzzer, short (`python tests/queue/fuzz.py --seconds 60` runs longer), and the faults that it must catch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from grimbots.tests.queue.fuzz import walk
+from grimbots.tests.queue.fuzz_scripts import Mutation
+from grimbots.tests.queue.fuzz_servers import find_programs, private_server
+from grimbots.tests.queue.model import Violation
+
+SEED, STEPS, FAULTY_SEEDS, FAULTY_STEPS = 1, 3_000, range(3), 2_000
+
+FAULTS = {
+    "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
+    "a repeated claim takes more": Mutation("claim", "if claim.number == last.number then", "if false then"),
+    "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
+    "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),
+    "suspects run side by side": Mutation("claim", "and claiming.free_suspects < 1 then", "and false then"),
+    "a full account is served": Mutation("claim", "if claiming.full[job.account] then", "if false then"),
+    "a source leaves the ring too early": Mutation("claim", "ring_key(queue), 'RIGHT', 'LEFT')", "ring_key(queue))"),
+    "a claim that leaves work wakes nobody": Mutation(
+        "claim", "ready_key(queue, source))\n  touched[queue] = true\n", "ready_key(queue, source))\n"
+    ),
+    "new work wakes nobody": Mutation("prelude", "if redis.call('EXISTS', ring_key(queue)) == 0", "if true"),
+    "a hold is shortened": Mutation("waiting", "'GT', ms, reason", "ms, reason"),
+    "a crash is forgotten": Mutation("flights", "if crashed then save_job(job) end", ""),
+    "a dead head blocks its chat": Mutation("flights", "    go_on(job.source, job.group, 0)\n", ""),
+    "a pause is ignored": Mutation("flights", "if pause_ms > 0 then prolong('g' .. group, NOW + pause_ms) end", ""),
+    "an outage is not forgiven": Mutation(
+        "drain", "if gap <= OUTAGE_MS then return 0 end", "if true then return 0 end"
+    ),
+    "leases are stretched too far": Mutation(
+        "drain", "math.min(leases[i + 1] + shift, NOW + LEASE_MS)", "NOW + LEASE_MS"
+    ),
+    "an earlier boot takes over": Mutation("drain", "if is_before(boot, rival_boot) then return 'REPLACED' end", ""),
+    "boots are compared as words": Mutation("drain", "if #boot ~= #other then return #boot < #other end", ""),
+    "an orderly end counts as a crash": Mutation("drain", "reap(take(), false)", "reap(take(), true)"),
+    "follow-ups are reversed": Mutation("settle", "for i = #jobs, 1, -1 do", "for i = 1, #jobs do"),
+    "a waiting follow-up is doubled": Mutation(
+        "settle", "'LREM', group_key(group_of(job)), 1, job.id) == 0", "'LLEN', 'x') > 0"
+    ),
+    "a retry lets the chat go on": Mutation(
+        "settle", "  wait_until(place_of(job.source, entry_of(job)), ", "  return_to_head(job, "
+    ),
+    "the budget of a head is endless": Mutation("settle", "NOW - job.failing_since >= HEAD_BUDGET_MS", "false"),
+    "an idle chat is never ready": Mutation(
+        "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
+    ),
+    "a source stands in the ring twice": Mutation("prelude", "entry) == 1 then", "entry) >= 1 then"),
+}
+
+
+@pytest.fixture(scope="module")
+def any_server_url() -> Iterator[str]:
+    """Give a private Redis of whichever version is at hand."""
+    with private_server(next(iter(find_programs().values()))) as url:
+        yield url
+
+
+def test_walk_finds_no_violation_and_takes_every_branch(server_url: str) -> None:
+    done = asyncio.run(walk(server_url, SEED, None, STEPS))
+    assert done.untaken == set()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_walk_catches_planted(fault: str, any_server_url: str) -> None:
+    with pytest.raises(Violation):
+        for seed in FAULTY_SEEDS:
+            asyncio.run(walk(any_server_url, seed, None, FAULTY_STEPS, FAULTS[fault]))

@@ -1,0 +1,86 @@
+"""A process that works on a queue and is made to suffer: `python -m ... <redis url> <slot> <folder>`.
+
+Its tasks append what they do to `<folder>/effects`, a line each: what is there has happened, whoever died after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from grimbots.queue.dispatcher import Queue
+from grimbots.queue.task import Task
+from grimbots.queue.worker import Worker
+from grimbots.tests.queue.desks import SLOTS, make_task
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the tasks get: their queue, and where to write."""
+
+    queue: Queue
+    folder: Path
+
+    def write(self, *words: object) -> None:
+        """Append one line."""
+        with (self.folder / "effects").open("a", encoding="ascii") as file:
+            file.write(" ".join(map(str, words)) + "\n")
+
+
+async def work(place: Place, *, n: int) -> None:
+    """Take a moment, then do the effect."""
+    place.write("start", n)
+    await asyncio.sleep(0.02)
+    place.queue.guard()
+    place.write("effect", n)
+
+
+async def wait_for_word(place: Place, *, n: int) -> None:
+    """Do the effect when the file `go` is there."""
+    place.write("start", n)
+    while not (place.folder / "go").exists():
+        await asyncio.sleep(0.01)
+    place.queue.guard()
+    place.write("effect", n)
+
+
+async def die(place: Place) -> None:
+    """Kill the process."""
+    place.write("die", os.getpid())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def block(place: Place) -> None:
+    """Hold the event loop for ever."""
+    place.write("block", os.getpid())
+    while True:
+        pass
+
+
+TASKS: dict[str, Task[...]] = {
+    "test.work": make_task(work, "test.work"),
+    "test.wait": make_task(wait_for_word, "test.wait"),
+    "test.die": make_task(die, "test.die"),
+    "test.block": make_task(block, "test.block"),
+}
+
+
+async def suffer(url: str, slot: int, folder: Path) -> None:
+    """Work until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    queue = Queue(url, consumer_host="victim", slot=slot, queue_slots=SLOTS)
+    await queue.start()
+    worker = Worker(queue, Place(queue, folder), tasks=TASKS)
+    working = worker.start()
+    await asyncio.wait({asyncio.create_task(stop.wait()), working}, return_when=asyncio.FIRST_COMPLETED)
+    await worker.drain()
+    await queue.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(suffer(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

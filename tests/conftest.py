@@ -286,17 +286,21 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
-) -> Any:
-    """Give an App on real stores, its Telegram the fake one, its clock standing."""
+) -> Iterator[Any]:
+    """Give an App on real stores, its Telegram the fake one, its clock standing.
+
+    A test fails where the App's calls were not what the Bot API documents.
+    """
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
 
     telegram = TelegramClient(http, fake_telegram.url)
     bots = BotCache(settings.bot_cache_seconds)
-    return App(
+    yield App(
         settings=settings, db=database, queue=queue, http=http, telegram=telegram, vault=vault, bots=bots, clock=clock
     )
+    assert fake_telegram.mistakes == []
 
 
 @pytest.fixture

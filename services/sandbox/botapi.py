@@ -119,9 +119,10 @@ def take_fault(sandbox: Sandbox, bot: Row, name: str, params: Mapping[str, Any])
     return faults.take(sandbox, "calls", bot=bot["username"], method=name, chat_id=params.get("chat_id", ""))
 
 
-async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any]) -> None:
+async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any], files: dict[str, bytes]) -> None:
     """Run a method that came back in a webhook's answer."""
-    await execute(sandbox, bot, name, params, via="webhook", fault=take_fault(sandbox, bot, name, params))
+    fault = take_fault(sandbox, bot, name, params)
+    await execute(sandbox, bot, name, params, files=files, via="webhook", fault=fault)
 
 
 def _run(

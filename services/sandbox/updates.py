@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+
+from tornado.httputil import HTTPFile, HTTPInputError, parse_body_arguments
 
 from grimbots.services.clients.http import Ambiguous, NeverSent, Response
 from grimbots.services.sandbox import bots, faults, parcels, webhooks
@@ -29,8 +30,8 @@ KINDS = {
     "my_chat_member": ("membership", DAY_SECONDS),
 }
 
-Execute = Callable[[Sandbox, Row, str, dict[str, Any]], Awaitable[None]]
-"""Run a Bot API method that came back in a webhook's answer."""
+Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, bytes]], Awaitable[None]]
+"""Run a Bot API method, with its parameters and uploads, that came back in a webhook's answer."""
 
 
 def push(sandbox: Sandbox, bot: Row, kind: str, chat_id: int, content: dict[str, Any]) -> str:
@@ -140,20 +141,29 @@ def judge(response: Response) -> Verdict:
 
 async def _obey(sandbox: Sandbox, bot: Row, response: Response, execute: Execute) -> None:
     """Run the method a 2xx body carries. Its result and its errors reach nobody but the call log."""
-    params = _read_call(response)
+    params, files = _read_call(response)
     method = str(params.pop("method", "")).lower()
     if method and method not in {"setwebhook", "deletewebhook", "close", "logout"} and not method.startswith("get"):
-        await execute(sandbox, bot, method, params)
+        await execute(sandbox, bot, method, params, files)
 
 
-def _read_call(response: Response) -> dict[str, Any]:
+def _read_call(response: Response) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Give the parameters and uploads of a body in JSON, a form or multipart."""
     content_type = response.headers.get("Content-Type", "")
+    is_packed = response.headers.get("Content-Encoding", "") in {"gzip", "deflate"}
     try:
-        is_packed = response.headers.get("Content-Encoding", "") in {"gzip", "deflate"}
-        text = (zlib.decompress(response.body, wbits=47) if is_packed else response.body).decode()
-        if content_type.startswith("application/x-www-form-urlencoded"):
-            return dict(parse_qsl(text))
-        read = json.loads(text) if text.strip() else {}
-    except (ValueError, zlib.error):
-        return {}
-    return read if isinstance(read, dict) else {}
+        body = zlib.decompress(response.body, wbits=47) if is_packed else response.body
+        if content_type.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+            return _read_form(content_type, body)
+        read = json.loads(body.decode()) if body.strip() else {}
+    except (ValueError, zlib.error, HTTPInputError):
+        return {}, {}
+    return (read if isinstance(read, dict) else {}), {}
+
+
+def _read_form(content_type: str, body: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    arguments: dict[str, list[bytes]] = {}
+    files: dict[str, list[HTTPFile]] = {}
+    parse_body_arguments(content_type, body, arguments, files)
+    params = {name: values[0].decode() for name, values in arguments.items()}
+    return params, {name: each[0]["body"] for name, each in files.items()}

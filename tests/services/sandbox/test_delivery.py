@@ -11,7 +11,7 @@ import pytest
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.sandbox.couriers import pause_seconds
 from grimbots.services.sandbox.webhooks import describe_failure
-from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, wait_until
+from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, has_message, wait_until
 
 KEYBOARD = {"inline_keyboard": [[{"text": "Quero", "callback_data": "v1:a"}]]}
 
@@ -326,11 +326,6 @@ async def test_packed_answer_is_read(served: Driver, webhook: Webhook) -> None:
     webhook.answers.append((200, headers, gzip.compress(body)))
     await served.say()
     await wait_until(lambda: has_message(served, "do webhook"))
-
-
-async def has_message(sandbox: Driver, text: str) -> bool:
-    """Tell whether the chat's newest message reads so."""
-    return bool((await sandbox.chat("messages")).json[-1]["text"] == text)
 
 
 @pytest.mark.gen_test

@@ -8,7 +8,8 @@ import hmac
 from typing import Any
 
 import pytest
-from tornado.simple_httpclient import HTTPStreamClosedError
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 
 from grimbots.services.sandbox import faults
 from grimbots.tests.services.sandbox.drivers import CHAT, Delivery, Driver, Webhook, wait_until
@@ -166,6 +167,20 @@ async def test_provider_is_slow_for_one_charge(sandbox: Driver, webhook: Webhook
     assert io_loop.time() - began < 0.3
     assert (await sandbox.provider(TXID)).status == 200
     assert io_loop.time() - began > 0.35
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("execute", [False, True])
+async def test_answer_comes_too_late_for_who_asked(sandbox: Driver, webhook: Webhook, execute: bool) -> None:
+    await sandbox.put_charge(TXID, webhook.url)
+    await tell(sandbox, on="provider", method="fetch", delay_seconds=0.4, execute=execute)
+    request = HTTPRequest(
+        f"{sandbox.server.url}/pix/v1/charges/{TXID}", headers={"Authorization": "Bearer key"}, request_timeout=0.1
+    )
+    with pytest.raises(HTTPTimeoutError):
+        await AsyncHTTPClient().fetch(request)
+    await asyncio.sleep(0.5)  # nothing goes wrong when it is written all the same: an ERROR line would fail this test
+    assert (await sandbox.provider(TXID)).status == 200
 
 
 @pytest.mark.gen_test

@@ -79,7 +79,7 @@ class Connections:
         if is_kept:
             self._idle.append(now)
         if is_success:
-            self._succeeded_at = now
+            self._succeeded_at, self.gone_at = now, None
         self._changed.set()
 
     def close(self) -> None:

@@ -19,10 +19,11 @@ LONGEST_RETRY_AFTER_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one attempt: an empty `error` is success."""
+    """What became of one attempt: an empty `error` is success; `status` of an answer that is none, 0 without one."""
 
     error: str = ""
     retry_after_seconds: int = 0
+    status: int = 0
 
 
 Sender = Callable[[Row], Awaitable[Verdict | None]]

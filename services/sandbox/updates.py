@@ -87,6 +87,8 @@ async def send(sandbox: Sandbox, parcel: Row, execute: Execute) -> Verdict | Non
         verdict, is_kept = await _deliver(sandbox, bot, parcel, execute)
     finally:
         connections.give_back(is_kept=is_kept, is_success=not verdict.error)
+    if verdict.error and not connections.is_closed:
+        webhooks.note_error(sandbox, bot, connections, verdict)
     return verdict
 
 
@@ -97,19 +99,14 @@ def _find_bot(sandbox: Sandbox, parcel: Row) -> Row | None:
 
 
 async def _deliver(sandbox: Sandbox, bot: Row, parcel: Row, execute: Execute) -> tuple[Verdict, bool]:
-    """Post an update and act on the answer; give what became of it, and whether the connection stays open."""
+    """Post an update and obey the answer; give what became of it, and whether the connection stays open."""
     try:
         response = await _post(sandbox, bot, parcel["body"])
     except (NeverSent, Ambiguous) as failure:
-        verdict = Verdict(webhooks.describe_failure(failure))
-        webhooks.note_error(sandbox, bot, verdict.error)
-        return verdict, False
+        return Verdict(webhooks.describe_failure(failure)), False
     verdict = judge(response)
-    if verdict.error:
-        webhooks.note_error(sandbox, bot, verdict.error)
-    else:
+    if not verdict.error:
         await _obey(sandbox, bot, response, execute)
-    webhooks.note_gone(sandbox, bot, response.status)
     return verdict, response.headers.get("Connection", "").lower() != "close"
 
 
@@ -136,6 +133,7 @@ def judge(response: Response) -> Verdict:
     return Verdict(
         f"Wrong response from the webhook: {response.status} {phrase}".rstrip(),
         int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0,
+        response.status,
     )
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from grimbots.conf.settings import is_loopback
 from grimbots.services.clients.http import Ambiguous, NeverSent
+from grimbots.services.sandbox.connections import Connections
+from grimbots.services.sandbox.couriers import Verdict
 from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
@@ -64,24 +66,20 @@ def remove(sandbox: Sandbox, bot: Row) -> bool:
     return bool(bot["webhook_url"])
 
 
-def note_error(sandbox: Sandbox, bot: Row, message: str) -> None:
-    """Keep what went wrong last, for getWebhookInfo."""
+def note_error(sandbox: Sandbox, bot: Row, connections: Connections, verdict: Verdict) -> None:
+    """Keep what went wrong last, for getWebhookInfo; remove a webhook that has said 410 Gone for 23 hours on end."""
+    now = sandbox.clock()
     sandbox.store.run(
         "UPDATE bots SET last_error_at = :now, last_error_message = :message WHERE id = :bot_id",
         bot_id=bot["id"],
-        now=int(sandbox.clock()),
-        message=message,
+        now=int(now),
+        message=verdict.error,
     )
-
-
-def note_gone(sandbox: Sandbox, bot: Row, status: int) -> None:
-    """Remove the webhook when every answer has been 410 Gone for 23 hours."""
-    connections = sandbox.connections[bot["id"]]
-    if status != 410:
+    if verdict.status != 410:
         connections.gone_at = None
     elif connections.gone_at is None:
-        connections.gone_at = sandbox.clock()
-    elif sandbox.clock() > connections.gone_at + GONE_SECONDS:
+        connections.gone_at = now
+    elif now > connections.gone_at + GONE_SECONDS:
         remove(sandbox, bot)
 
 

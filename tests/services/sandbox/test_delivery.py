@@ -173,6 +173,23 @@ async def test_new_webhook_frees_who_waits_for_a_connection(
     assert io_loop.time() - began < 1
 
 
+@pytest.mark.gen_test
+@pytest.mark.parametrize("status", [200, 410, 500])
+async def test_answer_of_an_old_webhook_is_none_of_the_new_one(
+    served: Driver, webhook: Webhook, sandbox_clock: Any, status: int
+) -> None:
+    webhook.gate.clear()
+    webhook.answers.append((status, {}, b""))
+    await served.say()
+    await webhook.wait(1)
+    sandbox_clock.now += 1
+    await served.call("setWebhook", url=f"{webhook.url}/new")
+    webhook.gate.set()
+    await wait_until(lambda: has_pending(served, 0))
+    assert not await has_failed(served)
+    assert len(webhook.deliveries) == (1 if status == 200 else 2)
+
+
 async def has_failed(sandbox: Driver) -> bool:
     """Tell whether a delivery has gone wrong."""
     return "last_error_date" in (await sandbox.call("getWebhookInfo")).json["result"]

@@ -6,8 +6,8 @@ Run as `grimbots serve`, `python -m grimbots.server serve` or `python server.py 
 from __future__ import annotations
 
 if __name__ == "__main__" and not __package__:
-    # Started as a file: make the checkout importable as `grimbots`, and take its root off sys.path, so that its queue/ folder
-    # never stands before the standard library's queue.
+    # Started as a file: make the checkout importable as `grimbots`, and take its root off sys.path, so that its queue/
+    # folder never stands before the standard library's queue.
     import pathlib
     import sys
     import types
@@ -28,10 +28,13 @@ from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-import sentry_sdk
-from grimbots.conf import logs, metrics
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from grimbots.conf import metrics
 from grimbots.conf.settings import Settings, SettingsError
-from grimbots.handlers.base import BaseHandler, NotFoundHandler
+from grimbots.handlers.base import NotFoundHandler, OpenRequests
 from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
@@ -42,13 +45,10 @@ from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
 from grimbots.sql.database import Database
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY_BYTES = 1024 * 1024        # of handlers that do not read their body as a stream
+LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
 
 
@@ -98,18 +98,24 @@ def now() -> datetime:
 
 
 def _demand_stores(settings: Settings) -> None:
-    missing = [name for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)) if not value]
+    missing = [
+        name
+        for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url))
+        if not value
+    ]
     if missing:
-        raise SettingsError(f"{' and '.join(missing)} must be set (see conf/example.env); to try GrimBots without stores of your own: grimbots dev")
+        raise SettingsError(
+            f"{' and '.join(missing)} must be set (see conf/example.env); to try GrimBots without stores: grimbots dev"
+        )
 
 
 def build_web(app: App) -> Application:
-    """Return the Tornado application over an App. `settings["draining"]` is an Event; `settings["open_requests"]` a set of handlers."""
+    """Return the Tornado application over an App; its settings carry `draining`, an Event, and `open_requests`."""
     return Application(
         routes(app.settings),
         app=app,
         draining=asyncio.Event(),
-        open_requests=set(),
+        open_requests=OpenRequests(),
         default_handler_class=NotFoundHandler,
         log_function=_count_request,
         compress_response=False,
@@ -147,7 +153,7 @@ def _background(app: App) -> list[Coroutine[Any, Any, None]]:
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for the signal; a duty that ends by itself is a bug worth dying of: the supervisor starts a whole process again."""
+    """Wait for the signal; a duty that ends by itself is a bug worth dying of: a supervisor starts a whole process."""
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {stopping}:
@@ -160,9 +166,7 @@ async def _drain(web: Application, server: HTTPServer, worker: Worker) -> None:
     web.settings["draining"].set()
     server.stop()
     await worker.drain(DRAIN_SECONDS)
-    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while web.settings["open_requests"] and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.02)
+    await web.settings["open_requests"].wait_none(DRAIN_SECONDS)
     await server.close_all_connections()
 
 

@@ -1,6 +1,7 @@
 """Every metric of the process, one line each. One registry per process; callers import the metric they move.
 
-Names are `grimbots_<room>_<what>_<unit>`; labels come from closed sets, so that the number of series does not grow with bots or chats.
+Names are `grimbots_<room>_<what>_<unit>`; labels come from closed sets, so that the number of series does not grow with
+bots or chats.
 """
 
 from __future__ import annotations

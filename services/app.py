@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class App:
     """The process's settings, stores and clients.
 
-    `clock` gives the application's time, timezone-aware UTC: product rules use it and nothing else, so that tests move it.
+    `clock` gives the application's time, aware UTC: product rules use it and nothing else, so that tests move it.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""The periodic duties of every process: timers, the sweep, the days of applied_updates. Each is harmless in several processes at once."""
+"""The periodic duties of every process: timers, the sweep, the days of applied_updates; harmless in several at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
 async def repeat(app: App, duty: Callable[[App], Awaitable[object]], every_seconds: float) -> None:
     """Run a duty now and then every so often, with jitter so that processes do not march in step.
 
-    A store that is away puts the round off and is said once a round; any other error ends the duty, and with it the process.
+    A store that is away puts the round off and is said once a round; any other error ends the duty, and so the process.
     """
     while True:
         try:

@@ -1,6 +1,6 @@
-"""The sweep: effects that are planned in Postgres but have no job get one. So Redis can be emptied and nothing committed is lost.
+"""The sweep: effects planned in Postgres without a job get one; so Redis can be emptied and nothing committed is lost.
 
-Every process sweeps; one at a time does (an advisory lock), and enqueueing a known job changes nothing, so a repeat is harmless.
+Every process sweeps, one at a time (an advisory lock); enqueueing a known job changes nothing, so a repeat is harmless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(seconds=30)        # a job has this long to appear by itself
+PATIENCE = timedelta(seconds=30)  # a job has this long to appear by itself
 BATCH = 500
 
 
@@ -33,7 +33,10 @@ async def sweep(app: App) -> int:
         found: list[tuple[str, Any, Job]] = [
             *(("message", row, messages.job(row)) for row in await tx.messages.list_stale(before=before, limit=BATCH)),
             *(("payment", row, payments.job(row)) for row in await tx.payments.list_stale(before=before, limit=BATCH)),
-            *(("event", row, events.job(row)) for row in await tx.provider_events.list_stale(before=before, limit=BATCH)),
+            *(
+                ("event", row, events.job(row))
+                for row in await tx.provider_events.list_stale(before=before, limit=BATCH)
+            ),
         ]
     await _enqueue(app, found)
     return len(found)

@@ -65,12 +65,14 @@ WHERE account_id = %(account_id)s
 ORDER BY ordinal;
 
 -- name: list_stale :many
--- Of every account, for the sweep: planned long ago and still open. A dead bot's wait for its return.
+-- Of every account, for the sweep, a page behind the id `after`: planned long ago and still open, also where an attempt ended without
+-- telling (`sending`). A dead bot's wait for its return.
 SELECT messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
 FROM messages
 JOIN bots ON bots.id = messages.bot_id
 WHERE messages.status IN ('planned', 'sending')
     AND messages.planned_at < %(before)s
+    AND messages.id > %(after)s
     AND bots.status = 'active'
 ORDER BY messages.id
 LIMIT %(limit)s;

@@ -151,6 +151,7 @@ CREATE TABLE messages (
     status               text NOT NULL DEFAULT 'planned'
                          CHECK (status IN ('planned', 'sending', 'sent', 'failed', 'uncertain', 'discarded')),
     attempts             integer NOT NULL DEFAULT 0,
+    regrants             integer NOT NULL DEFAULT 0,      -- times it was planned anew after it had failed; each has a job of its own
     resent               boolean NOT NULL DEFAULT false,  -- an earlier attempt may have arrived too
     telegram_message_id  bigint,
     error                text,

@@ -15,7 +15,7 @@ from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.task import Again
 from grimbots.queue.worker import Worker
-from grimbots.services import events, messages, payments
+from grimbots.services import deliveries, events, leads, messages, payments
 from grimbots.services.sweep import BATCH, PATIENCE, sweep
 from grimbots.tests.conftest import Clock
 from grimbots.tests.services.chats import Chat
@@ -219,3 +219,25 @@ async def test_sweep_with_the_queue_away_leaves_all_for_the_next(app: Any, chat:
         await sweep(replace(app, queue=make_queue_away()))
     assert await sweep(app) == 1
     assert await has_job(app, messages.job(message))
+
+
+@pytest.mark.gen_test
+async def test_sweep_gives_a_regranted_delivery_a_job_though_its_first_one_is_dead(
+    shop: Shop, clock: Clock, expect_errors: list[str]
+) -> None:
+    payment = await shop.charge()
+    await shop.receive(shop.provider.pay(payment.txid))
+    *_, first = await shop.apply_events()
+    await shop.app.queue.bury(first, "it always fails")
+    clock.move(seconds=LONG_ENOUGH)
+    await sweep(shop.app)
+    assert [each.status for each in await shop.list_deliveries(payment)] == ["failed"]
+    async with shop.app.db.transaction() as tx:  # the buyer is back, and the process dies before the job is enqueued
+        lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
+        (again,) = await deliveries.regrant(shop.app, tx, lead)
+    clock.move(seconds=LONG_ENOUGH)
+    await sweep(shop.app)
+    assert await has_job(shop.app, again)
+    await messages.send(shop.app, **again.payload)
+    assert [each.status for each in await shop.list_deliveries(payment)] == ["delivered"]
+    assert len(expect_errors) == 1

@@ -342,6 +342,7 @@ BEGIN
     FOR day IN SELECT generate_series(today - 1, today + 2, interval '1 day')::date LOOP
         partition := 'applied_updates_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+        LOCK TABLE applied_updates;                       -- the table before its partitions, as every reader does: no deadlock
         EXECUTE format('CREATE TABLE %I (LIKE applied_updates INCLUDING ALL)', partition);
         EXECUTE format('WITH moved AS (DELETE FROM applied_updates_default WHERE applied_on = %L RETURNING *)
                         INSERT INTO %I SELECT * FROM moved', day, partition);
@@ -351,6 +352,7 @@ BEGIN
         SELECT relname FROM pg_class
         WHERE relname ~ '^applied_updates_\d{8}$' AND right(relname, 8) < to_char(today - 3, 'YYYYMMDD')
     LOOP
+        LOCK TABLE applied_updates;
         EXECUTE format('DROP TABLE %I', partition);
     END LOOP;
     DELETE FROM applied_updates_default WHERE applied_on < today - 3;

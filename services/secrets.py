@@ -95,7 +95,7 @@ async def open_vault(path: Path, db: Database) -> Vault:
     remembered = await db.installation.remember(name="master_key_id", value=vault.key_id)
     if remembered != vault.key_id:
         raise MasterKeyError(
-            f"the master key in {path} is {vault.key_id!r}, but this database was encrypted with {remembered!r}. Put "
+            f"the master key in {path} is {vault.key_id!r}, but the database was encrypted with {remembered!r}. Put "
             "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at the database it opens)."
         )
     return vault

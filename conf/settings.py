@@ -90,7 +90,7 @@ class Settings:
     slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))
     queue_slots: Mapping[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
-    database_pool: int = _setting("DATABASE_POOL", "10", _whole(1, 200))
+    database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)

@@ -24,7 +24,7 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, seed
+from grimbots.handlers.commands.seeds import BOT, SLUG, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
 from grimbots.sql.migrate import migrate
 
@@ -152,6 +152,7 @@ def _print_screen(plan: Plan) -> None:
     lines = ["", "GrimBots is running."]
     if plan.has_demo:
         lines += [f"  talk to @{BOT}   {here}/sandbox"]
+        lines += [f"  come by an ad       {here}/go/{SLUG}?utm_source=ads"]
     lines += [f"  its health          {here}/health"]
     lines += [f'  add a bot           {shown} bot add --account demo   (README, "A second bot in five minutes")']
     lines += [

@@ -34,7 +34,7 @@ telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", 
 
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
 clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
-click_starts = _counter("click_starts_total", "Starts that brought a click's token, by which of the two came first", "first")
+click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")

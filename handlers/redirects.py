@@ -1,4 +1,4 @@
-"""GET /go/<slug>: an ad's click on its way to a bot. Whoever calls is a person in a browser, so a refusal is a sentence."""
+"""GET /go/<slug>: an ad's click on its way to a bot. A person in a browser calls, so a refusal is a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grimbots.services.errors import ServiceError
 
 SENTENCES = {
     "not_found": "Este link não existe. / This link does not exist.\n",
-    "unavailable": "Este link está fora do ar. Tente de novo em instantes. / This link is out of service. Try again soon.\n",
+    "unavailable": "Este link está fora do ar. Tente de novo em instantes. / This link is down. Try again soon.\n",
 }
 
 

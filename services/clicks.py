@@ -24,6 +24,7 @@ from grimbots.conf import metrics
 from grimbots.services.errors import NotFound, Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import Json
+from grimbots.sql.errors import DataError
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
@@ -83,7 +84,7 @@ async def store_spooled(app: App) -> int:
 
 
 async def link(app: App, tx: Transaction, lead: Row, param: str) -> None:
-    """Note that a lead, locked, came by the click whose token its /start carries; a parameter of another kind is none."""
+    """Note that a lead, locked, came by the click whose token its /start carries; another parameter is none."""
     if not is_token(app, lead.account_id, param):
         return
     key = {"account_id": lead.account_id, "token": param}
@@ -114,9 +115,23 @@ async def _spool(app: App, record: dict[str, Any]) -> None:
 
 
 async def _store(app: App, records: Sequence[dict[str, Any]]) -> None:
+    """Store a portion; a record that Postgres cannot take must not hold up those behind it."""
     by_token = {record["token"]: record for record in records}
-    stored = await app.db.clicks.add_all(clicks=Json(list(by_token.values())), now=app.clock())
-    metrics.clicks.labels("stored").inc(stored)
+    try:
+        stored = await app.db.clicks.add_all(clicks=Json(list(by_token.values())), now=app.clock())
+    except DataError as error:
+        await _store_singly(app, records, error)
+    else:
+        metrics.clicks.labels("stored").inc(stored)
+
+
+async def _store_singly(app: App, records: Sequence[dict[str, Any]], error: DataError) -> None:
+    if len(records) > 1:
+        for record in records:
+            await _store(app, [record])
+        return
+    metrics.clicks.labels("dropped").inc()
+    log.error("a click of pool %s cannot be stored: %s", records[0]["pool_id"], type(error).__name__)
 
 
 def _locate(app: App, bot: PoolBot, token: str) -> str:

@@ -1,7 +1,7 @@
 """Pools: tracked links that spread their clicks over bots of one account. Every process knows them all by heart.
 
-`/go/<slug>` must answer while Postgres is away, so pools are read ahead: all at start and now and then, one at every word
-that it has changed. What was read last counts until it can be read anew.
+`/go/<slug>` must answer while Postgres is away, so pools are read ahead: all at start and now and then, one at every
+word that it has changed. What was read last counts until it can be read anew.
 """
 
 from __future__ import annotations

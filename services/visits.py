@@ -1,8 +1,8 @@
 """Visits: what a browser tells when it opens a tracked link. Pure, total, and everything bounded before it is kept.
 
-Click ids are kept whole or not at all: a cut one is another one to the ad network. Meta's `fbp` and `fbc` are taken from
-its own cookies; `fbc` is else what Meta's rules make of an `fbclid` (Conversions API, "fbp and fbc Parameters", read
-2026-06). Neither is ever invented.
+Click ids are kept whole or not at all: a cut one is another one to the ad network. Meta's `fbp` and `fbc` are taken
+from its own cookies; `fbc` is else what Meta's rules make of an `fbclid` (Conversions API, "fbp and fbc Parameters",
+read 2026-06). Neither is ever invented.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The demo shop of `grimbots dev`: an account, the sandbox's gateway, a funnel, a bot and a tracked link. Made once, safe to repeat."""
+"""The demo shop of `grimbots dev`: an account, the sandbox's gateway, a funnel, a bot, a link. Safe to repeat."""
 
 from __future__ import annotations
 

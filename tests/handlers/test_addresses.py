@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+
 from grimbots.handlers.addresses import find_client
 
 OURS = (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("::1"))

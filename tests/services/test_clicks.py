@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -89,6 +93,31 @@ async def test_clicks_are_stored_in_their_order_and_once(app: Any, query: Query)
 
 
 @pytest.mark.gen_test
+async def test_whatever_a_visit_tells_can_be_stored(app: Any, query: Query) -> None:
+    told = ["\0", "\ud800", "\udfff\ud83d", "\\u0000", "\u2028", "\U0001f600" * 400, "'", "{}", "\x7f", "%00", "NaN"]
+    for text in told:
+        query_arguments = {name: [text.encode("utf-8", "surrogatepass")] for name in ("utm_source", "fbclid", text)}
+        visit = visits.read(
+            query=query_arguments, cookies={"_fbp": text}, headers={"User-Agent": text}, address="", now=app.clock()
+        )
+        await clicks.follow(app, "promo", visit)
+    await clicks.store_spooled(app)
+    assert query("SELECT count(*) FROM clicks") == [(len(told),)]
+
+
+@pytest.mark.gen_test
+async def test_record_that_cannot_be_stored_holds_up_no_other(app: Any, query: Query, expect_errors: list[str]) -> None:
+    ((account_id, pool_id),) = query("SELECT account_id, id FROM pools WHERE slug = 'promo'")
+    ids = {"account_id": account_id, "pool_id": pool_id, "bot_id": 1, "token": "x"}
+    await click(app, utm_source="before")
+    await app.click_spool.append({**ids, "clicked_at": app.clock().isoformat(), "utm_source": "\0"})
+    await click(app, utm_source="after")
+    await clicks.store_spooled(app)
+    assert query("SELECT utm_source FROM clicks ORDER BY id") == [("before",), ("after",)]
+    assert len(expect_errors) == 1
+
+
+@pytest.mark.gen_test
 async def test_store_leaves_out_what_is_not_of_one_account(app: Any, accounts: Any, query: Query) -> None:
     await click(app)
     ((pool_id,),) = query("SELECT id FROM pools WHERE slug = 'other'")
@@ -144,8 +173,9 @@ async def test_start_and_click_in_one_moment_are_linked(app: Any, accounts: Any,
 
 def wait_for_lock(query: Query) -> None:
     """Wait until a session waits for another's row."""
+    deadline = time.monotonic() + 10
     while not query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-        pass
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.gen_test
@@ -221,8 +251,6 @@ async def test_payment_carries_the_last_click_at_the_time_of_its_charge(app: Any
 
 @pytest.mark.gen_test
 async def test_full_spool_drops_the_click_and_leads_on(app: Any, tmp_path: Any, expect_errors: list[str]) -> None:
-    from dataclasses import replace
-
     before = count(metrics.clicks, "dropped")
     spool = Spool(tmp_path / "small", "clicks", limit_bytes=10)
     await spool.open()
@@ -236,9 +264,6 @@ async def test_full_spool_drops_the_click_and_leads_on(app: Any, tmp_path: Any, 
 
 @pytest.mark.gen_test
 async def test_slow_disk_keeps_no_visitor_waiting(app: Any, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-    import threading
-
     go_on, fsync = threading.Event(), os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (go_on.wait(10), fsync(descriptor)))
     began = asyncio.get_running_loop().time()

@@ -15,7 +15,7 @@ from grimbots.services.visits import Visit
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 345000, tzinfo=UTC)
 NOW_MS = 1_772_452_800_345
-CHROME = "Mozilla/5.0 (Linux; Android 14; SM-A546E) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/466.0]"
+CHROME = "Mozilla/5.0 (Linux; Android 14; SM-A546E) AppleWebKit/537.36 Chrome/126.0 Mobile [FB_IAB/FB4A;FBAV/466.0]"
 
 
 def read(query: dict[str, Any] | None = None, headers: dict[str, str] | None = None, **cookies: str) -> Visit:

@@ -49,7 +49,7 @@ from grimbots.services.pools import PoolCache
 from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("grimbots.server")  # also when it is run as a file
 
 LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25

@@ -101,7 +101,7 @@ async def open_vault(path: Path, db: Database) -> Vault:
     if remembered != vault.key_id:
         raise MasterKeyError(
             f"the master key in {path} is {vault.key_id!r}, but the database was encrypted with {remembered!r}. Put "
-            "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at the database it opens)."
+            "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at its own database)."
         )
     return vault
 

@@ -171,7 +171,8 @@ def test_dev_starts_again_after_every_kill(dev: Dev) -> None:
         os.kill(next(pid for pid in holders if pid in children), signal.SIGKILL)
         dev.wait_for(said)
         wait_until(lambda program=program: find_holders(dev.folder / "var" / program, program))
-    wait_until(lambda: "demo_bot" in dev.run("bot", "list") and answers(f"{dev.url}/ready"))
+    wait_until(lambda: answers(f"{dev.url}/health"))
+    assert "demo_bot" in dev.run("bot", "list")
     assert dev.send(signal.SIGTERM) == 0
 
 

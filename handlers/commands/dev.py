@@ -24,7 +24,7 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, seed
+from grimbots.handlers.commands.seeds import BOT, SLUG, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
 from grimbots.sql.migrate import migrate
 
@@ -151,7 +151,7 @@ def _print_screen(plan: Plan) -> None:
     grimbots = Path(sys.argv[0])
     shown = grimbots.relative_to(Path.cwd()) if grimbots.is_relative_to(Path.cwd()) else grimbots
     opened = [
-        *([("talk to @" + BOT, f"{here}/sandbox")] if plan.has_demo else []),
+        *([("talk to @" + BOT, f"{here}/sandbox"), ("come by an ad", f"{here}/go/{SLUG}")] if plan.has_demo else []),
         ("its health", f"{here}/health"),
         ("add a bot", f"{shown} bot add --account <name>   (README: a second bot in five minutes)"),
         ("everything else", f"{shown} --help"),

@@ -6,8 +6,8 @@ Run as `grimbots serve`, `python -m grimbots.server serve` or `python server.py 
 from __future__ import annotations
 
 if __name__ == "__main__" and not __package__:
-    # Started as a file: make the checkout importable as `grimbots`, and take its root off sys.path, so that its queue/ folder
-    # never stands before the standard library's queue.
+    # Started as a file: make the checkout importable as `grimbots`, and take its root off sys.path, so that its queue/
+    # folder never stands before the standard library's queue.
     import pathlib
     import sys
     import types
@@ -26,29 +26,32 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import sentry_sdk
-from grimbots.conf import logs, metrics
-from grimbots.conf.settings import Settings, SettingsError
-from grimbots.handlers.base import BaseHandler, NotFoundHandler
-from grimbots.handlers.commands import cli
-from grimbots.handlers.routes import routes
-from grimbots.queue.dispatcher import Queue
-from grimbots.queue.worker import Worker
-from grimbots.services import duties, secrets
-from grimbots.services.app import App
-from grimbots.services.bots import BotCache
-from grimbots.services.clients.http import HttpClient
-from grimbots.services.clients.telegram import TelegramClient
-from grimbots.sql.database import Database
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-log = logging.getLogger(__name__)
+from grimbots.conf import metrics
+from grimbots.conf.settings import Settings, SettingsError
+from grimbots.handlers.base import NotFoundHandler, OpenRequests
+from grimbots.handlers.commands import cli
+from grimbots.handlers.routes import routes
+from grimbots.queue.dispatcher import Queue
+from grimbots.queue.worker import Worker
+from grimbots.services import clicks, duties, secrets
+from grimbots.services.app import App
+from grimbots.services.bots import BotCache
+from grimbots.services.clients.http import HttpClient
+from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.pools import PoolCache
+from grimbots.services.spool import Spool
+from grimbots.sql.database import Database
 
-LARGEST_BODY_BYTES = 1024 * 1024        # of handlers that do not read their body as a stream
+log = logging.getLogger("grimbots.server")  # also when it is run as a file
+
+LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
 
 
@@ -80,6 +83,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         if with_queue:
             await queue.start()
             stack.push_async_callback(queue.stop)
+        click_spool = Spool(Path(settings.data_dir) / "spool", "clicks", clicks.SPOOL_BYTES)
+        stack.push_async_callback(click_spool.close)
         yield App(
             settings=settings,
             db=db,
@@ -88,6 +93,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             telegram=TelegramClient(http, settings.telegram_url),
             vault=vault,
             bots=BotCache(settings.bot_cache_seconds),
+            pools=PoolCache(),
+            click_spool=click_spool,
             clock=now,
         )
 
@@ -98,18 +105,24 @@ def now() -> datetime:
 
 
 def _demand_stores(settings: Settings) -> None:
-    missing = [name for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)) if not value]
+    missing = [
+        name
+        for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url))
+        if not value
+    ]
     if missing:
-        raise SettingsError(f"{' and '.join(missing)} must be set (see conf/example.env); to try GrimBots without stores of your own: grimbots dev")
+        raise SettingsError(
+            f"{' and '.join(missing)} must be set (see conf/example.env); to try GrimBots without stores: grimbots dev"
+        )
 
 
 def build_web(app: App) -> Application:
-    """Return the Tornado application over an App. `settings["draining"]` is an Event; `settings["open_requests"]` a set of handlers."""
+    """Return the Tornado application over an App; its settings carry `draining`, an Event, and `open_requests`."""
     return Application(
         routes(app.settings),
         app=app,
         draining=asyncio.Event(),
-        open_requests=set(),
+        open_requests=OpenRequests(),
         default_handler_class=NotFoundHandler,
         log_function=_count_request,
         compress_response=False,
@@ -129,8 +142,10 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with build_app(settings) as app:
+        await app.click_spool.open()
+        await app.pools.load(app)
         web, worker = build_web(app), Worker(app.queue, app)
-        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES, xheaders=True)
+        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
         background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
         working = worker.start()
@@ -143,11 +158,11 @@ async def serve(settings: Settings) -> None:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), *duties.all_duties(app)]
+    return [app.bots.watch(app), app.pools.watch(app), *duties.all_duties(app)]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for the signal; a duty that ends by itself is a bug worth dying of: the supervisor starts a whole process again."""
+    """Wait for the signal; a duty that ends by itself is a bug worth dying of: a supervisor starts a whole process."""
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {stopping}:
@@ -160,9 +175,7 @@ async def _drain(web: Application, server: HTTPServer, worker: Worker) -> None:
     web.settings["draining"].set()
     server.stop()
     await worker.drain(DRAIN_SECONDS)
-    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while web.settings["open_requests"] and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.02)
+    await web.settings["open_requests"].wait_none(DRAIN_SECONDS)
     await server.close_all_connections()
 
 

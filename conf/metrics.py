@@ -1,6 +1,7 @@
 """Every metric of the process, one line each. One registry per process; callers import the metric they move.
 
-Names are `grimbots_<room>_<what>_<unit>`; labels come from closed sets, so that the number of series does not grow with bots or chats.
+Names are `grimbots_<room>_<what>_<unit>`; labels come from closed sets, so that the number of series does not grow with
+bots or chats.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ updates_received = _counter("telegram_updates_received_total", "Updates accepted
 updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
+
+redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
+clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
+click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")

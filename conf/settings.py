@@ -1,7 +1,8 @@
 """Settings: from the environment and one file, checked once at start, every mistake named in one message.
 
-The file is `NAME=value` lines (`conf/example.env` shows every name); `GRIMBOTS_ENV` says where it is, else `grimbots.env` in the
-working directory if there is one. A variable of the environment wins over the file's. Only `server.py` and the commands call `load`.
+The file is `NAME=value` lines (`conf/example.env` shows every name); `GRIMBOTS_ENV` says where it is, else
+`grimbots.env` in the working directory if there is one. A variable of the environment wins over the file's. Only
+`server.py` and the commands call `load`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"
 LOG_LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR"}
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class SettingsError(Exception):
-    """One or more settings are wrong; the message names each and says what would be right. It never repeats a secret."""
+    """Settings are wrong; the message names each and says what would be right. It never repeats a secret."""
 
 
 def _text(raw: str) -> str:
@@ -58,6 +62,13 @@ def _level(raw: str) -> str:
     return raw.upper()
 
 
+def _networks(raw: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in raw.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("must be addresses or networks like 127.0.0.1,10.0.0.0/8") from error
+
+
 def _queues(raw: str) -> dict[str, int]:
     slots: dict[str, int] = {}
     for part in raw.split(","):
@@ -69,25 +80,28 @@ def _queues(raw: str) -> dict[str, int]:
 
 
 def _setting(name: str, default: str, read: Callable[[str], Any], secret: bool = False) -> Any:
-    return field(default=None, metadata={"name": name, "default": default, "read": read, "secret": secret}, repr=not secret)
+    return field(
+        default=None, metadata={"name": name, "default": default, "read": read, "secret": secret}, repr=not secret
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting, typed. Each field's environment name, default and rule stand beside it; `conf/example.env` explains them."""
+    """Every setting, typed: its environment name, default and rule stand beside it; `conf/example.env` explains."""
 
     database_url: str = _setting("DATABASE_URL", "", _url("postgresql", "postgres"), secret=True)
     redis_url: str = _setting("REDIS_URL", "", _url("redis", "rediss", "unix"), secret=True)
     host: str = _setting("HOST", "127.0.0.1", _text)
     port: int = _setting("PORT", "8080", _whole(0, 65535))
+    trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES", "", _networks)
     public_url: str = _setting("PUBLIC_URL", "", _url("https", "http"))
     reuse_port: bool = _setting("REUSE_PORT", "0", _switch)
     data_dir: str = _setting("GRIMBOTS_DATA", "var", _text)
     master_key_file: str = _setting("GRIMBOTS_MASTER_KEY_FILE", "", _text)
     slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))
-    queue_slots: dict[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
+    queue_slots: Mapping[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
-    database_pool: int = _setting("DATABASE_POOL", "10", _whole(1, 200))
+    database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
@@ -163,7 +177,9 @@ def _read_file(path: Path | None, mistakes: list[str]) -> dict[str, str]:
 def _contradictions(settings: Settings) -> list[str]:
     wrong = []
     if settings.sandbox and not is_loopback(settings.host):
-        wrong.append(f"GRIMBOTS_SANDBOX=1 is allowed on a loopback HOST only (HOST is {settings.host!r}): it can pay charges by itself")
+        wrong.append(
+            f"GRIMBOTS_SANDBOX=1 is allowed on a loopback HOST only, not on {settings.host!r}: anyone pays its charges"
+        )
     if settings.sandbox and not is_loopback(urlsplit(settings.sandbox_url).hostname or ""):
         wrong.append("GRIMBOTS_SANDBOX_URL must be a loopback address")
     return wrong

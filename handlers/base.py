@@ -1,7 +1,9 @@
-"""BaseHandler: what every handler shares: the App, a request id, one map from error codes to statuses, one way to answer JSON."""
+"""BaseHandler: what every handler shares: the App, a request id, one map from error codes to statuses, JSON answers."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 from tornado.web import HTTPError, RequestHandler
 
+from grimbots.handlers.addresses import find_client
 from grimbots.services.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -29,17 +32,49 @@ STATUS_OF_CODE = {
 }
 
 
+class OpenRequests:
+    """The requests that are not answered yet, and a wait for the last of them."""
+
+    def __init__(self) -> None:
+        self._handlers: set[RequestHandler] = set()
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def add(self, handler: RequestHandler) -> None:
+        """A request has begun."""
+        self._handlers.add(handler)
+        self._none.clear()
+
+    def discard(self, handler: RequestHandler) -> None:
+        """A request has ended, one way or another."""
+        self._handlers.discard(handler)
+        if not self._handlers:
+            self._none.set()
+
+    async def wait_none(self, seconds: float) -> None:
+        """Wait until every request has ended, `seconds` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
+
+
 class BaseHandler(RequestHandler):
-    """One request. Raise a ServiceError to refuse it; anything else that escapes is a bug: logged, and told as "Internal error"."""
+    """One request. Raise a ServiceError to refuse it; what else escapes is a bug: logged, told as "Internal error"."""
 
     @property
     def app(self) -> App:
         """The process's App."""
         return cast("App", self.application.settings["app"])
 
+    @property
+    def client_address(self) -> str:
+        """Who calls: the connection's other end, or whom a trusted proxy names."""
+        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
+        return find_client(self.request.remote_ip or "", forwarded_for, self.app.settings.trusted_proxies)
+
     def initialize(self) -> None:
         """Count this request as open until it ends, so that a stop waits for it."""
-        self._open: set[BaseHandler] = self.application.settings["open_requests"]
+        self._open: OpenRequests = self.application.settings["open_requests"]
         self._open.add(self)
 
     def on_finish(self) -> None:
@@ -51,7 +86,7 @@ class BaseHandler(RequestHandler):
         self._open.discard(self)
 
     def set_default_headers(self) -> None:
-        """Give every answer a request id, the headers that keep browsers from guessing and, while draining, the end of the connection."""
+        """Give every answer its id and headers that keep browsers from guessing; while draining, end the connection."""
         self.request_id = secrets.token_hex(8)
         self.set_header("X-Request-Id", self.request_id)
         self.set_header("X-Content-Type-Options", "nosniff")

@@ -46,7 +46,10 @@ class HealthHandler(BaseHandler):
         report = {
             "status": status,
             "timestamp": self.app.clock().isoformat(),
-            "checks": {"database": database, "redis": {**queue, "queues": [asdict(depth) for depth in queue.get("queues", [])]}},
+            "checks": {
+                "database": database,
+                "redis": {**queue, "queues": [asdict(depth) for depth in queue.get("queues", [])]},
+            },
             "warnings": warnings,
         }
         self.answer(report, 503 if broken else 200)

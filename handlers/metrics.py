@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
 from grimbots.conf import metrics
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.inspector import Inspector
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 
 class MetricsHandler(BaseHandler):

@@ -1,15 +1,16 @@
-"""POST /webhook/telegram/<bot_key>: an update in. The bot and its secret are checked before a byte of the body is kept."""
+"""POST /webhook/telegram/<bot_key>: an update in. Bot and secret are checked before a byte of the body is kept."""
 
 from __future__ import annotations
+
+from tornado.web import stream_request_body
 
 from grimbots.handlers.base import BaseHandler
 from grimbots.services import bots, intake
 from grimbots.services.bots import Bot
 from grimbots.services.errors import ServiceError
-from tornado.web import stream_request_body
 
-LARGEST_UPDATE_BYTES = 128 * 1024       # Telegram builds an update in 64 KiB (tdlib/telegram-bot-api, Client.cpp)
-LARGEST_READ_BYTES = 64 * 1024 * 1024   # a larger body is read to its end and thrown away, so that the connection lives
+LARGEST_UPDATE_BYTES = 128 * 1024  # Telegram builds an update in 64 KiB (tdlib/telegram-bot-api, Client.cpp)
+LARGEST_READ_BYTES = 64 * 1024 * 1024  # a larger body is read to its end and thrown away, so that the connection lives
 
 
 @stream_request_body
@@ -40,7 +41,9 @@ class TelegramHandler(BaseHandler):
         if self._refusal is not None or self._bot is None:
             raise self._refusal or RuntimeError("prepare() found neither a bot nor a refusal")
         if self._size_bytes > LARGEST_UPDATE_BYTES:
-            self.answer({"error": {"code": "too_large", "message": f"an update has at most {LARGEST_UPDATE_BYTES} bytes"}}, 413)
+            self.answer(
+                {"error": {"code": "too_large", "message": f"an update has at most {LARGEST_UPDATE_BYTES} bytes"}}, 413
+            )
             return
         reply = await intake.receive(self.app, self._bot, bytes(self._body))
         self.answer(reply) if reply else self.finish()

@@ -27,12 +27,16 @@ async def add_account(app: App, name: str, actor: str) -> Any:
         Conflict: the name is taken.
     """
     if not NAME.fullmatch(name):
-        raise Invalid(f"{name!r} is no account name: use 1 to 40 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit")
+        raise Invalid(
+            f"{name!r} is no account name: use 1 to 40 of a-z, 0-9, dot, dash and underscore, a letter or digit first"
+        )
     async with app.db.transaction() as tx:
         account = await tx.accounts.add(name=name, now=app.clock())
         if account is None:
             raise Conflict(f"there is an account {name!r} already: choose another name")
-        await tx.audit.note(account_id=account.id, actor=actor, action="account.add", subject=name, details={}, at=app.clock())
+        await tx.audit.note(
+            account_id=account.id, actor=actor, action="account.add", subject=name, details={}, at=app.clock()
+        )
     return account
 
 
@@ -44,7 +48,9 @@ async def get_account(app: App, name: str) -> Any:
     """
     account = await app.db.accounts.find(name=name)
     if account is None:
-        raise NotFound(f"there is no account {name!r}: `grimbots account list` shows them, `grimbots account add {name}` adds it")
+        raise NotFound(
+            f"there is no account {name!r}: `grimbots account list` shows them, `grimbots account add {name}` adds it"
+        )
     return account
 
 
@@ -54,8 +60,10 @@ async def list_accounts(app: App) -> list[Any]:
     return rows
 
 
-async def add_user(app: App, *, email: str, password: str, administrator: bool, account: str | None, role: str, actor: str) -> int:
-    """Add a person who may log in: an administrator of the installation, or a member of one account. Returns the user's id.
+async def add_user(
+    app: App, *, email: str, password: str, administrator: bool, account: str | None, role: str, actor: str
+) -> int:
+    """Add a person who may log in: an administrator of the installation, or a member of one account. Returns the id.
 
     Raises:
         Invalid: e-mail, password, role or the combination is wrong.
@@ -67,14 +75,23 @@ async def add_user(app: App, *, email: str, password: str, administrator: bool, 
     tenant = await get_account(app, account) if account else None
     hashed = await asyncio.to_thread(PasswordHasher().hash, password)
     async with app.db.transaction() as tx:
-        user_id: int | None = await tx.users.add(email=address, password_hash=hashed, is_administrator=administrator, now=app.clock())
+        user_id: int | None = await tx.users.add(
+            email=address, password_hash=hashed, is_administrator=administrator, now=app.clock()
+        )
         if user_id is None:
             raise Conflict(f"there is a user {address} already")
         if tenant is not None:
             await tx.users.grant_role(account_id=tenant.id, user_id=user_id, role=role, now=app.clock())
         details = {"administrator": administrator, "role": role if tenant else None}
         account_id = tenant.id if tenant else None
-        await tx.audit.note(account_id=account_id, actor=actor, action="user.add", subject=f"user:{user_id}", details=details, at=app.clock())
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="user.add",
+            subject=f"user:{user_id}",
+            details=details,
+            at=app.clock(),
+        )
     return user_id
 
 

@@ -23,7 +23,15 @@ TOKEN = re.compile(r"\d{1,16}:[A-Za-z0-9_-]{20,64}")
 KEY_BYTES = 18
 REMEMBERED_BOTS = 20_000
 # Named in full: Telegram leaves chat_member out unless asked (Bot API, setWebhook, allowed_updates).
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "pre_checkout_query", "my_chat_member", "chat_member", "chat_join_request"]
+ALLOWED_UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "pre_checkout_query",
+    "my_chat_member",
+    "chat_member",
+    "chat_join_request",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class _Entry:
 
 
 class BotCache:
-    """Bots by key and by id: fresh for a time, dropped at once when any process changes one, and still used when Postgres is away."""
+    """Bots by key and by id: fresh for a time, stale when any process changes one, used when Postgres is away."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -76,7 +84,7 @@ class BotCache:
         return bot
 
     async def watch(self, app: App) -> None:
-        """Drop what other processes say has changed, until cancelled. An empty word means: anything may have changed."""
+        """Make stale what other processes say has changed, until cancelled. An empty word: anything may have."""
         async for word in app.db.listen("bots"):
             self._expire(None if word == "" else int(word))
 
@@ -107,7 +115,9 @@ class BotCache:
         return await asyncio.shield(task)
 
     async def _load(self, app: App, which: str | int) -> Bot | None:
-        row = await (app.db.bots.find_by_id(bot_id=which) if isinstance(which, int) else app.db.bots.find_by_key(key=which))
+        row = await (
+            app.db.bots.find_by_id(bot_id=which) if isinstance(which, int) else app.db.bots.find_by_key(key=which)
+        )
         bot = None if row is None else _from_row(app, row)
         self._entries[which] = _Entry(bot, time.monotonic() + self._seconds)
         self._entries.move_to_end(which)
@@ -141,7 +151,7 @@ def _secrets(app: App, bot: Bot) -> list[str]:
 
 
 async def add(app: App, *, account: str, token: str, funnel: str | None, actor: str) -> Bot:
-    """Add a bot to an account, or bring a known one up to date, and point its webhook here. Safe to repeat: that repairs the webhook.
+    """Add a bot to an account, or bring a known one up to date, and point its webhook here; a repeat repairs it.
 
     Raises:
         Invalid: no token, or one Telegram does not know; or no https PUBLIC_URL for the real Telegram.
@@ -150,7 +160,9 @@ async def add(app: App, *, account: str, token: str, funnel: str | None, actor: 
         Unavailable: Telegram cannot be reached; nothing or only the row was written: run it again.
     """
     if not TOKEN.fullmatch(token):
-        raise Invalid("this is no bot token: copy it whole from @BotFather, like 123456789:AAExampleExampleExampleExample")
+        raise Invalid(
+            "this is no bot token: copy it whole from @BotFather, like 123456789:AAExampleExampleExampleExample"
+        )
     if app.settings.telegram_url == "https://api.telegram.org" and not app.settings.base_url.startswith("https://"):
         raise Invalid("Telegram calls https addresses only: set PUBLIC_URL to the https address of this server")
     tenant = await accounts.get_account(app, account)
@@ -190,7 +202,14 @@ async def rotate_secret(app: App, *, account_id: int, bot_id: int, actor: str) -
     async with app.db.transaction() as tx:
         if await tx.bots.raise_secret_generation(account_id=account_id, bot_id=bot_id, now=app.clock()) is None:
             raise NotFound(f"there is no bot {bot_id} in this account")
-        await tx.audit.note(account_id=account_id, actor=actor, action="bot.rotate_secret", subject=f"bot:{bot_id}", details={}, at=app.clock())
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="bot.rotate_secret",
+            subject=f"bot:{bot_id}",
+            details={},
+            at=app.clock(),
+        )
         await tx.bots.announce_change(bot_id=bot_id)
     row = await app.db.bots.find_by_id(bot_id=bot_id)
     await set_webhook(app, _from_row(app, row))
@@ -213,7 +232,7 @@ async def set_webhook(app: App, bot: Bot) -> None:
 
 
 async def confirm_dead(app: App, bot_id: int) -> bool:
-    """Ask Telegram once more before a bot is declared dead, and declare it when the answer is the same. Returns whether it is dead."""
+    """Ask Telegram once more, and declare the bot dead when the answer is the same. Returns whether it is dead."""
     bot = await app.bots.by_id(app, bot_id)
     if bot.status != "active":
         return True
@@ -236,26 +255,50 @@ async def _find_funnel(app: App, account_id: int, name: str | None) -> int | Non
 
 async def _save(app: App, account_id: int, token: str, me: dict[str, Any], funnel_id: int | None, actor: str) -> Bot:
     now, sealed = app.clock(), app.vault.encrypt(token)
-    names = {"username": me["username"], "name": me["first_name"], "token_encrypted": sealed, "funnel_id": funnel_id, "now": now}
+    names = {
+        "username": me["username"],
+        "name": me["first_name"],
+        "token_encrypted": sealed,
+        "funnel_id": funnel_id,
+        "now": now,
+    }
     async with app.db.transaction() as tx:
         key = secrets.token_urlsafe(KEY_BYTES)
         row = await tx.bots.add(account_id=account_id, telegram_id=me["id"], key=key, **names)
         if row is None:
             row = await tx.bots.find_by_telegram_id(telegram_id=me["id"])
             if row.account_id != account_id:
-                raise Conflict(f"@{me['username']} belongs to another account of this installation: remove it there first")
+                raise Conflict(
+                    f"@{me['username']} belongs to another account of this installation: remove it there first"
+                )
             await tx.bots.renew(account_id=account_id, bot_id=row.id, **names)
             row = await tx.bots.find_by_id(bot_id=row.id)
-        await tx.audit.note(account_id=account_id, actor=actor, action="bot.add", subject=f"bot:{row.id}", details={"username": me["username"]}, at=now)
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="bot.add",
+            subject=f"bot:{row.id}",
+            details={"username": me["username"]},
+            at=now,
+        )
         await tx.bots.announce_change(bot_id=row.id)
     return _from_row(app, row)
 
 
 async def _set_status(app: App, bot: Bot, status: str, reason: str, actor: str) -> None:
     async with app.db.transaction() as tx:
-        await tx.bots.set_status(account_id=bot.account_id, bot_id=bot.id, status=status, reason=reason, now=app.clock())
+        await tx.bots.set_status(
+            account_id=bot.account_id, bot_id=bot.id, status=status, reason=reason, now=app.clock()
+        )
         details = {"status": status, "reason": reason}
-        await tx.audit.note(account_id=bot.account_id, actor=actor, action="bot.status", subject=f"bot:{bot.id}", details=details, at=app.clock())
+        await tx.audit.note(
+            account_id=bot.account_id,
+            actor=actor,
+            action="bot.status",
+            subject=f"bot:{bot.id}",
+            details=details,
+            at=app.clock(),
+        )
         await tx.bots.announce_change(bot_id=bot.id)
 
 
@@ -270,7 +313,9 @@ def _refusal(method: str, answer: Answer) -> Exception:
     if answer.kind is Kind.DEAD_BOT:
         return Invalid("Telegram does not know this token: copy it again from @BotFather")
     if answer.kind in (Kind.NEVER_SENT, Kind.AMBIGUOUS, Kind.FLOOD):
-        return Unavailable(f"Telegram did not answer {method} ({answer.description}): run the same command again in a moment")
+        return Unavailable(
+            f"Telegram did not answer {method} ({answer.description}): run the same command again in a moment"
+        )
     return Invalid(f"Telegram refuses {method}: {answer.description}")
 
 

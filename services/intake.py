@@ -1,4 +1,4 @@
-"""Take an update in: from the bytes Telegram posted to a durable job, or to a dead letter, and what to answer at once."""
+"""Take an update in: from the bytes Telegram posted to a durable job or a dead letter, and what to answer at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
     from grimbots.services.bots import Bot
 
-DEEPEST = 64                    # levels; a Telegram update stays under 20
+DEEPEST = 64  # levels; a Telegram update stays under 20
 KEPT_OF_JUNK_BYTES = 4096
 NOT_FOR_SALE = "Este pagamento não está disponível aqui."
 
@@ -24,8 +24,8 @@ NOT_FOR_SALE = "Este pagamento não está disponível aqui."
 async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
     """Store the update as a job and return the Bot API call to answer with, if its kind wants one at once.
 
-    What cannot be read is stored as a dead letter: refusing it would make Telegram send it again for a day and block the bot's queue
-    (tdlib/telegram-bot-api, WebhookActor.cpp).
+    What cannot be read is stored as a dead letter: refusing it would make Telegram send it again for a day and block
+    the bot's queue (tdlib/telegram-bot-api, WebhookActor.cpp).
 
     Raises:
         Unavailable: Redis is away; nothing was stored.
@@ -45,7 +45,7 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object, or None for junk: not JSON, not an object, or nested deeper than anything Telegram sends."""
+    """Return the JSON object; None for junk: not JSON, not an object, or nested deeper than Telegram ever does."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -56,12 +56,16 @@ def _parse(body: bytes) -> dict[str, Any] | None:
 
 
 def _is_too_deep(body: bytes, value: Any) -> bool:
-    if body.count(b"{") + body.count(b"[") <= DEEPEST:      # the usual case: fewer brackets than levels allowed
+    if body.count(b"{") + body.count(b"[") <= DEEPEST:  # the usual case: fewer brackets than levels allowed
         return False
     level = [value]
     for _ in range(DEEPEST):
-        level = [child for parent in level if isinstance(parent, dict | list)
-                 for child in (parent.values() if isinstance(parent, dict) else parent)]
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
         if not level:
             return False
     return True
@@ -84,16 +88,28 @@ async def _enqueue(app: App, bot: Bot, update: dict[str, Any], routed: updates.R
 async def _bury_junk(app: App, bot: Bot, body: bytes) -> None:
     digest = hashlib.sha256(body).hexdigest()[:24]
     payload = {"bot_id": bot.id, "size_bytes": len(body), "beginning": body[:KEPT_OF_JUNK_BYTES].decode("latin-1")}
-    junk = Job(id=f"x:{bot.id}:{digest}", task="updates.handle", queue="tasks", source=f"b{bot.id}", account=str(bot.account_id), payload=payload)
+    junk = Job(
+        id=f"x:{bot.id}:{digest}",
+        task="updates.handle",
+        queue="tasks",
+        source=f"b{bot.id}",
+        account=str(bot.account_id),
+        payload=payload,
+    )
     metrics.updates_dead.labels("junk").inc()
     await app.queue.bury(junk, "junk")
 
 
 def _reply(update: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the call that answers this update in the webhook's reply: never behind the chat's queue, and its result does not matter."""
+    """Return the call that answers this update in the webhook's reply: never behind a chat's queue."""
     callback, checkout = update.get("callback_query"), update.get("pre_checkout_query")
     if isinstance(callback, dict) and isinstance(callback.get("id"), str):
         return {"method": "answerCallbackQuery", "callback_query_id": callback["id"]}
     if isinstance(checkout, dict) and isinstance(checkout.get("id"), str):
-        return {"method": "answerPreCheckoutQuery", "pre_checkout_query_id": checkout["id"], "ok": False, "error_message": NOT_FOR_SALE}
+        return {
+            "method": "answerPreCheckoutQuery",
+            "pre_checkout_query_id": checkout["id"],
+            "ok": False,
+            "error_message": NOT_FOR_SALE,
+        }
     return None

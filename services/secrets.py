@@ -1,7 +1,7 @@
 """The master key and everything derived from it: ciphertexts that name their key, webhook secrets, button nonces.
 
-The key is 32 random bytes in a file of mode 0600, made on the first start. The database remembers its id (`installation`), so that a
-lost or swapped file is noticed at start and not at the first token that cannot be read.
+The key is 32 random bytes in a file of mode 0600, made on the first start. The database remembers its id
+(`installation`), so that a lost or swapped file is noticed at start and not at the first token that cannot be read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 GCM_NONCE_BYTES = 12
 BUTTON_NONCE_BYTES = 9
+CLICK_MARK_BYTES = 3
 
 
 class MasterKeyError(Exception):
@@ -52,20 +53,28 @@ class Vault:
         version, _, rest = ciphertext.partition(".")
         key_id, _, sealed = rest.partition(".")
         if version != "v1" or key_id != self.key_id:
-            raise MasterKeyError(f"this secret was encrypted with master key {key_id!r}, the one in use is {self.key_id!r}: restore that key file")
+            raise MasterKeyError(
+                f"this secret was encrypted with master key {key_id!r}, not with {self.key_id!r}: restore that key file"
+            )
         raw = _decode(sealed)
         try:
             return self._cipher.decrypt(raw[:GCM_NONCE_BYTES], raw[GCM_NONCE_BYTES:], key_id.encode()).decode()
         except InvalidTag as error:
-            raise MasterKeyError("a stored secret was changed since it was encrypted: restore it from a backup") from error
+            raise MasterKeyError(
+                "a stored secret was changed since it was encrypted: restore it from a backup"
+            ) from error
 
     def nonce(self, *parts: object) -> str:
-        """Return 12 url-safe characters that only this installation can compute from `parts`; the same for the same parts."""
+        """Return 12 url-safe characters only this installation can compute; the same for the same `parts`."""
         return _encode(self._derive("button", *parts)[:BUTTON_NONCE_BYTES])
 
     def webhook_secret(self, bot_key: str, generation: int) -> str:
-        """Return the secret Telegram sends back for this bot: 43 characters of its allowed alphabet (Bot API, setWebhook)."""
+        """Return the secret Telegram sends back for this bot: 43 of the characters it allows (Bot API, setWebhook)."""
         return _encode(self._derive("webhook", bot_key, generation))
+
+    def click_mark(self, account_id: int, text: str) -> str:
+        """Return 4 url-safe characters that only this installation can put to `text` for this account."""
+        return _encode(self._derive("click", account_id, text)[:CLICK_MARK_BYTES])
 
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
@@ -79,19 +88,20 @@ async def open_vault(path: Path, db: Database) -> Vault:
         MasterKeyError: lost, changed, unreadable, or readable by others.
     """
     known = await db.installation.find(name="master_key_id")
-    if not path.exists():
+    if not path.exists():  # noqa: ASYNC240  at start, before anything is served
         if known is not None:
             raise MasterKeyError(
-                f"the master key {path} is missing, and this database was encrypted with key {known!r}. Restore the file from your backup. "
-                "Without it the bots' tokens and the gateways' credentials cannot be read and must be entered again in a new database."
+                f"the master key {path} is missing, and this database was encrypted with key {known!r}. Restore the "
+                "file from your backup. Without it the bots' tokens and the gateways' credentials cannot be read and "
+                "must be entered again in a new database."
             )
         _make(path)
     vault = Vault(_read(path))
     remembered = await db.installation.remember(name="master_key_id", value=vault.key_id)
     if remembered != vault.key_id:
         raise MasterKeyError(
-            f"the master key in {path} is {vault.key_id!r}, but this database was encrypted with {remembered!r}. "
-            "Put the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at the database it belongs to)."
+            f"the master key in {path} is {vault.key_id!r}, but the database was encrypted with {remembered!r}. Put "
+            "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at its own database)."
         )
     return vault
 
@@ -108,7 +118,7 @@ def _make(path: Path) -> None:
     try:
         path.hardlink_to(draft)
     except FileExistsError:
-        return              # another process was first: its key is the one
+        return  # another process was first: its key is the one
     finally:
         draft.unlink()
 
@@ -118,7 +128,9 @@ def _read(path: Path) -> bytes:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise MasterKeyError(f"the master key {path} cannot be read ({error}): run as the user who owns it, or restore it from a backup") from error
+        raise MasterKeyError(
+            f"the master key {path} cannot be read ({error}): run as the user who owns it, or restore it from a backup"
+        ) from error
     if mode & 0o077:
         raise MasterKeyError(f"the master key {path} can be read by others (mode {mode:04o}): run  chmod 600 {path}")
     try:
@@ -126,7 +138,9 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise MasterKeyError(f"the master key {path} is damaged: restore it from a backup") from error
     if len(key) != KEY_BYTES:
-        raise MasterKeyError(f"the master key {path} is damaged ({len(key)} bytes, not {KEY_BYTES}): restore it from a backup")
+        raise MasterKeyError(
+            f"the master key {path} is damaged ({len(key)} bytes, not {KEY_BYTES}): restore it from a backup"
+        )
     return key
 
 

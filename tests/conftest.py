@@ -267,14 +267,27 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def fake_telegram(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
-    """Give a listening fake Bot API server."""
+def fake_telegram(io_loop: tornado.ioloop.IOLoop, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a listening fake Bot API server. A call of the App's that is not as the Bot API documents fails the test."""
     from grimbots.tests.fakes.telegram import FakeTelegram
 
     fake = FakeTelegram()
     io_loop.run_sync(fake.start)
     yield fake
     io_loop.run_sync(fake.stop)
+    assert "app" not in request.fixturenames or fake.mistakes == []
+
+
+@pytest.fixture
+def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for clicks in the data folder."""
+    from grimbots.services.clicks import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "clicks", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
 
 
 @pytest.fixture
@@ -286,21 +299,28 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
-) -> Iterator[Any]:
-    """Give an App on real stores, its Telegram the fake one, its clock standing.
-
-    A test fails where the App's calls were not what the Bot API documents.
-    """
+    click_spool: Any,
+) -> Any:
+    """Give an App on real stores, its Telegram the fake one, its clock standing."""
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.pools import PoolCache
 
     telegram = TelegramClient(http, fake_telegram.url)
     bots = BotCache(settings.bot_cache_seconds)
-    yield App(
-        settings=settings, db=database, queue=queue, http=http, telegram=telegram, vault=vault, bots=bots, clock=clock
+    return App(
+        settings=settings,
+        db=database,
+        queue=queue,
+        http=http,
+        telegram=telegram,
+        vault=vault,
+        bots=bots,
+        pools=PoolCache(),
+        click_spool=click_spool,
+        clock=clock,
     )
-    assert fake_telegram.mistakes == []
 
 
 @pytest.fixture

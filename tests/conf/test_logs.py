@@ -7,10 +7,14 @@ import logging
 import sys
 
 import pytest
+
 from grimbots.conf.logs import JsonFormatter, scrub
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
-PIX = "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-4266554400005204000053039865802BR5913Fulano de Tal6008BRASILIA62070503***63041D3D"
+PIX = (
+    "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-426655440000"
+    "5204000053039865802BR5913Fulano de Tal6008BRASILIA62070503***63041D3D"
+)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,10 @@ def test_scrub_hides_the_key_of_a_webhook_path() -> None:
 
 
 def test_scrub_leaves_ordinary_words() -> None:
-    assert scrub("job u:12:1234567 of chat 55119999 done in 12:30:59") == "job u:12:1234567 of chat 55119999 done in 12:30:59"
+    assert (
+        scrub("job u:12:1234567 of chat 55119999 done in 12:30:59")
+        == "job u:12:1234567 of chat 55119999 done in 12:30:59"
+    )
 
 
 def test_format_writes_one_scrubbed_json_line_with_traceback() -> None:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
 from grimbots.conf import settings as settings_module
 from grimbots.conf.settings import Settings, SettingsError, load
 

@@ -1,4 +1,4 @@
-"""A whole installation on private ports: Postgres, Redis, the sandbox and a server, each a real process that a test may kill."""
+"""A whole installation: Postgres, Redis, the sandbox and a server, each a real process that a test may kill."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import psycopg2
+
 from grimbots.conf.settings import load
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait, wait_ready
 from grimbots.handlers.commands.embedded.postgres import start_postgres
@@ -86,7 +87,9 @@ class Installation:
         await wait(self.children[name])
 
     async def _start_postgres(self) -> Child:
-        self.environ["DATABASE_URL"], child = await start_postgres(self.folder / "postgres", self.folder / "postgres.log")
+        self.environ["DATABASE_URL"], child = await start_postgres(
+            self.folder / "postgres", self.folder / "postgres.log"
+        )
         return child
 
     async def _start_redis(self) -> Child:
@@ -101,8 +104,10 @@ class Installation:
         await wait_ready(child, partial(is_listening, HOST, port), START_SECONDS, log)
         return child
 
-    async def seed(self, definition: Mapping[str, Any], username: str, files: Mapping[str, bytes] | None = None) -> None:
-        """Make an account with the sandbox's gateway (once), publish a funnel and put a bot of this name in service with it."""
+    async def seed(
+        self, definition: Mapping[str, Any], username: str, files: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Make an account with the sandbox's gateway (once), a funnel, and a bot of this name in service with it."""
         settings = load(self.environ)
         async with build_app(settings, with_queue=False) as app:
             if await app.db.accounts.find(name=ACCOUNT) is None:

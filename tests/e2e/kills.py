@@ -1,4 +1,4 @@
-"""What the kill tests share: buyers who walk a funnel through the sandbox, and the verdict from the rows and the sandbox's own log."""
+"""What the kill tests share: buyers who walk a funnel, and the verdict from the rows and the sandbox's own log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import psycopg2
+
 from grimbots.tests.e2e.installation import Installation, until
 
 BOT = "kill_bot"
@@ -21,9 +22,21 @@ FUNNEL: dict[str, Any] = {
         {"id": "a", "kind": "message", "text": "A {{start_param}}", "next": "b"},
         {"id": "b", "kind": "message", "text": "B {{start_param}}", "next": "c"},
         {"id": "c", "kind": "message", "text": "C {{start_param}}", "buttons": [{"text": "Quero", "next": "offer"}]},
-        {"id": "offer", "kind": "offer", "text": "Oferta", "product": "Curso", "price_cents": 1990, "accept": {"text": "Comprar", "next": "charge"}},
+        {
+            "id": "offer",
+            "kind": "offer",
+            "text": "Oferta",
+            "product": "Curso",
+            "price_cents": 1990,
+            "accept": {"text": "Comprar", "next": "charge"},
+        },
         {"id": "charge", "kind": "charge", "expires_in_minutes": 30, "next": "delivery"},
-        {"id": "delivery", "kind": "delivery", "text": "Acesso liberado", "link": {"text": "Abrir", "url": "https://example.com/curso"}},
+        {
+            "id": "delivery",
+            "kind": "delivery",
+            "text": "Acesso liberado",
+            "link": {"text": "Abrir", "url": "https://example.com/curso"},
+        },
     ],
 }
 
@@ -88,11 +101,13 @@ async def plan_once_messages(installation: Installation, rounds: int) -> None:
 async def _plan_once(installation: Installation, number: int) -> bool:
     try:
         installation.execute(f"""
-            INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
-            SELECT account_id, bot_id, id, chat_id, 'once:' || id, {number}, 'sendMessage',
+            INSERT INTO messages
+                (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
+            SELECT
+                account_id, bot_id, id, chat_id, 'once:' || id, {number}, 'sendMessage',
                 jsonb_build_object('text', 'Once {number}'), 'once', now() - interval '1 minute'
             FROM leads
-        """)  # noqa: S608  a number of our own
+        """)
     except psycopg2.OperationalError:  # killed at this instant
         return False
     return True
@@ -168,6 +183,8 @@ def _judge_chat(chat: int, rows: list[tuple[Any, ...]], arrived: list[str], star
 
 def _judge_money(installation: Installation, buyers: int) -> list[str]:
     paid = installation.query("SELECT count(*) FROM payments WHERE state = 'paid'")[0][0]
-    delivered = installation.query("SELECT count(*), count(DISTINCT payment_id) FROM deliveries WHERE status = 'delivered'")[0]
+    delivered = installation.query(
+        "SELECT count(*), count(DISTINCT payment_id) FROM deliveries WHERE status = 'delivered'"
+    )[0]
     faults = [] if paid == buyers else [f"{buyers} buyers paid, {paid} payments are paid"]
     return faults if delivered == (buyers, buyers) else [*faults, f"{buyers} buyers paid, deliveries are {delivered}"]

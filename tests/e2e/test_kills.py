@@ -1,4 +1,4 @@
-"""kill -9 at random under load: per chat first sends in order, nothing missing, nothing repeated without its row saying so.
+"""kill -9 at random under load: per chat first sends in order, nothing missing, no repeat its row does not admit.
 
 CI runs a slice; `make proof` runs it whole (GRIMBOTS_PROOF=1): 50 chats, 20 kills.
 """
@@ -11,13 +11,14 @@ import random
 from pathlib import Path
 
 import pytest
+
 from grimbots.tests.e2e import kills
 from grimbots.tests.e2e.installation import Installation, open_installation
 
 WHOLE = os.environ.get("GRIMBOTS_PROOF") == "1"
 CHATS, KILLS, STARTS = (50, 20, 8) if WHOLE else (12, 5, 4)
 FIRST_CHAT = 7001
-SLOW = {"method": "sendMessage", "delay_seconds": 0.1, "times": 1_000_000}   # so that kills find calls under way
+SLOW = {"method": "sendMessage", "delay_seconds": 0.1, "times": 1_000_000}  # so that kills find calls under way
 
 
 async def _kill(installation: Installation, names: list[str], times: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from grimbots.handlers.commands.embedded.children import Child, stop, wait
 from grimbots.handlers.commands.embedded.redis import start_redis
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grimbots.queue.inspector import Inspector
 from tornado.httpclient import HTTPResponse
+
+from grimbots.queue.inspector import Inspector
 
 LIMIT_BYTES = 128 * 1024
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "updates.jsonl"

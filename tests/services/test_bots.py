@@ -1,4 +1,4 @@
-"""Bots: added against a Bot API on a real socket, cached, dropped from the cache when changed, and their webhook's secret checked."""
+"""Bots: added against a Bot API on a real socket, cached, stale when changed, their webhook's secret checked."""
 
 from __future__ import annotations
 

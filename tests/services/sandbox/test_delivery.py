@@ -211,6 +211,27 @@ async def test_update_past_its_life_is_dropped(served: Driver, webhook: Webhook,
 
 
 @pytest.mark.gen_test
+async def test_update_behind_a_dropped_one_starts_afresh(
+    served: Driver, webhook: Webhook, sandbox_clock: Any, io_loop: Any
+) -> None:
+    await succeed_once(served, webhook)
+    await served.send(reply_markup=KEYBOARD)
+    webhook.gate.clear()
+    webhook.answers.extend([(500, {}, b"")] * 2)
+    await served.chat("taps", {"button": "Quero"})
+    await webhook.wait(2)
+    sandbox_clock.now += 100
+    await served.chat("taps", {"button": "Quero"})
+    sandbox_clock.now += 51  # the first one's next try would come too late
+    began = io_loop.time()
+    webhook.gate.set()
+    await webhook.wait(4)
+    first, second, again = (update["callback_query"]["id"] for update in webhook.updates[1:])
+    assert first != second == again
+    assert io_loop.time() - began < 1
+
+
+@pytest.mark.gen_test
 async def test_kinds_nobody_allowed_are_not_sent(sandbox: Driver, webhook: Webhook) -> None:
     await sandbox.call("setWebhook", url=webhook.url, allowed_updates=["callback_query"])
     await sandbox.say()

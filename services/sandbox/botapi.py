@@ -132,9 +132,18 @@ def _run(
         if known is None:
             raise Refusal(404, "Not Found: method not found")
         with sandbox.store.change():
-            result = known.run(Call(sandbox, bot, read_params(known, params), files))
+            call = Call(sandbox, bot, read_params(known, params), files)
+            result = known.run(call)
+            _note_messages(call, known, result)  # refused, it never happened
         if isinstance(result, Told):
             return {"ok": True, "result": result.result, "description": result.description}
         return {"ok": True, "result": result}
     except Refusal as refusal:
         return refusal.answer
+
+
+def _note_messages(call: Call, known: Method, result: Any) -> None:
+    """Count what a call put into its chat against the chat's pace."""
+    if known.name.startswith(("send", "copy")) and result is not True:
+        count = len(result) if isinstance(result, list) else 1
+        call.sandbox.floods.note_messages(call.bot["id"], int(call.params["chat_id"]), count, call.sandbox.clock())

@@ -34,8 +34,8 @@ class Floods:
     _unsent: Counter[tuple[int, str]] = field(default_factory=Counter)
     _webhooks: dict[int, float] = field(default_factory=dict)
 
-    def note_message(self, bot_id: int, chat_id: int, now: float) -> None:
-        """Note that a message goes into a chat.
+    def note_messages(self, bot_id: int, chat_id: int, count: int, now: float) -> None:
+        """Note that messages go into a chat: one, or an album's, which uses up a burst at most.
 
         Raises:
             Refusal: more than a burst, and less than a second each.
@@ -44,7 +44,7 @@ class Floods:
         wait_seconds = free_at - now - (self.burst - 1) * CHAT_SECONDS
         if self.burst and wait_seconds > 0:
             raise _refuse(math.ceil(wait_seconds))
-        self._chats[bot_id, chat_id] = free_at + CHAT_SECONDS
+        self._chats[bot_id, chat_id] = min(free_at + count * CHAT_SECONDS, now + max(self.burst, 1) * CHAT_SECONDS)
 
     def note_upload(self, bot_id: int, size_bytes: int, now: float) -> float:
         """Note an upload; give the seconds it must wait. Infinity: too many of this size wait already."""

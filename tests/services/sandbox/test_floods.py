@@ -20,7 +20,7 @@ def send_until_refused(floods: Floods, now: float, chat_id: int = CHAT) -> int:
     """Count the messages a chat takes at this instant."""
     for count in range(100):
         try:
-            floods.note_message(1, chat_id, now)
+            floods.note_messages(1, chat_id, 1, now)
         except Refusal:
             return count
     return 100
@@ -38,6 +38,13 @@ def test_chat_takes_a_burst_then_one_a_second() -> None:
 def test_chats_are_apart() -> None:
     floods = Floods()
     assert [send_until_refused(floods, 0, chat_id) for chat_id in (1, 2)] == [5, 5]
+
+
+def test_album_uses_up_a_burst_at_most() -> None:
+    floods = Floods()
+    floods.note_messages(1, CHAT, 10, 0)
+    assert send_until_refused(floods, 0.9) == 0
+    assert send_until_refused(floods, 1.0) == 1
 
 
 def test_limit_of_a_chat_can_be_taken_away() -> None:

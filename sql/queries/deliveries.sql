@@ -27,6 +27,7 @@ WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
     WHERE deliveries.account_id = %(account_id)s
@@ -35,7 +36,7 @@ WITH again AS (
         AND messages.id = deliveries.message_id
         AND messages.account_id = %(account_id)s
         AND messages.status = 'failed'
-    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',
@@ -44,6 +45,6 @@ WITH again AS (
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.message_id = again.id
 )
-SELECT id, account_id, bot_id, chat_id, cause, ordinal
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again
 ORDER BY id;

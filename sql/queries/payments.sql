@@ -68,12 +68,13 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: list_stale :many
--- Of every account, for the sweep: charges asked for and not made.
+-- Of every account, for the sweep, a page behind the id `after`: charges asked for and not made.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
 FROM payments
 WHERE state IN ('new', 'creating')
     AND updated_at < %(before)s
+    AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;
 

@@ -26,6 +26,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -39,11 +40,12 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import duties, secrets
+from grimbots.services import duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         if with_queue:
             await queue.start()
             stack.push_async_callback(queue.stop)
+        event_spool = Spool(Path(settings.data_dir) / "spool", "events", receptions.SPOOL_BYTES)
+        stack.push_async_callback(event_spool.close)
         yield App(
             settings=settings,
             db=db,
@@ -88,6 +92,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             telegram=TelegramClient(http, settings.telegram_url),
             vault=vault,
             bots=BotCache(settings.bot_cache_seconds),
+            event_spool=event_spool,
             clock=now,
         )
 
@@ -135,6 +140,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with build_app(settings) as app:
+        await app.event_spool.open()
         web, worker = build_web(app), Worker(app.queue, app)
         server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES, xheaders=True)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
@@ -149,7 +155,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), *duties.all_duties(app)]
+    return [app.bots.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -278,6 +278,18 @@ def fake_telegram(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
 
 
 @pytest.fixture
+def event_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for provider events in the data folder."""
+    from grimbots.services.receptions import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "events", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
+
+
+@pytest.fixture
 def app(
     settings: Settings,
     database: Any,
@@ -286,6 +298,7 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
+    event_spool: Any,
 ) -> Any:
     """Give an App on real stores, its Telegram the fake one, its clock standing."""
     from grimbots.services.app import App
@@ -295,7 +308,15 @@ def app(
     telegram = TelegramClient(http, fake_telegram.url)
     bots = BotCache(settings.bot_cache_seconds)
     return App(
-        settings=settings, db=database, queue=queue, http=http, telegram=telegram, vault=vault, bots=bots, clock=clock
+        settings=settings,
+        db=database,
+        queue=queue,
+        http=http,
+        telegram=telegram,
+        vault=vault,
+        bots=bots,
+        event_spool=event_spool,
+        clock=clock,
     )
 
 

@@ -290,6 +290,18 @@ def event_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[
 
 
 @pytest.fixture
+def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for clicks in the data folder."""
+    from grimbots.services.clicks import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "clicks", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
+
+
+@pytest.fixture
 def app(
     settings: Settings,
     database: Any,
@@ -299,11 +311,13 @@ def app(
     clock: Callable[[], datetime],
     fake_telegram: Any,
     event_spool: Any,
+    click_spool: Any,
 ) -> Any:
     """Give an App on real stores, its Telegram the fake one, its clock standing."""
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.pools import PoolCache
 
     telegram = TelegramClient(http, fake_telegram.url)
     bots = BotCache(settings.bot_cache_seconds)
@@ -316,6 +330,8 @@ def app(
         vault=vault,
         bots=bots,
         event_spool=event_spool,
+        pools=PoolCache(),
+        click_spool=click_spool,
         clock=clock,
     )
 

@@ -1,10 +1,11 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- active gateway account, if it has one.
-INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+-- active gateway account, if it has one, and the click that brought the lead last.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
     amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
     (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND is_active),
+    (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
     %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
 ON CONFLICT (cause, ordinal) DO UPDATE

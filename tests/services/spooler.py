@@ -18,7 +18,7 @@ async def _append_for_ever(folder: str, writer: str) -> None:
     await spool.open()
     for number in count():
         await spool.append({"writer": writer, "number": number})
-        print(number, flush=True)  # noqa: T201
+        print(number, flush=True)
 
 
 if __name__ == "__main__":

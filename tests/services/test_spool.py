@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import segments, spool as spools
+from grimbots.services import segments
+from grimbots.services import spool as spools
 from grimbots.services.spool import Spool, SpoolUnavailable
 
 LIMIT_BYTES = 1 << 20

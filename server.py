@@ -40,7 +40,7 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, duties, secrets
+from grimbots.services import clicks, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
@@ -83,8 +83,6 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         if with_queue:
             await queue.start()
             stack.push_async_callback(queue.stop)
-        click_spool = Spool(Path(settings.data_dir) / "spool", "clicks", clicks.SPOOL_BYTES)
-        stack.push_async_callback(click_spool.close)
         yield App(
             settings=settings,
             db=db,
@@ -94,7 +92,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             vault=vault,
             bots=BotCache(settings.bot_cache_seconds),
             pools=PoolCache(),
-            click_spool=click_spool,
+            click_spool=_make_spool(stack, settings, "clicks", clicks.SPOOL_BYTES),
+            event_spool=_make_spool(stack, settings, "events", receptions.SPOOL_BYTES),
             clock=now,
         )
 
@@ -102,6 +101,13 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
 def now() -> datetime:
     """The application's clock outside of tests."""
     return datetime.now(UTC)
+
+
+def _make_spool(stack: contextlib.AsyncExitStack, settings: Settings, name: str, limit_bytes: int) -> Spool:
+    """Make a spool that is closed with the App; who serves opens it."""
+    spool = Spool(Path(settings.data_dir) / "spool", name, limit_bytes)
+    stack.push_async_callback(spool.close)
+    return spool
 
 
 def _demand_stores(settings: Settings) -> None:
@@ -142,6 +148,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with build_app(settings) as app:
+        await app.event_spool.open()
         await app.click_spool.open()
         await app.pools.load(app)
         web, worker = build_web(app), Worker(app.queue, app)
@@ -158,7 +165,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), app.pools.watch(app), *duties.all_duties(app)]
+    return [app.bots.watch(app), app.pools.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -74,7 +74,7 @@ def _queues(raw: str) -> dict[str, int]:
     for part in raw.split(","):
         name, _, count = part.strip().partition("=")
         if not re.fullmatch(r"[a-z]{1,20}", name) or not re.fullmatch(r"\d{1,4}", count) or int(count) < 1:
-            raise ValueError("must look like tasks=50,webhook=20,gateway=20,campaigns=10")
+            raise ValueError("must look like tasks=50,webhook=20,gateway=20,checks=5,campaigns=10")
         slots[name] = int(count)
     return slots
 
@@ -99,7 +99,9 @@ class Settings:
     data_dir: str = _setting("GRIMBOTS_DATA", "var", _text)
     master_key_file: str = _setting("GRIMBOTS_MASTER_KEY_FILE", "", _text)
     slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))
-    queue_slots: Mapping[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
+    queue_slots: Mapping[str, int] = _setting(
+        "QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,checks=5,campaigns=10", _queues
+    )
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
     database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))

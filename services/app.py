@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from grimbots.services import gateway_accounts
+from grimbots.services.caches import Cache
 from grimbots.services.funnels.versions import VersionCache
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from grimbots.services.pools import PoolCache
     from grimbots.services.secrets import Vault
     from grimbots.services.spool import Spool
-    from grimbots.sql.database import Database
+    from grimbots.sql.database import Database, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +39,7 @@ class App:
     bots: BotCache
     pools: PoolCache
     click_spool: Spool
+    event_spool: Spool
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)
+    gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)

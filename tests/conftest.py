@@ -279,6 +279,18 @@ def fake_telegram(io_loop: tornado.ioloop.IOLoop, request: pytest.FixtureRequest
 
 
 @pytest.fixture
+def event_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for provider events in the data folder."""
+    from grimbots.services.receptions import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "events", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
+
+
+@pytest.fixture
 def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
     """Give an open Spool for clicks in the data folder."""
     from grimbots.services.clicks import SPOOL_BYTES
@@ -299,6 +311,7 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
+    event_spool: Any,
     click_spool: Any,
 ) -> Any:
     """Give an App on real stores, its Telegram the fake one, its clock standing."""
@@ -317,6 +330,7 @@ def app(
         telegram=telegram,
         vault=vault,
         bots=bots,
+        event_spool=event_spool,
         pools=PoolCache(),
         click_spool=click_spool,
         clock=clock,

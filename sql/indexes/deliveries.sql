@@ -5,3 +5,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_message ON deliveries (messag
 -- Serves deliveries.plan_again: what a buyer who comes back is still owed. Asked at every update of a lead that was away.
 -- Plan: Index Scan, nearly always no row. Partial: failures are few.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_failed ON deliveries (lead_id) WHERE status = 'failed';
+
+-- Serves deliveries.count_owed, asked at every scrape: what is paid for and not delivered.
+-- Plan: Index Scan, up to its LIMIT. Partial: it holds what is on its way or failed, not the thousands delivered.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_owed ON deliveries (created_at) WHERE status <> 'delivered';

@@ -225,7 +225,7 @@ CREATE TABLE payments (
     expires_at          timestamptz,
     paid_cents          bigint,
     paid_at             timestamptz,
-    flags               text[] NOT NULL DEFAULT '{}',     -- late, overpaid, underpaid, double
+    flags               text[] NOT NULL DEFAULT '{}',     -- services/receipts.py
     error               text,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,

@@ -79,7 +79,22 @@ SELECT leads.account_id, leads.bot_id, leads.id, gateway_accounts.id, leads.vers
     'provider id of ' || leads.first_name || leads.id, 'e2e of ' || leads.first_name || leads.id, 'code', 600, now(), 990, now(), now(),
     now() - interval '1 hour'
 FROM leads
-JOIN gateway_accounts USING (account_id);
+JOIN gateway_accounts USING (account_id)
+ORDER BY leads.id;
+
+-- One lead of a big account has paid for the same thing twice.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+    amount_cents, state, idempotency_key, txid, provider_id, end_to_end_id, code, expires_in_seconds, expires_at, paid_cents,
+    paid_at, created_at, updated_at)
+SELECT payments.account_id, payments.bot_id, lead_id, gateway_account_id, payments.version_id, payments.step, 'twin of ' || cause, 0,
+    items, description, amount_cents, 'paid', 'twin ' || idempotency_key, 'twin ' || txid, 'twin ' || provider_id,
+    'twin ' || end_to_end_id, 'code', 600, now(), 990, now(), now(), now()
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+WHERE leads.chat_id % 1000 = 1
+    AND leads.first_name ~ ' tenant-([1-9]|10)$';
+
+UPDATE payments SET next_check_at = now() WHERE state = 'pending';
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
@@ -107,13 +122,18 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN n = 0 THEN 'sent'
         ELSE CASE payments.state WHEN 'new' THEN 'planned' WHEN 'pending' THEN 'sending' WHEN 'cancelled' THEN 'failed' ELSE 'sent' END
     END
-) AS chosen (status);
+) AS chosen (status)
+ORDER BY payments.id, n;
 
 INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, error, created_at, delivered_at)
 SELECT account_id, payment_id, lead_id, 'delivery', id, CASE status WHEN 'sent' THEN 'delivered' ELSE 'failed' END,
     body ->> 'text', now(), sent_at
 FROM messages
-WHERE ordinal = 1;
+WHERE ordinal = 1
+ORDER BY id;
+
+INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
+SELECT account_id, id, CASE status WHEN 'delivered' THEN 'delivered' ELSE 'failed' END, error, now() FROM deliveries;
 
 INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, fired_at, created_at)
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',

@@ -28,7 +28,9 @@ TRUSTED_ID = {
     "bots.announce_change",
     "bots.find_by_id",
     "clicks.add_all",
+    "deliveries.find_by_id",
     "funnel_versions.find_by_id",
+    "gateway_accounts.announce_change",
     "gateway_accounts.find_by_id",
     "messages.claim",
     "messages.close_unsendable",
@@ -53,12 +55,17 @@ EVERY_ACCOUNT = {
     "accounts.find",
     "accounts.list_all",
     "bots.find_by_telegram_id",
+    "deliveries.count_owed",
     "duties.keep_days",
     "duties.take_turn",
+    "gateway_accounts.list_page",
     "installation.find",
     "installation.remember",
     "messages.list_stale",
+    "payments.claim_checks",
+    "payments.count_flagged",
     "payments.list_stale",
+    "provider_events.count_left_over",
     "pools.list_live",
     "provider_events.list_stale",
     "pools.announce_change",
@@ -180,7 +187,7 @@ def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: s
     table = statement.title.partition(".")[0]
     if name in CHOSEN.get(statement.title, {}):
         return CHOSEN[statement.title][name]
-    if "id" in sample and name.endswith("_id") and table.removesuffix("s").endswith(name.removesuffix("_id")):
+    if "id" in sample and name.endswith("_id") and make_singular(table).endswith(name.removesuffix("_id")):
         return sample["id"]
     column = "state" if name == "from_state" else name
     sources = [sample, *(rows[0] for rows in tenants.rows.values() if rows)]
@@ -188,6 +195,11 @@ def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: s
     if found is None:
         return VALUES[kind]()
     return Json(found) if kind == "jsonb" else found
+
+
+def make_singular(table: str) -> str:
+    """Give the noun of one row: deliveries -> delivery."""
+    return table.removesuffix("ies") + "y" if table.endswith("ies") else table.removesuffix("s")
 
 
 def try_statement(tenants: Tenants, statement: Statement, values: Values, account_id: int) -> Any:

@@ -29,6 +29,8 @@ http_request_seconds = _histogram("http_request_seconds", "From the request's la
 
 updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")
 updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
+updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")
+updates_swapped = _counter("telegram_updates_swapped_total", "Updates that acted after a later one of their chat")
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 

@@ -53,7 +53,9 @@ FAULTS = {
     "what is held back starts": Mutation("claim", "job.held_until > NOW then", "false then"),
     "what runs may be passed": Mutation("intake", "not is_head and NOW", "NOW"),
     "what started is held back still": Mutation("claim", "    job.held_until = nil\n", ""),
-    "a passed head keeps its chat waiting": Mutation("intake", "'ZREM', DUE, 'G' .. group) == 1", "'EXISTS', 'x') == 1"),
+    "a passed head keeps its chat waiting": Mutation(
+        "intake", "'ZREM', DUE, 'G' .. group) == 1", "'EXISTS', 'x') == 1"
+    ),
     "a higher rank passes": Mutation("intake", "(other.rank or job.rank) <= job.rank", "false"),
     "a late one passes": Mutation("intake", "NOW - other.at <= hold_ms", "true"),
     "a source stands in the ring twice": Mutation("prelude", "entry) == 1 then", "entry) >= 1 then"),

@@ -185,7 +185,7 @@ def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _get_name(holder: Mapping[str, Any], name: str) -> str:
-    """Give a name as it can stand in a text of ours: on one line, turning nothing around, not longer than Telegram's."""
+    """Give a name as it can stand in a text of ours: on one line, turning nothing around, no longer than Telegram's."""
     value = holder.get(name)
     return clean(UNNAMED.sub("", value))[:MAX_NAME] if isinstance(value, str) else ""
 

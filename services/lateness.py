@@ -10,9 +10,9 @@ keeps what it has taken for as long as Postgres is away. So after an outage a /s
 
 Who is not answered can press again. What is left undone is logged and counted, and never tried a second time.
 
-A message's date is believed if Telegram could have delivered it when we received it. One that lies in the future or over
-24 h back comes of a wrong clock: then the time since we received it counts alone, so that a server whose clock is wrong
-still sells. A tap has no date: its message's is that of the message it hangs on.
+A message's date is believed if Telegram could have delivered it when we received it. One that lies in the future or
+over 24 h back comes of a wrong clock: then the time since we received it counts alone, so that a server whose clock is
+wrong still sells. A tap has no date: its message's is that of the message it hangs on.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def route(update: Any) -> Routed | None:
 
 @task("updates.handle", queue="tasks")
 async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: float | None = None) -> Done:
-    """Apply one update and return the jobs of its effects, in order. `received_at` (Unix seconds): when it was taken in.
+    """Apply one update, taken in at `received_at` (Unix seconds), and return the jobs of its effects, in order.
 
     While Postgres is away it waits, however long that is.
     """

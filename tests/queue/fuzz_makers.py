@@ -102,7 +102,7 @@ class Maker:
         return moves if len(self.model.alive()) < 2 * LIVE_JOBS else []
 
     def make_enqueue(self, job: Job) -> Enqueue:
-        """Bring a job in: one that its sender numbered, often swapped with its neighbours and often held back, or not."""
+        """Bring a job in; most are numbered by their sender, swapped with their neighbours and often held back."""
         if self.random.random() < 0.4:
             return Enqueue(job, GROUP_CAP)
         rank = max(0, self.jobs + self.random.randint(-60, 60))

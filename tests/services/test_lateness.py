@@ -17,7 +17,7 @@ STEP = "SELECT step FROM leads"
 
 def count(metric: Counter) -> float:
     """Read a counter."""
-    return float(metric._value.get())  # noqa: SLF001 (the library offers no other way to read one)
+    return float(metric._value.get())
 
 
 @pytest.mark.gen_test

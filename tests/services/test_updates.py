@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import updates
 from grimbots.services.funnels import versions
 from grimbots.tests.services.buyers import CHAT, Buyer
-from grimbots.tests.services.funnels.samples import FILES, FUNNEL, make_funnel
+from grimbots.tests.services.funnels.samples import FILES, make_funnel
 
 
 @pytest.mark.gen_test

@@ -5,14 +5,28 @@ VALUES (%(account_id)s, %(payment_id)s, %(lead_id)s, %(step)s, %(message_id)s, %
 ON CONFLICT (payment_id, step) DO NOTHING;
 
 -- name: close :exec
--- A late word that it was sent after all beats an earlier one that it failed.
+-- A late word that it was sent after all beats an earlier one that it failed. What takes several messages is carried by the
+-- last, and delivered only if none of those before it was lost.
 UPDATE deliveries
-SET status = %(status)s,
-    error = %(error)s,
-    delivered_at = %(delivered_at)s
-WHERE account_id = %(account_id)s
-    AND message_id = %(message_id)s
-    AND status <> 'delivered';
+SET status = CASE WHEN lost.error IS NULL THEN %(status)s ELSE 'failed' END,
+    error = coalesce(%(error)s, lost.error),
+    delivered_at = CASE WHEN lost.error IS NULL THEN %(delivered_at)s::timestamptz END
+FROM messages AS last
+LEFT JOIN LATERAL (
+    SELECT coalesce(earlier.error, earlier.status) AS error
+    FROM messages AS earlier
+    WHERE earlier.cause = last.cause
+        AND earlier.step = last.step
+        AND earlier.ordinal < last.ordinal
+        AND earlier.status IN ('failed', 'uncertain', 'discarded')
+    ORDER BY earlier.ordinal
+    LIMIT 1
+) AS lost ON true
+WHERE deliveries.account_id = %(account_id)s
+    AND deliveries.message_id = %(message_id)s
+    AND deliveries.status <> 'delivered'
+    AND last.id = deliveries.message_id
+    AND last.account_id = deliveries.account_id;
 
 -- name: list_by_payment :many
 SELECT id, step, message_id, status, error, created_at, delivered_at
@@ -22,19 +36,23 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead become planned, and their messages with them; once per failure.
+-- Failed deliveries of a lead become planned, and their messages with them: the one that carries it and those before it
+-- that were lost; once per failure.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
         planned_at = %(now)s
     FROM deliveries
+    JOIN messages AS last ON last.id = deliveries.message_id AND last.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.lead_id = %(lead_id)s
         AND deliveries.status = 'failed'
-        AND messages.id = deliveries.message_id
+        AND last.status IN ('failed', 'sent')
         AND messages.account_id = %(account_id)s
-        AND messages.status = 'failed'
+        AND messages.cause = last.cause
+        AND messages.step = last.step
+        AND (messages.id = last.id OR messages.ordinal < last.ordinal AND messages.status = 'failed')
     RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
 ), marked AS (
     UPDATE deliveries

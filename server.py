@@ -26,6 +26,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -39,14 +40,16 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import duties, secrets
+from grimbots.services import clicks, duties, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.pools import PoolCache
+from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("grimbots.server")  # also when it is run as a file
 
 LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
@@ -80,6 +83,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         if with_queue:
             await queue.start()
             stack.push_async_callback(queue.stop)
+        click_spool = Spool(Path(settings.data_dir) / "spool", "clicks", clicks.SPOOL_BYTES)
+        stack.push_async_callback(click_spool.close)
         yield App(
             settings=settings,
             db=db,
@@ -88,6 +93,8 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             telegram=TelegramClient(http, settings.telegram_url),
             vault=vault,
             bots=BotCache(settings.bot_cache_seconds),
+            pools=PoolCache(),
+            click_spool=click_spool,
             clock=now,
         )
 
@@ -135,8 +142,10 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with build_app(settings) as app:
+        await app.click_spool.open()
+        await app.pools.load(app)
         web, worker = build_web(app), Worker(app.queue, app)
-        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES, xheaders=True)
+        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
         background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
         working = worker.start()
@@ -149,7 +158,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), *duties.all_duties(app)]
+    return [app.bots.watch(app), app.pools.watch(app), *duties.all_duties(app)]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

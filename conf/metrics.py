@@ -34,6 +34,10 @@ updates_swapped = _counter("telegram_updates_swapped_total", "Updates that acted
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 
+redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
+clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
+click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
+
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
 

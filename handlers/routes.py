@@ -8,6 +8,7 @@ from grimbots.conf.settings import Settings
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
+from grimbots.handlers.redirects import RedirectHandler
 from grimbots.handlers.sandbox import SandboxHandler
 from grimbots.handlers.telegram import TelegramHandler
 
@@ -16,6 +17,9 @@ Route = tuple[str, type[Any]]
 
 def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
+    visitors: list[Route] = [
+        (r"/go/([A-Za-z0-9_-]{1,64})/?", RedirectHandler),
+    ]
     parties: list[Route] = [
         (r"/webhook/telegram/([A-Za-z0-9_-]{1,64})", TelegramHandler),
         (r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)", PaymentHandler),
@@ -27,4 +31,4 @@ def routes(settings: Settings) -> list[Route]:
         (r"/metrics", MetricsHandler),
     ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler)] if settings.sandbox else []
-    return parties + operators + local
+    return visitors + parties + operators + local

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.http import HttpClient
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.pools import PoolCache
     from grimbots.services.secrets import Vault
+    from grimbots.services.spool import Spool
     from grimbots.sql.database import Database
 
 
@@ -33,5 +35,7 @@ class App:
     telegram: TelegramClient
     vault: Vault
     bots: BotCache
+    pools: PoolCache
+    click_spool: Spool
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)

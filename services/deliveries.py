@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -42,8 +41,7 @@ async def conclude(tx: Transaction, *, message: Row, now: datetime) -> None:
 async def regrant(app: App, tx: Transaction, lead: Row) -> list[Job]:
     """Plan again what could not be handed over while the lead was away, once per failure; returns the jobs to enqueue.
 
-    The caller has locked the lead. A job's id is used once, so each return makes its own.
+    The caller has locked the lead.
     """
-    now = app.clock()
-    rows = await tx.deliveries.plan_again(account_id=lead.account_id, lead_id=lead.id, now=now)
-    return [replace(job, id=f"{job.id}@{now.timestamp():.0f}") for job in map(messages.job, rows)]
+    rows = await tx.deliveries.plan_again(account_id=lead.account_id, lead_id=lead.id, now=app.clock())
+    return [messages.job(row) for row in rows]

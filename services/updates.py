@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import arrivals, deliveries, effects, lateness, leads, messages
+from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.errors import Unavailable
 from grimbots.services.funnels import versions
@@ -118,6 +118,8 @@ async def _apply(
     if await tx.applied_updates.exists(**key):
         return await _list_unfinished(visit)
     await tx.applied_updates.add(applied_on=app.clock().date(), **key)
+    if isinstance(act, Started):
+        await clicks.link(app, tx, lead, act.param)
     _count_swap(visit)
     jobs = await _note_presence(visit)
     if late := _find_lateness(visit):

@@ -278,6 +278,18 @@ def fake_telegram(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
 
 
 @pytest.fixture
+def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for clicks in the data folder."""
+    from grimbots.services.clicks import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "clicks", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
+
+
+@pytest.fixture
 def app(
     settings: Settings,
     database: Any,
@@ -286,16 +298,27 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
+    click_spool: Any,
 ) -> Any:
     """Give an App on real stores, its Telegram the fake one, its clock standing."""
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.pools import PoolCache
 
     telegram = TelegramClient(http, fake_telegram.url)
     bots = BotCache(settings.bot_cache_seconds)
     return App(
-        settings=settings, db=database, queue=queue, http=http, telegram=telegram, vault=vault, bots=bots, clock=clock
+        settings=settings,
+        db=database,
+        queue=queue,
+        http=http,
+        telegram=telegram,
+        vault=vault,
+        bots=bots,
+        pools=PoolCache(),
+        click_spool=click_spool,
+        clock=clock,
     )
 
 

@@ -24,7 +24,7 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, seed
+from grimbots.handlers.commands.seeds import BOT, SLUG, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
 from grimbots.sql.migrate import migrate
 
@@ -111,13 +111,14 @@ async def _start(server: Server, plan: Plan, supervisor: Supervisor) -> None:
         plan.override(GRIMBOTS_SANDBOX="1", GRIMBOTS_SANDBOX_URL=url, TELEGRAM_URL=url)
         starting.append(_start_demo(server, plan, supervisor))
     write_overrides(plan.data, {**plan.overrides, "HOST": plan.settings.host, "PORT": str(plan.settings.port)})
-    starting.append(supervisor.add(partial(_start_own, plan, "The server", "serve", plan.settings.port)))
+    address = (plan.settings.host, plan.settings.port)
+    starting.append(supervisor.add(partial(_start_own, plan, "The server", "serve", address)))
     await asyncio.gather(*starting)
 
 
 async def _start_demo(server: Server, plan: Plan, supervisor: Supervisor) -> None:
-    port = urlsplit(plan.settings.sandbox_url).port or SANDBOX_PORT
-    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
+    address = ("127.0.0.1", urlsplit(plan.settings.sandbox_url).port or SANDBOX_PORT)
+    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", address))
     async with server.build_app(plan.settings, with_queue=False) as app:
         await seed(app, _say)
 
@@ -128,7 +129,7 @@ async def _start_store(plan: Plan, setting: str) -> Child:
     return store.child
 
 
-async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:
+async def _start_own(plan: Plan, name: str, command: str, address: tuple[str, int]) -> Child:
     """Start one of our own processes. It may die at any instant, so it dies at once with its parent."""
     child = spawn(
         name,
@@ -137,7 +138,7 @@ async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:
         death_signal=signal.SIGKILL,
         environ=child_environ(plan.overrides),
     )
-    await wait_ready(child, partial(is_listening, plan.settings.host, port), START_SECONDS, log=None)
+    await wait_ready(child, partial(is_listening, *address), START_SECONDS, log=None)
     return child
 
 
@@ -149,14 +150,17 @@ def _print_screen(plan: Plan) -> None:
     here = f"http://{plan.settings.host}:{plan.settings.port}"
     grimbots = Path(sys.argv[0])
     shown = grimbots.relative_to(Path.cwd()) if grimbots.is_relative_to(Path.cwd()) else grimbots
-    lines = ["", "GrimBots is running."]
-    if plan.has_demo:
-        lines += [f"  talk to @{BOT}   {here}/sandbox"]
-    lines += [f"  its health          {here}/health"]
-    lines += [f'  add a bot           {shown} bot add --account demo   (README, "A second bot in five minutes")']
-    lines += [
-        f"  everything else     {shown} --help",
-        f"Data: {plan.data}. Ctrl-C stops all of it; the data stays.",
-        "",
+    opened = [
+        *([("talk to @" + BOT, f"{here}/sandbox"), ("come by an ad", f"{here}/go/{SLUG}")] if plan.has_demo else []),
+        ("its health", f"{here}/health"),
+        ("add a bot", f"{shown} bot add --account <name>   (README: a second bot in five minutes)"),
+        ("everything else", f"{shown} --help"),
     ]
-    print("\n".join(lines), flush=True)
+    lines = [f"  {what:<20}{where}" for what, where in opened]
+    print(
+        "\nGrimBots is running.",
+        *lines,
+        f"Data: {plan.data}. Ctrl-C stops all of it; the data stays.\n",
+        sep="\n",
+        flush=True,
+    )

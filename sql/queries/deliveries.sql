@@ -42,6 +42,7 @@ WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
     JOIN messages AS last ON last.id = deliveries.message_id AND last.account_id = deliveries.account_id
@@ -53,7 +54,7 @@ WITH again AS (
         AND messages.cause = last.cause
         AND messages.step = last.step
         AND (messages.id = last.id OR messages.ordinal < last.ordinal AND messages.status = 'failed')
-    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',
@@ -62,6 +63,6 @@ WITH again AS (
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.message_id = again.id
 )
-SELECT id, account_id, bot_id, chat_id, cause, ordinal
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again
 ORDER BY id;

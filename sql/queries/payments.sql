@@ -1,10 +1,11 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- active gateway account, if it has one.
-INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+-- active gateway account, if it has one, and the click that brought the lead last.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
     amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
     (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND is_active),
+    (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
     %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
 ON CONFLICT (cause, ordinal) DO UPDATE
@@ -68,12 +69,13 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: list_stale :many
--- Of every account, for the sweep: charges asked for and not made.
+-- Of every account, for the sweep, a page behind the id `after`: charges asked for and not made.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
 FROM payments
 WHERE state IN ('new', 'creating')
     AND updated_at < %(before)s
+    AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;
 

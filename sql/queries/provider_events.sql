@@ -25,10 +25,11 @@ FROM provider_events
 WHERE id = %(event_id)s;
 
 -- name: list_stale :many
--- Of every account, for the sweep: events stored and not yet acted upon.
+-- Of every account, for the sweep, a page behind the id `after`: events stored and not yet acted upon.
 SELECT id, account_id, status
 FROM provider_events
 WHERE status = 'received'
     AND received_at < %(before)s
+    AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;

@@ -139,7 +139,7 @@ async def _time_idle(queue: Queue) -> tuple[float, float]:
 
 def _tell(name: str, figures: Sequence[float]) -> None:
     each = " ".join(f"{figure:.2f}" for figure in figures)
-    print(f"{name:38} {statistics.median(figures):10.2f}   ({each})")  # noqa: T201
+    print(f"{name:38} {statistics.median(figures):10.2f}   ({each})")
 
 
 async def measure(jobs: int = 5000, rounds: int = 3) -> None:

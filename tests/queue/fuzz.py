@@ -84,13 +84,13 @@ def main(arguments: Sequence[str]) -> int:
             try:
                 done = asyncio.run(walk(url, seed, options.seconds, options.steps))
             except Violation as error:
-                print(f"VIOLATION {error}")  # noqa: T201
+                print(f"VIOLATION {error}")
                 return 1
             untaken = done.untaken if untaken is None else untaken & done.untaken
             found = f"{done.steps} steps, 0 violations, {len(done.untaken)} branches not taken"
-            print(f"seed {seed}: {found}, {done.tally}", flush=True)  # noqa: T201
+            print(f"seed {seed}: {found}, {done.tally}", flush=True)
     for name in sorted(untaken or ()):
-        print(f"NEVER TAKEN {name}")  # noqa: T201
+        print(f"NEVER TAKEN {name}")
     return 1 if untaken else 0
 
 

@@ -93,7 +93,7 @@ class Shop:
     async def list_events(self) -> list[int]:
         """Return the ids of every account's events that have not been acted upon."""
         later = self.app.clock() + timedelta(days=1)
-        return [row.id for row in await self.app.db.provider_events.list_stale(before=later, limit=99)]
+        return [row.id for row in await self.app.db.provider_events.list_stale(before=later, after=0, limit=99)]
 
     async def apply_events(self) -> list[Any]:
         """Act upon what was received; returns the follow-up jobs."""

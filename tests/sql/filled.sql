@@ -43,6 +43,28 @@ FROM bots
 JOIN funnel_versions USING (account_id, funnel_id)
 CROSS JOIN LATERAL generate_series(1, CASE WHEN bots.name ~ ' tenant-([1-9]|10)$' THEN 60 ELSE 2 END) AS n;
 
+INSERT INTO pools (account_id, slug, created_at, updated_at)
+SELECT id, 'link-of-' || name, now(), now() FROM accounts;
+
+INSERT INTO pool_bots (account_id, pool_id, bot_id, position)
+SELECT bots.account_id, pools.id, bots.id, 0
+FROM bots
+JOIN pools USING (account_id);
+
+-- A click for each lead; of a big account's one is awaited.
+INSERT INTO clicks (account_id, bot_id, token, noted_at, clicked_at, pool_id, is_crawler, utm_source, parameters, address, user_agent)
+SELECT leads.account_id, leads.bot_id, 'token of ' || leads.first_name || leads.id, now(), filled.clicked_at,
+    CASE WHEN filled.clicked_at IS NOT NULL THEN pools.id END, false, leads.first_name, '{}', '203.0.113.7', 'Mozilla/5.0'
+FROM leads
+JOIN pools USING (account_id)
+CROSS JOIN LATERAL (SELECT CASE WHEN leads.chat_id % 1000 <> 54 THEN now() END) AS filled (clicked_at);
+
+UPDATE leads
+SET first_click_id = clicks.id,
+    last_click_id = clicks.id
+FROM clicks
+WHERE clicks.token = 'token of ' || leads.first_name || leads.id;
+
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 

@@ -27,6 +27,7 @@ OWN, OTHER = "tenant-1", "tenant-2"
 TRUSTED_ID = {
     "bots.announce_change",
     "bots.find_by_id",
+    "clicks.add_all",
     "funnel_versions.find_by_id",
     "gateway_accounts.find_by_id",
     "messages.claim",
@@ -58,12 +59,15 @@ EVERY_ACCOUNT = {
     "installation.remember",
     "messages.list_stale",
     "payments.list_stale",
+    "pools.list_live",
     "provider_events.list_stale",
+    "pools.announce_change",
+    "pools.list_live_by_slug",
     "server.read_version",
     "timers.claim_due",
     "users.add",
 }
-"""Sweeps, and commands of the installation's administrator."""
+"""Sweeps, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,
@@ -86,7 +90,7 @@ CHOSEN: dict[str, Values] = {
 }
 """Values that neither a column's name nor its type tells."""
 
-UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256"}
+UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256", "token"}
 
 TENANT_TABLES = """
 SELECT relname

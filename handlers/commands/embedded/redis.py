@@ -92,9 +92,10 @@ def _owner(folder: Path) -> Identity | None:
 async def _answers(path: Path) -> bool:
     try:
         reader, writer = await asyncio.open_unix_connection(str(path))
-    except OSError:
+        try:
+            writer.write(b"PING\r\n")
+            return (await reader.readline()).startswith(b"+PONG")
+        finally:
+            writer.close()
+    except OSError:  # not there yet, or ending already
         return False
-    writer.write(b"PING\r\n")
-    answer = await reader.readline()
-    writer.close()
-    return answer.startswith(b"+PONG")

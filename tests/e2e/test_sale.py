@@ -1,0 +1,167 @@
+"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder, a browser on the chat page, paid thrice.
+
+Pictures of every stage go to the folder GRIMBOTS_PICTURES names, if it does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from grimbots.handlers.commands.ports import find_free
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS, STEP_MS = 90, 15_000
+STORES = ("DATABASE_URL", "REDIS_URL", "GRIMBOTS_ENV")
+
+
+class Shop:
+    """A running `grimbots dev`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = find_free("127.0.0.1", 18_300)
+        self.data = folder / "var"
+        self.url = f"http://127.0.0.1:{self.port}"
+        environ = {name: value for name, value in os.environ.items() if name not in STORES}
+        environ |= {"PORT": str(self.port), "GRIMBOTS_DATA": str(self.data)}
+        self.output = (folder / "dev.log").open("wb")
+        command = [sys.executable, ROOT / "server.py", "dev"]
+        self.process = subprocess.Popen(command, env=environ, stdout=self.output, stderr=self.output)
+
+    def wait_healthy(self) -> None:
+        """Wait for the first healthy answer."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"grimbots dev ended: {Path(self.output.name).read_text()}"
+            try:
+                if self.ask("/health")["status"] == "healthy":
+                    return
+            except OSError:  # not listening yet, or 503
+                pass
+            time.sleep(0.1)  # noqa: TID251  a test's thread, no loop here
+        raise AssertionError(f"not healthy: {Path(self.output.name).read_text()}")
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """Call the main address and give its JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Read rows from the private Postgres."""
+        url = json.loads((self.data / "dev.json").read_text())["DATABASE_URL"]
+        connection = psycopg2.connect(url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Press Ctrl-C and wait for the end."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0
+        self.output.close()
+
+
+@pytest.fixture
+def shop(servers_folder: Path) -> Iterator[Shop]:
+    folder = servers_folder / "sale"
+    folder.mkdir()
+    running = Shop(folder)
+    try:
+        running.wait_healthy()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def page(shop: Shop) -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: `make browser` installs Debian's")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(locale="pt-BR", viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(STEP_MS)
+        yield page
+        browser.close()
+
+
+def _picture(page: Any, name: str) -> None:
+    folder = os.environ.get("GRIMBOTS_PICTURES")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def _say(page: Any, text: str, stage: str) -> None:
+    """Wait for a message of the bot that holds `text`."""
+    page.wait_for_selector(f".theirs:has-text('{text}')")
+    _picture(page, stage)
+
+
+def _tap(page: Any, button: str) -> None:
+    page.locator(f"button.key:has-text('{button}')").last.click()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_start_to_paid_delivery_in_a_browser(shop: Shop, page: Any) -> None:
+    page.goto(f"{shop.url}/sandbox")
+    page.click("#start")
+    page.wait_for_selector(".theirs .picture img")
+    _say(page, "manhãs mais leves", "1-welcome")
+    _tap(page, "Quero conhecer o guia")
+    _say(page, "Pagamento único de R$", "2-offer")
+    _tap(page, "Quero o guia por")
+    _say(page, "Antes de gerar o seu PIX", "3-bump")
+    _tap(page, "Sim, quero incluir")
+    _say(page, "000201", "4-pix")
+    assert page.locator(".theirs .picture img").count() == 2
+    charge = shop.ask("/sandbox/api/pix")[0]
+    assert (charge["amount_cents"], charge["status"]) == (2980, "active")
+    assert charge["code"] in page.inner_text("#log")
+    page.locator("#charges .primary").first.click()
+    _say(page, "Aqui está o seu acesso", "5-delivery")
+    shop.ask(f"/sandbox/api/pix/{charge['txid']}/pay", {"times": 2})
+    _tap(page, "Já paguei")
+    _wait_for_events(shop, 3)
+    assert page.locator(".theirs:has-text('Aqui está o seu acesso')").count() == 1
+    assert shop.query("SELECT state, amount_cents FROM payments") == [("paid", 2980)]
+    assert shop.query("SELECT status FROM deliveries") == [("delivered",)]
+
+
+def _wait_for_events(shop: Shop, number: int) -> None:
+    """Wait until the provider's events are applied and no job is left that could deliver again."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        settled = shop.query("SELECT count(*) FROM provider_events WHERE status <> 'received'")[0][0]
+        queues = shop.ask("/health")["checks"]["redis"]["queues"]
+        if settled == number and not any(queue["pending"] + queue["in_flight"] for queue in queues):
+            return
+        time.sleep(0.1)  # noqa: TID251  a test's thread, no loop here
+    raise AssertionError(f"{settled} of {number} events are settled; queues: {queues}")

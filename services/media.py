@@ -101,25 +101,24 @@ def draw_qr(code: str) -> bytes:
 
 def find_parts(params: Mapping[str, Any]) -> list[Part]:
     """Give the stored files of a call, in order: its own, or those of its album's items."""
-    album = params.get("media")
-    if isinstance(album, list):
-        return [_read_part(item["type"], item["media"]) for item in album]
-    shown = ((kind, params.get(kind)) for kind in KINDS)
-    return [_read_part(kind, file) for kind, file in shown if isinstance(file, dict) and "asset" in file]
+    album = params.get("media", ())
+    shown = [(item["type"], item["media"]) for item in album] or [(kind, params.get(kind)) for kind in KINDS]
+    return [Part(kind, file["asset"], file.get("name", "")) for kind, file in shown if _is_stored(file)]
 
 
-def _read_part(kind: str, file: Mapping[str, str]) -> Part:
-    return Part(kind, file["asset"], file.get("name", ""))
+def _is_stored(file: Any) -> bool:
+    return isinstance(file, dict) and "asset" in file
 
 
 def fill_in(params: Mapping[str, Any], parts: Sequence[Part], file_ids: Mapping[Part, str]) -> dict[str, Any]:
     """Put file ids, and what names an attached file, in the places of the files."""
     if not parts:
         return dict(params)
-    if "media" in params:
-        media = [{**item, "media": file_ids[part]} for item, part in zip(params["media"], parts, strict=True)]
-        return {**params, "media": media}
-    return {**params, parts[0].kind: file_ids[parts[0]]}
+    if "media" not in params:
+        return {**params, parts[0].kind: file_ids[parts[0]]}
+    ids = (file_ids[part] for part in parts)
+    media = [{**item, "media": next(ids)} if _is_stored(item["media"]) else item for item in params["media"]]
+    return {**params, "media": media}
 
 
 async def _call_with_files(outgoing: Outgoing) -> Answer:
@@ -166,7 +165,7 @@ async def _upload_claimed(outgoing: Outgoing, file_ids: Mapping[Part, str], miss
         if len(claimed) < len(missing):
             return Answer(Kind.NEVER_SENT, description="another process uploads the same file")
         answer = await _upload(outgoing, file_ids, assets)
-        uploaded = read_file_ids(answer.result, outgoing.parts) if answer.kind is Kind.OK else {}
+        uploaded = read_file_ids(answer.result, outgoing) if answer.kind is Kind.OK else {}
         return answer
     finally:
         await _settle_claims(outgoing, claimed, uploaded)
@@ -203,10 +202,13 @@ async def _settle_claims(outgoing: Outgoing, claimed: Sequence[Part], uploaded: 
         log.warning("Postgres is away: bot %d will upload a file once more", outgoing.bot.id)
 
 
-def read_file_ids(result: Any, parts: Sequence[Part]) -> dict[Part, str]:
+def read_file_ids(result: Any, outgoing: Outgoing) -> dict[Part, str]:
     """Read the file ids out of a sent Message, or of an album's Messages."""
-    messages = result if isinstance(result, list) else [result]
-    found = {part: read_file_id(message, part.kind) for part, message in zip(parts, messages, strict=False)}
+    messages = [result]
+    if isinstance(result, list):
+        items = zip(result, outgoing.params["media"], strict=False)
+        messages = [message for message, item in items if _is_stored(item["media"])]
+    found = {part: read_file_id(message, part.kind) for part, message in zip(outgoing.parts, messages, strict=False)}
     return {part: file_id for part, file_id in found.items() if file_id is not None}
 
 

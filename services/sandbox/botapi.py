@@ -8,14 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from grimbots.services.sandbox import answering, bots, calls, editing, faults, sending
+from grimbots.services.sandbox import answering, bots, calls, editing, faults, media, sending
 from grimbots.services.sandbox.refusals import Refusal
-from grimbots.services.sandbox.registry import METHODS, Call, Method, read_params
+from grimbots.services.sandbox.registry import METHODS, Call, Method, Upload, make_upload, read_params
 from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
-METHOD_MODULES = (answering, editing, sending)  # importing them fills METHODS
+METHOD_MODULES = (answering, editing, media, sending)  # importing them fills METHODS
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
 NOT_FOUND = Refusal(404, "Not Found")
 
@@ -39,7 +39,7 @@ class BotApiHandler(LocalHandler):
         fault = faults.take(self.sandbox, bot, name, params)
         if fault is not None:
             await asyncio.sleep(fault["delay_seconds"])
-        files = {field: uploads[0]["body"] for field, uploads in self.request.files.items()}
+        files = {field: make_upload(one[0]["body"], one[0]["filename"]) for field, one in self.request.files.items()}
         answer = await execute(self.sandbox, bot, name, params, files=files, via="http", fault=fault)
         if answer is None:
             self.detach().close()
@@ -79,7 +79,7 @@ async def execute(
     name: str,
     params: Mapping[str, Any],
     *,
-    files: Mapping[str, bytes] | None = None,
+    files: Mapping[str, Upload] | None = None,
     via: str,
     fault: Row | None = None,
 ) -> Answer | None:
@@ -109,7 +109,7 @@ async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any]) ->
 
 
 def _run(
-    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, bytes]
+    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, Upload]
 ) -> Answer:
     try:
         if known is None:

@@ -331,3 +331,11 @@ async def test_call_uploads_when_the_other_process_has_died(app: Any, chat: Chat
     app.clock.move(seconds=media.CLAIM_SECONDS)
     await chat.send(await plan_photo(chat))
     assert [bool(call.files) for call in fake_telegram.calls] == [True]
+
+
+@pytest.mark.gen_test
+async def test_album_of_ids_and_files_keeps_each_in_its_place(chat: Chat, album: list[str], fake_telegram: Any) -> None:
+    items = [{"type": "photo", "media": "known"}, {"type": "photo", "media": {"asset": album[0]}}]
+    for _ in range(2):
+        await chat.send(await chat.plan(method="sendMediaGroup", body={"media": items}))
+    assert [read_album(call) for call in fake_telegram.calls] == [["known", "attach://file0"], ["known", "1280-2"]]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from grimbots.services.bots import Bot
 
 # Telegram carries messages, taps and blockings of one person in queues of their own (tdlib/telegram-bot-api,
-# Client.cpp), so that two of them may arrive swapped, tens of milliseconds apart. What does not come in the queue of the
-# messages is held back so long, and a message of a lower update_id that comes meanwhile goes first (queue/job.py,
+# Client.cpp), so that two of them may arrive swapped, tens of milliseconds apart. What does not come in the queue of
+# the messages is held back so long, and a message of a lower update_id that comes meanwhile goes first (queue/job.py,
 # Enqueue; README, "Decisions"). Messages never wait.
 HOLD_BACK_MS = 40
 HELD_KINDS = frozenset({"callback_query", "my_chat_member"})

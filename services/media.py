@@ -1,7 +1,7 @@
 """Calls that show files: a stored one is uploaded once per bot and then sent by its file id, a QR code is drawn.
 
-A file id belongs to a bot and to the form a content was sent in. Who finds none uploads in his turn: within a process by
-a lock, across processes by a claim in bot_files that lapses, so that a killed uploader holds nobody up for long.
+A file id belongs to a bot and to the form a content was sent in. Who finds none uploads in his turn: within a process
+by a lock, across processes by a claim in bot_files that lapses, so that a killed uploader holds nobody up for long.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ async def _claim(outgoing: Outgoing, part: Part, size_bytes: int) -> bool:
 
 
 async def _settle_claims(outgoing: Outgoing, claimed: Sequence[Part], uploaded: Mapping[Part, str]) -> None:
-    """Store what Telegram calls the files, let others try where it came to nothing. No answer is worth losing for it."""
+    """Store what Telegram calls the files; let others try where it came to nothing. Not worth losing the answer for."""
     files, now = outgoing.app.db.bot_files, outgoing.app.clock()
     try:
         for part in claimed:

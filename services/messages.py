@@ -52,7 +52,7 @@ async def plan(
 ) -> Row:
     """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
 
-    `body`: parameters of `method` without chat_id; {"asset": "<sha256>"} or {"qr": "<code>"} in it is a file (media.py).
+    `body`: parameters of `method` without chat_id; {"asset": "<sha256>"} or {"qr": "<code>"} in it are files.
     """
     row = await tx.messages.add(
         account_id=account_id,

@@ -94,7 +94,7 @@ def is_gone_for_good(description: str) -> bool:
 
 
 def _strip_title(description: str) -> str:
-    """Drop the words of the HTTP code ("Bad Request: ") that begin nearly every description, and an album's around it."""
+    """Drop the words of the HTTP code ("Bad Request: ") that begin nearly every description, and an album's own."""
     title, colon, rest = description.partition(": ")
     text = rest if colon else title
     item = ALBUM_ITEM.match(text)

@@ -17,7 +17,7 @@ MARKUP = {"parse_mode": "HTML"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A file as a body holds it: {"asset": "<sha256>"}, with the "name" its reader sees where there is one, or {"qr"}."""
+    """A file as a body holds it: {"asset": "<sha256>"}, with the "name" its reader sees if there is one; or {"qr"}."""
 
     kind: str
     file: Mapping[str, str]
@@ -52,9 +52,7 @@ def _show(media: Sequence[Shown], caption: Mapping[str, Any], keyboard: Mapping[
         items = [{"type": shown.kind, "media": dict(shown.file), **_options(shown.kind)} for shown in media]
         return Call(ALBUM_METHOD, {"media": [{**items[0], **caption}, *items[1:]]})
     (shown,) = media
-    return Call(
-        KINDS[shown.kind].method, {shown.kind: dict(shown.file), **caption, **_options(shown.kind), **keyboard}
-    )
+    return Call(KINDS[shown.kind].method, {shown.kind: dict(shown.file), **caption, **_options(shown.kind), **keyboard})
 
 
 def _options(kind: str) -> dict[str, Any]:

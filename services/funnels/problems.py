@@ -211,8 +211,8 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "the file is over {limit} MB, Telegram's limit",
     ),
     "photo_shape": (
-        "a foto tem {width} × {height} pixels; o Telegram aceita até 10000 somando os lados, e um lado até 20 vezes o outro",
-        "the picture has {width} × {height} pixels; Telegram takes 10000 for both sides, and one side 20 times the other",
+        "a foto tem {width} × {height} pixels; os lados somam até 10000, e um tem até 20 vezes o outro",
+        "the picture has {width} × {height} pixels; both sides add up to 10000, and one is up to 20 times the other",
     ),
     "album_size": (
         "o álbum tem {count} itens; use de {least} a {most}",
@@ -227,8 +227,8 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "an album has photos and videos, or audios only, or documents only; put the others in another step",
     ),
     "album_too_big": (
-        "os arquivos do álbum somam mais de {limit} MB, o limite de um envio ao Telegram; diminua-os ou divida o álbum",
-        "the album's files are over {limit} MB together, the limit of one request; make them smaller or split the album",
+        "os arquivos do álbum somam mais de {limit} MB, o limite do Telegram; diminua-os ou divida o álbum",
+        "the album's files are over {limit} MB together, Telegram's limit; make them smaller or split the album",
     ),
     "album_without_text": (
         "o Telegram não mostra botões em álbuns: escreva um text, que vai logo depois com os botões",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HEAD_BYTES = 256 * 1024  # enough to tell a kind, and a picture's size behind whatever a camera writes first
-CHUNK_BYTES = 512 * 1024
+CHUNK_BYTES = 64 * 1024  # larger ones lie about as garbage on their way through the driver: 50 MB cost 100
 
 Source = bytes | Path
 

@@ -1,8 +1,8 @@
 """Split Telegram's HTML into parts that each keep within a limit. Pure and total.
 
 Telegram counts UTF-16 units of what is left without the markup. A part is well-formed by itself: what is open at a cut
-is closed before it and opened again behind it. Nothing is cut in two: no tag, no entity (&amp;), no character. Parts end
-at a line's end or a space where one is near; put together, their texts are the whole text.
+is closed before it and opened again behind it. Nothing is cut in two: no tag, no entity (&amp;), no character. Parts
+end at a line's end or a space where one is near; put together, their texts are the whole text.
 """
 
 from __future__ import annotations

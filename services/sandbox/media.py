@@ -39,8 +39,8 @@ KINDS: Mapping[str, Kind] = {
     "video": Kind(
         "Video",
         "BAACAgEAAxkD",
-        f"{SIZES} thumbnail:file cover:file start_timestamp:integer show_caption_above_media:boolean has_spoiler:boolean"
-        " supports_streaming:boolean",
+        f"{SIZES} thumbnail:file cover:file start_timestamp:integer show_caption_above_media:boolean"
+        " has_spoiler:boolean supports_streaming:boolean",
         ("width", "height", "duration"),
     ),
     "animation": Kind(
@@ -159,9 +159,13 @@ def _keep(call: Call, kind: str, upload: Upload) -> Row:
 
 
 def _find(call: Call, kind: str, file_id: str) -> Row:
-    """Find a file this bot has sent. What is no photo may be sent as anything else that is none, and stays what it is."""
+    """Find a file this bot has sent. What is no photo may be sent as anything that is none, and stays what it is."""
     row = call.sandbox.store.find(
-        "SELECT id, bot_id, kind, unique_id, content_type, name, length(content) AS size FROM media WHERE id = :file_id",
+        """
+        SELECT id, bot_id, kind, unique_id, content_type, name, length(content) AS size
+        FROM media
+        WHERE id = :file_id
+        """,
         file_id=file_id,
     )
     if row is None:
@@ -186,4 +190,6 @@ def _tell_type(content: bytes, kind: str) -> str:
     """Tell a content type by the first bytes; nothing a browser would run."""
     if content[4:8] == b"ftyp":
         return "audio/mp4" if kind in {"audio", "voice"} else "video/mp4"
-    return next((found for beginning, found in TYPES.items() if content.startswith(beginning)), "application/octet-stream")
+    return next(
+        (found for beginning, found in TYPES.items() if content.startswith(beginning)), "application/octet-stream"
+    )

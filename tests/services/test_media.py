@@ -178,17 +178,19 @@ SINGLES = ["video", "voice", "audio", "document", "animation"]
 @pytest.mark.parametrize("kind", SINGLES)
 async def test_call_uploads_every_kind_once(app: Any, chat: Chat, fake_telegram: Any, kind: str) -> None:
     sha256 = await store(app, chat.tenant, b"content of " + kind.encode(), "application/octet-stream")
-    body = {kind: {"asset": sha256, "name": "Início \"1\".pdf"}, "caption": "olá"}
+    body = {kind: {"asset": sha256, "name": 'Início "1".pdf'}, "caption": "olá"}
     method = f"send{kind.title()}"
     for _ in range(2):
         await chat.send(await chat.plan(method=method, body=body))
     first, second = fake_telegram.list_calls(method)
-    assert (first.files[kind].body, first.files[kind].filename) == (b"content of " + kind.encode(), "Início \"1\".pdf")
+    assert (first.files[kind].body, first.files[kind].filename) == (b"content of " + kind.encode(), 'Início "1".pdf')
     assert (second.files, second.params[kind]) == ({}, f"{kind}-1")
 
 
 @pytest.mark.gen_test
-async def test_call_keeps_an_id_for_each_form_of_a_content(app: Any, chat: Chat, stored: None, fake_telegram: Any) -> None:
+async def test_call_keeps_an_id_for_each_form_of_a_content(
+    app: Any, chat: Chat, stored: None, fake_telegram: Any
+) -> None:
     bodies = [
         ("sendPhoto", {"photo": {"asset": SHA256}}),
         ("sendDocument", {"document": {"asset": SHA256, "name": "a.png"}}),
@@ -274,7 +276,9 @@ async def test_call_uploads_an_album_again_when_one_item_is_forgotten(
     chat: Chat, album: list[str], fake_telegram: Any
 ) -> None:
     await chat.send(await plan_album(chat, *album))
-    forgotten = f'Bad Request: failed to send message #2 with the error message "{BAD_FILE.removeprefix("Bad Request: ")}"'
+    forgotten = (
+        f'Bad Request: failed to send message #2 with the error message "{BAD_FILE.removeprefix("Bad Request: ")}"'
+    )
     fake_telegram.answer("sendMediaGroup", http=400, description=forgotten, times=1)
     message = await plan_album(chat, *album)
     await chat.send(message)
@@ -311,7 +315,9 @@ async def test_album_counts_as_many_messages_of_its_chat(chat: Chat, album: list
 
 
 @pytest.mark.gen_test
-async def test_call_waits_for_the_upload_of_another_process(app: Any, chat: Chat, stored: None, fake_telegram: Any) -> None:
+async def test_call_waits_for_the_upload_of_another_process(
+    app: Any, chat: Chat, stored: None, fake_telegram: Any
+) -> None:
     key = {"account_id": chat.tenant.account_id, "bot_id": chat.tenant.bot_id, "sha256": SHA256, "form": "photo"}
     until = app.clock() + timedelta(seconds=media.CLAIM_SECONDS)
     assert await app.db.bot_files.claim(**key, until=until, now=app.clock())
@@ -325,7 +331,9 @@ async def test_call_waits_for_the_upload_of_another_process(app: Any, chat: Chat
 
 
 @pytest.mark.gen_test
-async def test_call_uploads_when_the_other_process_has_died(app: Any, chat: Chat, stored: None, fake_telegram: Any) -> None:
+async def test_call_uploads_when_the_other_process_has_died(
+    app: Any, chat: Chat, stored: None, fake_telegram: Any
+) -> None:
     key = {"account_id": chat.tenant.account_id, "bot_id": chat.tenant.bot_id, "sha256": SHA256, "form": "photo"}
     await app.db.bot_files.claim(**key, until=app.clock() + timedelta(seconds=media.CLAIM_SECONDS), now=app.clock())
     app.clock.move(seconds=media.CLAIM_SECONDS)

@@ -21,7 +21,7 @@ TEXTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery(Showing):
-    """A text, a link, a file or an album, sent until Telegram takes it. `protect_content` forbids forwarding and saving."""
+    """A text, a link, files: sent until Telegram takes all of it. `protect_content` forbids forwarding and saving."""
 
     kind: ClassVar[str] = "delivery"
     delivers: ClassVar[bool] = True

@@ -132,7 +132,11 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
         ("welcome", "text"),
     ),
     ("caption_too_long", make_funnel(bye={"text": "x" * 1025, "document": "welcome.png"}), ("bye", "text")),
-    ("caption_too_long", make_funnel(bye={"text": "x" * 1025, "album": [{"photo": "welcome.png"}] * 2}), ("bye", "text")),
+    (
+        "caption_too_long",
+        make_funnel(bye={"text": "x" * 1025, "album": [{"photo": "welcome.png"}] * 2}),
+        ("bye", "text"),
+    ),
 ]
 
 
@@ -222,7 +226,11 @@ def test_check_adds_up_the_files_of_an_album(tmp_path: Path) -> None:
 
 def test_check_takes_albums_of_each_family() -> None:
     files = {**FILES, "v.mp4": MP4, "a.mp3": b"ID3"}
-    for items in ([{"photo": "welcome.png"}, {"video": "v.mp4"}], [{"audio": "a.mp3"}] * 2, [{"document": "v.mp4"}] * 10):
+    for items in (
+        [{"photo": "welcome.png"}, {"video": "v.mp4"}],
+        [{"audio": "a.mp3"}] * 2,
+        [{"document": "v.mp4"}] * 10,
+    ):
         assert check(make_funnel(bye={"album": items}), files) == []
 
 

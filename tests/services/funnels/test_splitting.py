@@ -51,7 +51,9 @@ def test_parts_together_are_the_whole_text(html: str, limit: int) -> None:
 @given(HTML, LIMITS)
 def test_every_character_keeps_its_formatting(html: str, limit: int) -> None:
     whole = "".join(f"{sign}{sorted(kinds)}" for sign, kinds in read_styles(html))
-    assert "".join(f"{sign}{sorted(kinds)}" for part in split(html, limit) for sign, kinds in read_styles(part)) == whole
+    assert (
+        "".join(f"{sign}{sorted(kinds)}" for part in split(html, limit) for sign, kinds in read_styles(part)) == whole
+    )
 
 
 def read_styles(html: str) -> list[tuple[str, set[str]]]:

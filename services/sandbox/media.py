@@ -78,7 +78,12 @@ for name, described in KINDS.items():
     method(f"send{name.title()}", f"{TO} {name}:file {CAPTION} {described.options} {HOW}")(_make_sender(name))
 
 
-@method("sendMediaGroup", f"{TO} media:json {HOW.removesuffix(' reply_markup:json')}")
+@method(
+    "sendMediaGroup",
+    "business_connection_id chat_id message_thread_id:integer direct_messages_topic_id:integer media:json"
+    " disable_notification:boolean protect_content:boolean allow_paid_broadcast:boolean message_effect_id"
+    " reply_parameters:json",
+)
 def send_media_group(call: Call) -> list[dict[str, Any]]:
     """Put an album into a chat: all of it, or nothing."""
     find_chat(call)

@@ -102,6 +102,7 @@ def send(call: Call, content: dict[str, Any]) -> dict[str, Any]:
         content |= {"reply_markup": keyboard} if keyboard else {}
     if call.params.get("protect_content"):
         content["has_protected_content"] = True
+    call.sandbox.floods.note_message(call.bot["id"], chat["id"], call.sandbox.clock())
     call.sandbox.typing.pop((call.bot["id"], chat["id"]), None)
     return messages.add(call.sandbox, call.bot, chats.as_chat(chat), bots.as_user(call.bot), content)
 

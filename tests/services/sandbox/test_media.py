@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from grimbots.services.clients.telegram import Answer, File, TelegramClient
+from grimbots.tests.fakes.bot_api import find_mistakes
 from grimbots.tests.services.sandbox.drivers import CHAT, Driver, ask
 from grimbots.tests.services.sandbox.test_pictures import make_png
 
@@ -46,6 +47,7 @@ async def test_file_of_each_kind_is_kept_sent_again_and_shown(
 ) -> None:
     await sandbox.say()
     sent = (await upload(telegram, sandbox, kind, CONTENTS[kind], caption="<b>Oi</b>", parse_mode="HTML")).result
+    assert find_mistakes(sent, "Message") == []
     file = sent[kind]
     assert (sent["caption"], file["mime_type"], file["file_size"]) == ("Oi", TYPES[kind], len(CONTENTS[kind]))
     assert file.get("file_name") == (None if kind == "voice" else "Início.bin")
@@ -65,6 +67,7 @@ async def test_album_is_several_messages_of_one_group(telegram: TelegramClient, 
     first, second = (await send_album(telegram, sandbox, *items, a=make_png(), b=MP4)).result
     assert (first["caption"], "photo" in first, "video" in second) == ("Oi", True, True)
     assert first["media_group_id"] == second["media_group_id"]
+    assert find_mistakes([first, second], "Array of Message") == []
     assert second["message_id"] == first["message_id"] + 1
     ids = [
         {"type": "photo", "media": first["photo"][0]["file_id"]},

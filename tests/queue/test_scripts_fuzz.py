@@ -50,6 +50,16 @@ FAULTS = {
     "an idle chat is never ready": Mutation(
         "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
     ),
+    "a requeued job remembers its crashes": Mutation(
+        "drain", "id = job.id, task = job.task,", "id = job.id, crashes = job.crashes, task = job.task,"
+    ),
+    "a requeued job stays among the dead": Mutation("drain", "    leave_dead(job)\n    append", "    append"),
+    "a running job is requeued": Mutation(
+        "drain",
+        "  if job and job.dead then\n    leave_dead(job)",
+        "  if job and not job.done then\n    leave_dead(job)",
+    ),
+    "a discarded job is kept": Mutation("drain", "    forget_dead({ id })\n", ""),
     "a source stands in the ring twice": Mutation("prelude", "entry) == 1 then", "entry) >= 1 then"),
 }
 

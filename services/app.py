@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from grimbots.services.funnels.versions import VersionCache
+from grimbots.services.passwords import Passwords
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -35,3 +36,4 @@ class App:
     bots: BotCache
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)
+    passwords: Passwords = field(default_factory=Passwords)

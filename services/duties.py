@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import sweep, timers
+from grimbots.services import logins, sweep, timers
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         repeat(app, timers.fire_due, TIMERS_SECONDS),
         repeat(app, sweep.sweep, SWEEP_SECONDS),
         repeat(app, keep_days, DAYS_SECONDS),
+        repeat(app, logins.forget_old, DAYS_SECONDS),
     ]
 
 

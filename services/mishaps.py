@@ -78,8 +78,8 @@ async def _note(app: App, tx: Transaction, member: Member, action: str, message:
 async def _hand_over(app: App, job: Job) -> None:
     """Enqueue under an id of its own: a job's id is used once.
 
-    The first one's job may lie dead, and the sweep would give the message up for it, so it goes. With Redis away the row
-    is planned all the same, and the sweep finds it.
+    The first one's job may lie dead, and the sweep would give the message up for it, so it goes. With Redis away the
+    row is planned all the same, and the sweep finds it.
     """
     try:
         await Operator(app.queue).discard(job.id)

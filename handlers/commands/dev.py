@@ -24,8 +24,9 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, seed
+from grimbots.handlers.commands.seeds import BOT, EMAIL, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
+from grimbots.services import logins
 from grimbots.sql.migrate import migrate
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Plan:
     settings: Settings
     missing: list[str]
     overrides: dict[str, str] = field(default_factory=dict)
+    link: str = ""  # the secret of the link that logs in to the demo shop
 
     @property
     def has_demo(self) -> bool:
@@ -120,6 +122,7 @@ async def _start_demo(server: Server, plan: Plan, supervisor: Supervisor) -> Non
     await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
     async with server.build_app(plan.settings, with_queue=False) as app:
         await seed(app, _say)
+        plan.link = await logins.make_link(app, EMAIL)
 
 
 async def _start_store(plan: Plan, setting: str) -> Child:
@@ -152,6 +155,8 @@ def _print_screen(plan: Plan) -> None:
     lines = ["", "GrimBots is running."]
     if plan.has_demo:
         lines += [f"  talk to @{BOT}   {here}/sandbox"]
+        lines += [f"  see its sales       {here}/login/link/{plan.link}"]
+        lines += [f"                      (works once, for ten minutes; another: {shown} user link {EMAIL})"]
     lines += [f"  its health          {here}/health"]
     lines += [f'  add a bot           {shown} bot add --account demo   (README, "A second bot in five minutes")']
     lines += [

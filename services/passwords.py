@@ -18,8 +18,9 @@ LONGEST = 1024
 class Passwords:
     """Hashes and compares. A comparison takes as long for a stranger as for somebody known."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        """Keep how a hash is made: what argon2-cffi recommends, unless told otherwise (tests are)."""
+        self._hasher = hasher or PasswordHasher()
         self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
         self._waiting = 0
         self._nobodys_hash = ""
@@ -51,7 +52,7 @@ class Passwords:
             self._waiting -= 1
 
     def _compare(self, password: str, password_hash: str | None) -> bool:
-        """Compare, with a hash of nobody's in place of none; it is made at the first comparison, whoever that is with."""
+        """Compare, with a hash of nobody's in place of none; made at the first comparison, whoever it is with."""
         self._nobodys_hash = self._nobodys_hash or self._hasher.hash(secrets.token_hex())
         try:
             return self._hasher.verify(password_hash or self._nobodys_hash, password) and password_hash is not None

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 import redis.asyncio
 import tornado.ioloop
+from argon2 import PasswordHasher
 
 from grimbots.conf.settings import Settings, is_loopback, load
 from grimbots.handlers.commands.embedded.children import stop
@@ -291,11 +292,18 @@ def app(
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.passwords import Passwords
 
-    telegram = TelegramClient(http, fake_telegram.url)
-    bots = BotCache(settings.bot_cache_seconds)
     return App(
-        settings=settings, db=database, queue=queue, http=http, telegram=telegram, vault=vault, bots=bots, clock=clock
+        settings=settings,
+        db=database,
+        queue=queue,
+        http=http,
+        telegram=TelegramClient(http, fake_telegram.url),
+        vault=vault,
+        bots=BotCache(settings.bot_cache_seconds),
+        clock=clock,
+        passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),  # a real one takes 0.1 s
     )
 
 

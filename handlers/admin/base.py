@@ -107,7 +107,7 @@ class PageHandler(BaseHandler):
         return forgeries.make_form_token(self.app, cookie)
 
     def set_own_cookie(self, name: str, value: str, max_age: int | None = None) -> None:
-        """Set a cookie that no script reads and no other site's form brings; without an age, until the browser closes."""
+        """Set a cookie that no script reads and no other site's form brings; without an age till the browser closes."""
         self.set_cookie(name, value, max_age=max_age, httponly=True, secure=self.is_secure, samesite="Lax")
 
     # What is shown --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ class Texts:
         return LANGUAGES[self.language][name].format(**values)
 
     def name(self, kind: str, word: str, **values: object) -> str:
-        """Return what a word of the program (a state, a flag) is called, or the word itself where it has no other name."""
+        """Return what a word of the program (a state, a flag) is called, or the word itself where it has no other."""
         text = LANGUAGES[self.language].get(f"{kind}.{word}")
         return word if text is None else text.format(**values)
 

@@ -137,6 +137,7 @@ class PageHandler(BaseHandler):
             "tab": "",
             "visitor": self.visitor,
             "when": self.show_instant,
+            "zone": self.zone,
         }
 
     def show_money(self, cents: int) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC
 from typing import Any
 
 from grimbots.handlers.admin.base import PageHandler
 from grimbots.handlers.admin.formats import read_ms
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.job import DeadJob
-from grimbots.services import dead_jobs
+from grimbots.services import dead_jobs, sales
 from grimbots.services.errors import Invalid
 
 PAGE_JOBS = 25
@@ -22,10 +23,11 @@ class OperatorHandler(PageHandler):
     """A page that exists for administrators only."""
 
     async def prepare(self) -> None:
-        """Let nobody else see that it is there."""
+        """Let nobody else see that it is there. Instants are written as in the visitor's own account, if he has one."""
         await super().prepare()
         if self.visitor:
             self.visitor.demand_administrator()
+            self.zone = sales.open_zone(self.visitor.memberships[0]) if self.visitor.memberships else UTC
 
 
 class QueuesHandler(OperatorHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grimbots.handlers.admin.base import PageHandler
@@ -10,6 +11,7 @@ from grimbots.services.errors import Forbidden, Invalid
 from grimbots.services.sessions import Member
 
 PERIODS = (1, 7, 30)
+TRANSFER = re.compile(r"(.*): (\d+) of (\d+) cents, (.*)", re.DOTALL)  # as services/payments.py writes it
 
 
 class AccountHandler(PageHandler):
@@ -29,7 +31,7 @@ class AccountHandler(PageHandler):
     async def show(self, template: str, **values: Any) -> None:
         """Write a page of the account, with what waits for a person at its top."""
         trouble = await sales.count_trouble(self.app, self.member)
-        self.render(template, member=self.member, trouble=trouble, zone_name=str(self.zone), **values)
+        self.render(template, member=self.member, trouble=trouble, **values)
 
 
 class SalesIndexHandler(PageHandler):
@@ -72,4 +74,18 @@ class StoryHandler(AccountHandler):
     async def get(self, _account: str, payment_id: str) -> None:
         """Show one payment and all that happened to it."""
         story = await sales.get_story(self.app, self.member, int(payment_id))
-        await self.show("payment.html", tab="sales", story=story)
+        await self.show("payment.html", tab="sales", story=story, explain=self._explain)
+
+    def _explain(self, reason: str) -> str:
+        """Write why a payment moved: in the reader's language where the reason is the program's own."""
+        found = TRANSFER.fullmatch(reason)
+        if found is None:
+            return self.texts.name("why", reason)
+        why, received, amount, transfer = found.groups()
+        return self.texts.say(
+            "why_transfer",
+            why=self.texts.name("why", why),
+            received=self.show_money(int(received)),
+            amount=self.show_money(int(amount)),
+            transfer=transfer,
+        )

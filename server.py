@@ -26,6 +26,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -39,14 +40,16 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import duties, secrets
+from grimbots.services import clicks, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.pools import PoolCache
+from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("grimbots.server")  # also when it is run as a file
 
 LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
@@ -88,6 +91,9 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             telegram=TelegramClient(http, settings.telegram_url),
             vault=vault,
             bots=BotCache(settings.bot_cache_seconds),
+            pools=PoolCache(),
+            click_spool=_make_spool(stack, settings, "clicks", clicks.SPOOL_BYTES),
+            event_spool=_make_spool(stack, settings, "events", receptions.SPOOL_BYTES),
             clock=now,
         )
 
@@ -95,6 +101,13 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
 def now() -> datetime:
     """The application's clock outside of tests."""
     return datetime.now(UTC)
+
+
+def _make_spool(stack: contextlib.AsyncExitStack, settings: Settings, name: str, limit_bytes: int) -> Spool:
+    """Make a spool that is closed with the App; who serves opens it."""
+    spool = Spool(Path(settings.data_dir) / "spool", name, limit_bytes)
+    stack.push_async_callback(spool.close)
+    return spool
 
 
 def _demand_stores(settings: Settings) -> None:
@@ -135,8 +148,11 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with build_app(settings) as app:
+        await app.event_spool.open()
+        await app.click_spool.open()
+        await app.pools.load(app)
         web, worker = build_web(app), Worker(app.queue, app)
-        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES, xheaders=True)
+        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
         background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
         working = worker.start()
@@ -149,7 +165,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), *duties.all_duties(app)]
+    return [app.bots.watch(app), app.pools.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -34,8 +34,29 @@ updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead let
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 
+redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
+clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
+click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
+
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
+provider_events_spooled = _counter(
+    "payments_events_spooled_total",
+    "Events kept on the disk while Postgres was away: spooled, stored, refused",
+    "outcome",
+)
+provider_events_closed = _counter("payments_events_closed_total", "Provider events by what became of them", "status")
+checks = _counter(
+    "payments_checks_total", "Questions to providers about unpaid charges, by what came of them", "outcome"
+)
+delivery_attempts = _counter("deliveries_attempts_total", "Deliveries tried, by how that ended", "status")
+
+# Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
+events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")
+payments_flagged = _gauge("payments_flagged", "Payments with a flag: late, overpaid, underpaid, double, unsold", "flag")
+deliveries_owed = _gauge(
+    "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
+)
 
 queue_up = _gauge("queue_up", "1 while the queue's Redis answers")
 queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")

@@ -20,6 +20,9 @@ TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"
 LOG_LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR"}
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class SettingsError(Exception):
     """Settings are wrong; the message names each and says what would be right. It never repeats a secret."""
 
@@ -59,12 +62,19 @@ def _level(raw: str) -> str:
     return raw.upper()
 
 
+def _networks(raw: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in raw.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("must be addresses or networks like 127.0.0.1,10.0.0.0/8") from error
+
+
 def _queues(raw: str) -> dict[str, int]:
     slots: dict[str, int] = {}
     for part in raw.split(","):
         name, _, count = part.strip().partition("=")
         if not re.fullmatch(r"[a-z]{1,20}", name) or not re.fullmatch(r"\d{1,4}", count) or int(count) < 1:
-            raise ValueError("must look like tasks=50,webhook=20,gateway=20,campaigns=10")
+            raise ValueError("must look like tasks=50,webhook=20,gateway=20,checks=5,campaigns=10")
         slots[name] = int(count)
     return slots
 
@@ -83,14 +93,17 @@ class Settings:
     redis_url: str = _setting("REDIS_URL", "", _url("redis", "rediss", "unix"), secret=True)
     host: str = _setting("HOST", "127.0.0.1", _text)
     port: int = _setting("PORT", "8080", _whole(0, 65535))
+    trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES", "", _networks)
     public_url: str = _setting("PUBLIC_URL", "", _url("https", "http"))
     reuse_port: bool = _setting("REUSE_PORT", "0", _switch)
     data_dir: str = _setting("GRIMBOTS_DATA", "var", _text)
     master_key_file: str = _setting("GRIMBOTS_MASTER_KEY_FILE", "", _text)
     slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))
-    queue_slots: Mapping[str, int] = _setting("QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,campaigns=10", _queues)
+    queue_slots: Mapping[str, int] = _setting(
+        "QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,checks=5,campaigns=10", _queues
+    )
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
-    database_pool: int = _setting("DATABASE_POOL", "10", _whole(1, 200))
+    database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 from tornado.web import HTTPError, RequestHandler
 
+from grimbots.handlers.addresses import find_client
 from grimbots.services.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class BaseHandler(RequestHandler):
     def app(self) -> App:
         """The process's App."""
         return cast("App", self.application.settings["app"])
+
+    @property
+    def client_address(self) -> str:
+        """Who calls: the connection's other end, or whom a trusted proxy names."""
+        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
+        return find_client(self.request.remote_ip or "", forwarded_for, self.app.settings.trusted_proxies)
 
     def initialize(self) -> None:
         """Count this request as open until it ends, so that a stop waits for it."""

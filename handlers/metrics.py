@@ -1,6 +1,8 @@
-"""GET /metrics: this process's figures for Prometheus, with the queue's depths as they are now."""
+"""GET /metrics: this process's figures for Prometheus, with the queue's depths and money's troubles as they are now."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -9,19 +11,23 @@ from grimbots.conf import metrics
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.inspector import Inspector
+from grimbots.services import troubles
+from grimbots.services.errors import Unavailable
 
 
 class MetricsHandler(BaseHandler):
     """One scrape."""
 
     async def get(self) -> None:
-        """Write every metric. With Redis away the queue's gauges keep their last values and the rest is still true."""
+        """Write every metric. With a store away its gauges keep their last values and the rest is still true."""
         try:
             await self._read_queues()
         except QueueUnavailable:
             metrics.queue_up.set(0)
         else:
             metrics.queue_up.set(1)
+        with suppress(Unavailable):
+            await troubles.measure(self.app)
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(generate_latest(metrics.REGISTRY))
 

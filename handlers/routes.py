@@ -15,6 +15,7 @@ from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, Story
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
+from grimbots.handlers.redirects import RedirectHandler
 from grimbots.handlers.sandbox import SandboxHandler
 from grimbots.handlers.telegram import TelegramHandler
 
@@ -25,6 +26,9 @@ ACCOUNT = r"/sales/([a-z0-9][a-z0-9._-]{0,39})"
 
 def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
+    visitors: list[Route] = [
+        (r"/go/([A-Za-z0-9_-]{1,64})/?", RedirectHandler),
+    ]
     parties: list[Route] = [
         (r"/webhook/telegram/([A-Za-z0-9_-]{1,64})", TelegramHandler),
         (r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)", PaymentHandler),
@@ -51,4 +55,4 @@ def routes(settings: Settings) -> list[Route]:
         (r"/admin/queues/(requeue|discard)", DeadJobHandler),
     ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
-    return parties + operators + people + (local if settings.sandbox else [])
+    return visitors + parties + operators + people + (local if settings.sandbox else [])

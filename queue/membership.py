@@ -51,6 +51,7 @@ class Membership:
         self._on_stuck = on_stuck
         self._timing = timing
         self._leaving = False
+        self._settling = asyncio.Lock()
         self._doubted = asyncio.Event()
         self._doubted.set()
 
@@ -76,7 +77,8 @@ class Membership:
             await self._doubted.wait()
             self._doubted.clear()
             try:
-                await self._settle()
+                async with self._settling:
+                    await self._settle()
             except QueueUnavailable as error:
                 log.warning("%s could not check its lease: %s", self.consumer, error)
                 await asyncio.sleep(TICK_SECONDS)
@@ -107,22 +109,27 @@ class Membership:
         self.doubt()
 
     async def leave(self) -> None:
-        """Give the lease back and end the heartbeat."""
-        if self._lease is None:
-            return
+        """Give the lease back and end the heartbeat; a lease that is just being taken is waited for first."""
         self.is_sure, self._leaving = False, True
-        self._lease.lose()
         try:
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._line.send(Deregister(self.consumer))
+            async with asyncio.timeout(FAREWELL_SECONDS), self._settling:
+                await self._give_back()
         except (TimeoutError, QueueUnavailable):
             log.warning(
                 "%s could not give its lease back: it ends by itself, and what ran is taken back", self.consumer
             )
-        await asyncio.to_thread(self._lease.join)
+        if self._lease:
+            await asyncio.to_thread(self._lease.join)
         self._beat.close()
 
+    async def _give_back(self) -> None:
+        if self._lease:
+            self._lease.lose()
+            await self._line.send(Deregister(self.consumer))
+
     async def _settle(self) -> None:
+        if self._leaving:
+            return
         if self._lease is None or self._lease.is_lost:
             self._lease = await self._join()
         else:

@@ -17,6 +17,7 @@ from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 
 RING_LIMIT = 100  # sources looked at for the oldest age
+CONNECTIONS = 4
 HEADER_BYTES = 4096  # no header is longer: names are short and errors are cut
 
 Command = tuple[str | bytes | int, ...]
@@ -28,7 +29,8 @@ class Reads:
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
         """Keep the address; the first look opens a connection."""
         self._prefix = prefix
-        self._redis = Redis(connection_pool=make_pool(url, connections=4))
+        self._redis = Redis(connection_pool=make_pool(url, connections=CONNECTIONS))
+        self._free = asyncio.Semaphore(CONNECTIONS)  # the pool refuses who comes when all are taken; here he waits
 
     async def close(self) -> None:
         """Close the connections."""
@@ -131,7 +133,11 @@ class Reads:
         if not commands:
             return []
         try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS), self._redis.pipeline(transaction=False) as pipe:
+            async with (
+                asyncio.timeout(COMMAND_TIMEOUT_SECONDS),
+                self._free,
+                self._redis.pipeline(transaction=False) as pipe,
+            ):
                 for command in commands:
                     pipe.execute_command(*command)
                 return list(await pipe.execute())

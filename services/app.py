@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from grimbots.services import gateway_accounts
+from grimbots.services.caches import Cache
 from grimbots.services.funnels.versions import VersionCache
 from grimbots.services.passwords import Passwords
 
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.http import HttpClient
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.pools import PoolCache
     from grimbots.services.secrets import Vault
-    from grimbots.sql.database import Database
+    from grimbots.services.spool import Spool
+    from grimbots.sql.database import Database, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class App:
     telegram: TelegramClient
     vault: Vault
     bots: BotCache
+    pools: PoolCache
+    click_spool: Spool
+    event_spool: Spool
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)
+    gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)
     passwords: Passwords = field(default_factory=Passwords)

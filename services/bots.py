@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import re
 import secrets
-import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grimbots.services import accounts
+from grimbots.services.caches import Cache, Key
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.errors import Conflict, Invalid, NotFound, Unauthorized, Unavailable
-from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
 TOKEN = re.compile(r"\d{1,16}:[A-Za-z0-9_-]{20,64}")
 KEY_BYTES = 18
-REMEMBERED_BOTS = 20_000
 # Named in full: Telegram leaves chat_member out unless asked (Bot API, setWebhook, allowed_updates).
 ALLOWED_UPDATES = [
     "message",
@@ -49,19 +45,11 @@ class Bot:
     token: str = field(repr=False)
 
 
-@dataclass(slots=True)
-class _Entry:
-    bot: Bot | None
-    fresh_until: float
-
-
 class BotCache:
-    """Bots by key and by id: fresh for a time, stale when any process changes one, used when Postgres is away."""
+    """Bots by key and by id (services/caches.py)."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._entries: OrderedDict[str | int, _Entry] = OrderedDict()
-        self._loading: dict[str | int, asyncio.Task[Bot | None]] = {}
+        self._bots = Cache("bot", seconds, _load)
 
     async def by_key(self, app: App, key: str) -> Bot | None:
         """Return the living bot whose webhook path ends in `key`, or None.
@@ -69,7 +57,7 @@ class BotCache:
         Raises:
             Unavailable: not in the cache, and Postgres is away.
         """
-        return await self._get(app, key)
+        return await self._bots.get(app, key)
 
     async def by_id(self, app: App, bot_id: int) -> Bot:
         """Return a bot whatever its status.
@@ -78,52 +66,20 @@ class BotCache:
             NotFound: no row has this id.
             Unavailable: not in the cache, and Postgres is away.
         """
-        bot = await self._get(app, bot_id)
+        bot = await self._bots.get(app, bot_id)
         if bot is None:
             raise NotFound(f"there is no bot {bot_id}")
         return bot
 
     async def watch(self, app: App) -> None:
-        """Make stale what other processes say has changed, until cancelled. An empty word: anything may have."""
+        """Make stale what other processes say has changed, until cancelled."""
         async for word in app.db.listen("bots"):
-            self._expire(None if word == "" else int(word))
+            self._bots.expire(word)
 
-    def _expire(self, bot_id: int | None) -> None:
-        """Make entries stale, not absent: should Postgres be away, the old word is better than none."""
-        for entry in self._entries.values():
-            if bot_id is None or entry.bot is None or entry.bot.id == bot_id:
-                entry.fresh_until = 0.0
 
-    async def _get(self, app: App, which: str | int) -> Bot | None:
-        entry = self._entries.get(which)
-        if entry is not None and time.monotonic() < entry.fresh_until:
-            return entry.bot
-        try:
-            return await self._load_once(app, which)
-        except (DatabaseUnavailable, StatementTimeout) as error:
-            if entry is not None and entry.bot is not None:
-                return entry.bot
-            raise Unavailable("Postgres is away, and this bot is not in the cache: try again") from error
-
-    async def _load_once(self, app: App, which: str | int) -> Bot | None:
-        """Ask Postgres once for all who wait for the same bot."""
-        task = self._loading.get(which)
-        if task is None:
-            task = asyncio.ensure_future(self._load(app, which))
-            self._loading[which] = task
-            task.add_done_callback(lambda done: self._loading.pop(which, None))
-        return await asyncio.shield(task)
-
-    async def _load(self, app: App, which: str | int) -> Bot | None:
-        row = await (
-            app.db.bots.find_by_id(bot_id=which) if isinstance(which, int) else app.db.bots.find_by_key(key=which)
-        )
-        bot = None if row is None else _from_row(app, row)
-        self._entries[which] = _Entry(bot, time.monotonic() + self._seconds)
-        self._entries.move_to_end(which)
-        if len(self._entries) > REMEMBERED_BOTS:
-            self._entries.popitem(last=False)
-        return bot
+async def _load(app: App, which: Key) -> Bot | None:
+    row = await (app.db.bots.find_by_id(bot_id=which) if isinstance(which, int) else app.db.bots.find_by_key(key=which))
+    return None if row is None else _from_row(app, row)
 
 
 async def authenticate(app: App, key: str, secret: str) -> Bot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.services import gateway_accounts
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from grimbots.sql.database import Row
 
 SOONEST_SECONDS, LATEST_SECONDS = 2.0, 60.0
+ASK_EVERY = timedelta(seconds=5)  # a charge is looked up once in so long, however many want to know
 UNANSWERED = (NeverSent, Ambiguous, Undecided)  # what create and look_up raise when the provider has decided nothing
 
 
@@ -37,6 +38,15 @@ async def create(app: App, payment: Row) -> Charge | Refusal:
     if isinstance(made, Charge) and made.amount_cents != payment.amount_cents:
         return Refusal(f"the provider made a charge of {made.amount_cents} cents, not of {payment.amount_cents}")
     return made
+
+
+async def may_look_up(app: App, payment: Row) -> bool:
+    """Take the turn to look a charge up; False for who comes within ASK_EVERY of the last, in whatever process."""
+    now = app.clock()
+    turn = await app.db.payments.take_turn_to_ask(
+        account_id=payment.account_id, payment_id=payment.id, now=now, before=now - ASK_EVERY
+    )
+    return turn is not None
 
 
 async def look_up(app: App, payment: Row) -> Snapshot | Refusal | None:

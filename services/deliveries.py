@@ -1,12 +1,17 @@
-"""Deliveries: what was paid for, handed over once; a row that stays visible until Telegram has accepted its message."""
+"""Deliveries: what was paid for, handed over once, tried until Telegram has accepted its message or the chat is dead.
+
+A message that failed is planned again by a timer, at growing distances; where the chat is dead, when the buyer is back.
+Every end of a try is a row (delivery_attempts).
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from grimbots.services import messages
+from grimbots.conf import metrics
+from grimbots.queue.task import Done, task
+from grimbots.services import leads, messages, schedules, timers
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -26,24 +31,62 @@ async def plan(
 
 
 async def conclude(tx: Transaction, *, message: Row, now: datetime) -> None:
-    """Write a message's outcome on the delivery it carries, if it carries one. `message` has its new status."""
+    """Write a message's outcome on the delivery it carries, if it carries one; failed, it is planned to be tried again.
+
+    `message` has its new status. A late word that it was sent beats one that it failed.
+    """
     status = FINAL.get(message.status)
     if status is None:
         return
-    await tx.deliveries.close(
+    closed = await tx.deliveries.close(
         account_id=message.account_id,
         message_id=message.id,
         status=status,
         error=message.error,
         delivered_at=now if status == "delivered" else None,
     )
+    if closed is None:
+        return
+    metrics.delivery_attempts.labels(status).inc()
+    await tx.deliveries.add_attempt(
+        account_id=closed.account_id, delivery_id=closed.id, status=status, error=message.error, now=now
+    )
+    if message.status == "failed":
+        await _plan_retry(tx, closed, now)
 
 
-async def regrant(app: App, tx: Transaction, lead: Row) -> list[Job]:
-    """Plan again what could not be handed over while the lead was away, once per failure; returns the jobs to enqueue.
+@task("deliveries.retry", queue="tasks")
+async def retry(app: App, *, timer_id: int, delivery_id: int) -> Done:
+    """Plan a failed delivery again, unless it has arrived or the chat is dead: then the buyer's return does that."""
+    delivery = await app.db.deliveries.find_by_id(delivery_id=delivery_id)
+    async with app.db.transaction() as tx:
+        lead = await leads.lock_by_id(tx, account_id=delivery.account_id, lead_id=delivery.lead_id)
+        jobs = await regrant(app, tx, lead, delivery_id=delivery_id) if lead.status == "active" else []
+        await timers.finish(tx, timer_id, app.clock())
+    return Done(jobs)
 
-    The caller has locked the lead. A job's id is used once, so each return makes its own.
+
+async def regrant(app: App, tx: Transaction, lead: Row, *, delivery_id: int | None = None) -> list[Job]:
+    """Plan again what could not be handed over to a lead, all of it or one, once per failure; returns the jobs.
+
+    The caller has locked the lead.
     """
-    now = app.clock()
-    rows = await tx.deliveries.plan_again(account_id=lead.account_id, lead_id=lead.id, now=now)
-    return [replace(job, id=f"{job.id}@{now.timestamp():.0f}") for job in map(messages.job, rows)]
+    rows = await tx.deliveries.plan_again(
+        account_id=lead.account_id, lead_id=lead.id, delivery_id=delivery_id, now=app.clock()
+    )
+    return [messages.job(row) for row in rows]
+
+
+async def _plan_retry(tx: Transaction, delivery: Row, now: datetime) -> None:
+    await timers.plan(
+        tx,
+        retry,
+        account_id=delivery.account_id,
+        bot_id=delivery.bot_id,
+        payment_id=delivery.payment_id,
+        cause=f"d:{delivery.id}",
+        ordinal=delivery.tries,
+        payload={"delivery_id": delivery.id},
+        due_at=schedules.next_try(delivery.tries, now),
+        now=now,
+    )

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import logins, sweep, timers
+from grimbots.services import checks, clicks, logins, receptions, sweep, timers
+from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMERS_SECONDS = 1
+EVENTS_SECONDS = 1
+CHECKS_SECONDS = 2
+CLICKS_SECONDS = 1
 SWEEP_SECONDS = 10
+POOLS_SECONDS = 300
 DAYS_SECONDS = 3600
 
 
@@ -26,7 +31,11 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
     """Return a never-ending coroutine per duty."""
     return [
         repeat(app, timers.fire_due, TIMERS_SECONDS),
+        repeat(app, receptions.store_spooled, EVENTS_SECONDS),
+        repeat(app, checks.hand_out_due, CHECKS_SECONDS),
+        repeat(app, clicks.store_spooled, CLICKS_SECONDS),
         repeat(app, sweep.sweep, SWEEP_SECONDS),
+        repeat(app, app.pools.load, POOLS_SECONDS),
         repeat(app, keep_days, DAYS_SECONDS),
         repeat(app, logins.forget_old, DAYS_SECONDS),
     ]
@@ -40,7 +49,7 @@ async def repeat(app: App, duty: Callable[[App], Awaitable[object]], every_secon
     while True:
         try:
             await duty(app)
-        except (DatabaseUnavailable, StatementTimeout, QueueUnavailable) as error:
+        except (DatabaseUnavailable, StatementTimeout, QueueUnavailable, SpoolUnavailable) as error:
             log.warning("%s put off: %s", duty.__qualname__, error)
         await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter, not a secret
 

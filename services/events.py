@@ -1,25 +1,21 @@
-"""Provider events: stored before they are answered, then acted upon. What an event cannot prove is asked for.
+"""Provider events: acted upon, once they are stored (services/receptions.py). What one cannot prove is asked for.
 
-The road: `receive` -> a row -> 200 -> `events.apply` -> `payments.settle`. The row is the truth; the job may be lost.
+The road: `receptions.receive` -> a row -> 200 -> `events.apply` -> `payments.settle`. The row is the truth; the job may
+be lost.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
-from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.task import Again, Done, task
 from grimbots.services import charges, gateway_accounts, payments
-from grimbots.services.arrivals import clean
-from grimbots.services.errors import NotFound, Unavailable
 from grimbots.services.gateways.base import Event, Hint, Receipt, Snapshot, Verdict
-from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -29,28 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(minutes=10)  # an event may come before what it speaks of is known
-KEPT_HEADERS = ("content-type", "user-agent")
-
-
-async def receive(
-    app: App, gateway_name: str, key: str, suffix: str, query: str, headers: Mapping[str, str], body: bytes
-) -> None:
-    """Store an event, durably, then ask for it to be acted upon. The same event again changes nothing.
-
-    Raises:
-        NotFound: no gateway account has this path.
-        Unavailable: Postgres is away; nothing was stored.
-    """
-    try:
-        row = await _store(app, gateway_name, key, suffix, query, headers, body)
-    except (DatabaseUnavailable, StatementTimeout) as error:
-        raise Unavailable("the event could not be stored: send it again") from error
-    if row.status != "received":
-        return
-    try:
-        await app.queue.enqueue(job(row))
-    except QueueUnavailable:
-        log.warning("event %s is stored; the queue is away, so the sweep will hand it on", row.id)
 
 
 def job(event: Row) -> Job:
@@ -122,6 +96,8 @@ async def _prove(app: App, event: Row, hint: Hint, payment: Row) -> Sequence[Rec
     """Return the transfers to believe in: a verified event's own word, else what the provider says when asked."""
     if event.verified == Verdict.YES and hint.receipt is not None:
         return (hint.receipt,)
+    if not await charges.may_look_up(app, payment):
+        raise Again(charges.ASK_EVERY.total_seconds(), "the provider was asked a moment ago", spend=False)
     seen = await charges.look_up(app, payment)
     return seen.receipts if isinstance(seen, Snapshot) else ()
 
@@ -134,6 +110,7 @@ async def _enqueue_all(app: App, jobs: Sequence[Job]) -> None:
 async def _close(app: App, event: Row, outcome: _Outcome) -> None:
     if outcome.status not in ("applied", "ignored"):
         log.warning("event %s is %s: %s", event.id, outcome.status, outcome.reason)
+    metrics.provider_events_closed.labels(outcome.status).inc()
     await app.db.provider_events.close(
         account_id=event.account_id,
         event_id=event.id,
@@ -142,34 +119,3 @@ async def _close(app: App, event: Row, outcome: _Outcome) -> None:
         payment_id=outcome.payment_id,
         now=app.clock(),
     )
-
-
-async def _store(
-    app: App, gateway_name: str, key: str, suffix: str, query: str, headers: Mapping[str, str], body: bytes
-) -> Row:
-    account = await gateway_accounts.find_by_key(app, gateway_name, key)
-    if account is None:
-        raise NotFound("there is no such webhook")
-    gateway, credentials = gateway_accounts.open_gateway(app, account)
-    kept = {name.lower(): value for name, value in headers.items()}
-    kept = {name: value for name, value in kept.items() if name in (*KEPT_HEADERS, *gateway.kept_headers)}
-    event = Event(clean(suffix), clean(query), kept, body)
-    verified = gateway.verify(credentials, event, app.clock())
-    metrics.provider_events.labels(gateway_name, verified.value).inc()
-    return await app.db.provider_events.add(
-        account_id=account.account_id,
-        gateway_account_id=account.id,
-        dedup_key=_dedup_key(event, verified),
-        suffix=event.suffix,
-        query=event.query,
-        headers=kept,
-        body=body,
-        verified=verified.value,
-        now=app.clock(),
-    )
-
-
-def _dedup_key(event: Event, verified: Verdict) -> str:
-    """Tell events apart by what they say, and by the verdict: a forged copy must not stand in for the real one."""
-    said = b"\0".join((event.suffix.encode(), event.query.encode(), event.body))
-    return f"{verified.value}:{hashlib.sha256(said).hexdigest()}"

@@ -74,9 +74,13 @@ async def plan(
 
 
 def job(message: Row) -> Job:
-    """Make the job that sends a planned message, in its chat's order."""
+    """Make the job that sends a planned message, in its chat's order.
+
+    A job's id is used once, so each regrant has its own.
+    """
+    regrant = f"@{message.regrants}" if message.regrants else ""
     return send.job(
-        id=f"{message.cause}#{message.ordinal}",
+        id=f"{message.cause}#{message.ordinal}{regrant}",
         source=f"b{message.bot_id}",
         account=str(message.account_id),
         group=str(message.chat_id),

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.queue.operators import Operator
 from grimbots.services import deliveries, leads, messages
 from grimbots.services.errors import Conflict, NotFound
 
@@ -76,13 +73,8 @@ async def _note(app: App, tx: Transaction, member: Member, action: str, message:
 
 
 async def _hand_over(app: App, job: Job) -> None:
-    """Enqueue under an id of its own: a job's id is used once.
-
-    The first one's job may lie dead, and the sweep would give the message up for it, so it goes. With Redis away the
-    row is planned all the same, and the sweep finds it.
-    """
+    """Enqueue. With Redis away the row is planned all the same, and the sweep finds it."""
     try:
-        await Operator(app.queue).discard(job.id)
-        await app.queue.enqueue(replace(job, id=f"{job.id}@{secrets.token_hex(4)}"))
+        await app.queue.enqueue(job)
     except QueueUnavailable:
         log.warning("job %s of a message that is sent again: the queue is away, so the sweep will hand it on", job.id)

@@ -1,7 +1,8 @@
 """Payments: our record of what a buyer was asked for, and the only functions that change it.
 
     open -> charge: new -> creating -> pending          (or cancelled, and the buyer is told)
-    settle: creating, pending, expired, cancelled -> paid, once; all that follows from it hangs on that transition
+    settle: creating, pending, expired, cancelled -> paid, once; all that follows from it hangs on that transition.
+            Called by the event, by the "I have paid" button, by the checks (services/checks.py) and before expiry
     expire: pending -> expired, after the provider was asked
 
 The row is committed before the provider is asked and before a code is shown. No call leaves inside a transaction.
@@ -15,14 +16,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import charges, timers
-from grimbots.services.cases import Case, open_case
+from grimbots.services import charges, receipts, schedules, timers
+from grimbots.services.cases import open_case
 from grimbots.services.charges import UNANSWERED
 from grimbots.services.errors import Conflict, NotFound
 from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentPending
 from grimbots.services.gateways.base import Charge, Receipt, Refusal, Snapshot
+from grimbots.services.receipts import UNPAID
 from grimbots.sql.database import Json, UniqueViolation
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNASKED = ("new", "creating")
-UNPAID = ("creating", "pending", "expired", "cancelled")
 CHARGE_PATIENCE = timedelta(minutes=2)  # a buyer waits this long for a code; then he is told that it failed
 EXPIRY_PATIENCE = timedelta(minutes=10)  # how long a provider that cannot be asked keeps a charge from expiring
 
@@ -106,11 +106,7 @@ async def verify(app: App, *, payment_id: int, cause: str) -> Done:
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     if payment.state not in UNPAID:
         return Done(await _list_jobs(app, payment, "paid"))
-    try:
-        jobs = await _settle_seen(app, payment, actor="buyer")
-    except UNANSWERED as error:
-        log.warning("payment %s: a buyer says it is paid and the provider cannot be asked: %s", payment.id, error)
-        jobs = []
+    jobs = await _look_for_buyer(app, payment)
     async with open_case(app, payment) as case:
         if case.payment.state in UNPAID:
             jobs += await case.tell(PaymentPending(payment.id, payment.step), f"{cause}:pending")
@@ -123,7 +119,7 @@ async def expire(app: App, *, timer_id: int, payment_id: int) -> Done:
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     jobs: list[Job] = []
     if payment.state == "pending":
-        try:
+        try:  # whoever asked a moment ago: what expires is looked at then, not before
             jobs = await _settle_seen(app, payment, actor="timer")
         except UNANSWERED as error:
             now = app.clock()
@@ -144,6 +140,17 @@ async def give_up(app: App, payment: Row, reason: str) -> None:
         await app.queue.enqueue(follow_up)
 
 
+async def ask(app: App, payment: Row, *, actor: str) -> list[Job] | None:
+    """Ask the provider about a charge and settle what it has seen; returns the jobs to enqueue.
+
+    None: somebody has just asked, so nobody was asked now (charges.ASK_EVERY).
+
+    Raises:
+        NeverSent, Ambiguous, Undecided: not known; ask again.
+    """
+    return await _settle_seen(app, payment, actor=actor) if await charges.may_look_up(app, payment) else None
+
+
 async def settle(
     app: App,
     *,
@@ -158,8 +165,7 @@ async def settle(
 ) -> list[Job]:
     """Take in one transfer of money the provider vouches for; returns the jobs to enqueue. The same transfer acts once.
 
-    It pays the charge if it covers the price and nothing did before. Less than the price is held, a second transfer is
-    kept apart; both are flagged and shown, and deliver nothing.
+    What it means is for services/receipts.py to say; what it pays is delivered.
 
     Raises:
         NotFound: the account has no such payment.
@@ -172,17 +178,21 @@ async def settle(
     async with open_case(app, payment) as case:
         if case.payment.state == "new":
             raise Conflict(f"payment {payment_id} has not been asked for: nobody can have paid it")
-        if not await _note_receipt(case, receipt):
+        ruling = await receipts.take_in(case, receipt, actor=actor, reason=reason, event_id=event_id)
+        if ruling is None:
             return await case.list_jobs(_cause(payment, "paid"))
-        return await _apply_receipt(case, receipt, actor=actor, reason=reason, event_id=event_id)
+        if not ruling.pays:
+            return []
+        await timers.cancel(case.tx, expire, account_id=payment.account_id, payment_id=payment.id)
+        return await case.tell(Paid(payment.id, payment.step), _cause(payment, "paid"))
 
 
 async def settle_all(
-    app: App, payment: Row, receipts: Sequence[Receipt], *, actor: str, reason: str, event_id: int | None = None
+    app: App, payment: Row, seen: Sequence[Receipt], *, actor: str, reason: str, event_id: int | None = None
 ) -> list[Job]:
     """Settle a payment with every transfer a provider vouches for; returns the jobs to enqueue."""
     jobs: list[Job] = []
-    for receipt in receipts:
+    for receipt in seen:
         jobs += await settle(
             app,
             payment_id=payment.id,
@@ -263,64 +273,29 @@ async def _show(app: App, payment: Row, made: Charge) -> list[Job]:
             due_at=made.expires_at,
             now=now,
         )
+        await case.tx.payments.hasten_check(
+            account_id=payment.account_id, payment_id=payment.id, next_check_at=now + schedules.FIRST_CHECK
+        )
         charged = Charged(payment.id, payment.step, made.code, payment.amount_cents, made.expires_at)
         return await case.tell(charged, _cause(payment, "charged"))
+
+
+async def _look_for_buyer(app: App, payment: Row) -> list[Job]:
+    """Ask for a buyer who says he has paid. Where that cannot be now, it is done in a moment without his doing."""
+    try:
+        jobs = await ask(app, payment, actor="buyer")
+    except UNANSWERED as error:
+        log.warning("payment %s: a buyer says it is paid and the provider cannot be asked: %s", payment.id, error)
+        jobs = None
+    if jobs is None:
+        await app.db.payments.hasten_check(
+            account_id=payment.account_id, payment_id=payment.id, next_check_at=app.clock() + charges.ASK_EVERY
+        )
+    return jobs or []
 
 
 async def _settle_seen(app: App, payment: Row, *, actor: str) -> list[Job]:
     """Ask the provider and settle what it has seen."""
     seen = await charges.look_up(app, payment)
-    receipts = seen.receipts if isinstance(seen, Snapshot) else ()
-    return await settle_all(app, payment, receipts, actor=actor, reason="the provider was asked")
-
-
-async def _note_receipt(case: Case, receipt: Receipt) -> bool:
-    added = await case.tx.payments.add_receipt(
-        account_id=case.payment.account_id,
-        payment_id=case.payment.id,
-        end_to_end_id=receipt.end_to_end_id,
-        amount_cents=receipt.amount_cents,
-        paid_at=receipt.at,
-        now=case.app.clock(),
-    )
-    return added is not None
-
-
-async def _apply_receipt(case: Case, receipt: Receipt, *, actor: str, reason: str, event_id: int | None) -> list[Job]:
-    payment = case.payment
-    covers = receipt.amount_cents >= payment.amount_cents
-    is_paid = covers and await _mark_paid(case, receipt)
-    said = f"{reason}: {receipt.amount_cents} of {payment.amount_cents} cents, {receipt.end_to_end_id}"
-    await case.note("paid" if is_paid else payment.state, actor=actor, reason=said, event_id=event_id)
-    if is_paid:
-        metrics.payments_settled.labels("paid").inc()
-        await timers.cancel(case.tx, expire, account_id=payment.account_id, payment_id=payment.id)
-        return await case.tell(Paid(payment.id, payment.step), _cause(payment, "paid"))
-    flag = "underpaid" if payment.state in UNPAID else "double"
-    metrics.payments_settled.labels(flag).inc()
-    log.warning("payment %s: a transfer is held (%s): look at its receipts", payment.id, flag)
-    await case.tx.payments.set_flags(
-        account_id=payment.account_id,
-        payment_id=payment.id,
-        flags=sorted({*payment.flags, flag}),
-        now=case.app.clock(),
-    )
-    return []
-
-
-async def _mark_paid(case: Case, receipt: Receipt) -> bool:
-    """Do the one conditional update to paid; False when it was paid before."""
-    payment = case.payment
-    is_late = payment.state in ("expired", "cancelled") or (payment.expires_at or receipt.at) < receipt.at
-    is_over = receipt.amount_cents > payment.amount_cents
-    flags = {*payment.flags, *(["late"] if is_late else []), *(["overpaid"] if is_over else [])}
-    paid = await case.tx.payments.mark_paid(
-        account_id=payment.account_id,
-        payment_id=payment.id,
-        paid_cents=receipt.amount_cents,
-        paid_at=receipt.at,
-        end_to_end_id=receipt.end_to_end_id,
-        flags=sorted(flags),
-        now=case.app.clock(),
-    )
-    return paid is not None
+    found = seen.receipts if isinstance(seen, Snapshot) else ()
+    return await settle_all(app, payment, found, actor=actor, reason="the provider was asked")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 GCM_NONCE_BYTES = 12
 BUTTON_NONCE_BYTES = 9
+CLICK_MARK_BYTES = 3
 
 
 class MasterKeyError(Exception):
@@ -71,6 +72,10 @@ class Vault:
         """Return the secret Telegram sends back for this bot: 43 of the characters it allows (Bot API, setWebhook)."""
         return _encode(self._derive("webhook", bot_key, generation))
 
+    def click_mark(self, account_id: int, text: str) -> str:
+        """Return 4 url-safe characters that only this installation can put to `text` for this account."""
+        return _encode(self._derive("click", account_id, text)[:CLICK_MARK_BYTES])
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()
@@ -96,7 +101,7 @@ async def open_vault(path: Path, db: Database) -> Vault:
     if remembered != vault.key_id:
         raise MasterKeyError(
             f"the master key in {path} is {vault.key_id!r}, but the database was encrypted with {remembered!r}. Put "
-            "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at the database it opens)."
+            "the right key file back (or point GRIMBOTS_MASTER_KEY_FILE at it, or DATABASE_URL at its own database)."
         )
     return vault
 

@@ -1,15 +1,16 @@
-"""The sweep: effects planned in Postgres without a job get one; so Redis can be emptied and nothing committed is lost.
+"""The sweep: effects that are planned in Postgres but have no job get one, so Redis may lose every job it had.
 
-Every process sweeps, one at a time (an advisory lock); enqueueing a known job changes nothing, so a repeat is harmless.
+Every process sweeps, one at a time (an advisory lock). Enqueueing a known job changes nothing, so a repeat is harmless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
 from grimbots.queue.job import Accepted, Job
@@ -17,6 +18,7 @@ from grimbots.services import events, messages, payments
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
+    from grimbots.sql.database import Row
 
 log = logging.getLogger(__name__)
 
@@ -24,31 +26,47 @@ PATIENCE = timedelta(seconds=30)  # a job has this long to appear by itself
 BATCH = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is swept: the rows of an aggregate, the job that does one, and what closes a row whose job is dead."""
+
+    name: str
+    aggregate: str
+    job: Callable[[Row], Job]
+    give_up: Callable[[App, Row, str], Awaitable[None]]
+
+
+KINDS = (
+    Kind("message", "messages", messages.job, messages.give_up),
+    Kind("payment", "payments", payments.job, payments.give_up),
+    Kind("event", "provider_events", events.job, events.give_up),
+)
+
+
 async def sweep(app: App) -> int:
     """Enqueue what was planned over 30 s ago and is still not done; returns how many jobs were asked for."""
-    async with app.db.transaction() as tx:
-        if not await tx.duties.take_turn(duty="sweep"):
+    async with app.db.transaction() as turn:  # holds the turn and writes nothing: what is swept was committed before
+        if not await turn.duties.take_turn(duty="sweep"):
             return 0
         before = app.clock() - PATIENCE
-        found: list[tuple[str, Any, Job]] = [
-            *(("message", row, messages.job(row)) for row in await tx.messages.list_stale(before=before, limit=BATCH)),
-            *(("payment", row, payments.job(row)) for row in await tx.payments.list_stale(before=before, limit=BATCH)),
-            *(
-                ("event", row, events.job(row))
-                for row in await tx.provider_events.list_stale(before=before, limit=BATCH)
-            ),
-        ]
-    await _enqueue(app, found)
-    return len(found)
+        return sum([await _sweep_kind(app, kind, before) for kind in KINDS])
 
 
-async def _enqueue(app: App, found: Sequence[tuple[str, Any, Job]]) -> None:
-    outcomes = await asyncio.gather(*(app.queue.enqueue(job) for _, _, job in found))
-    for (kind, row, job), outcome in zip(found, outcomes, strict=True):
-        metrics.sweep_enqueued.labels(kind).inc()
+async def _sweep_kind(app: App, kind: Kind, before: datetime) -> int:
+    """Go through every stale row, oldest first, a page at a time: what cannot be done must not hide what can."""
+    swept = last_id = 0
+    rows = getattr(app.db, kind.aggregate)
+    while page := await rows.list_stale(before=before, after=last_id, limit=BATCH):
+        await _enqueue(app, kind, page)
+        swept, last_id = swept + len(page), page[-1].id
+    return swept
+
+
+async def _enqueue(app: App, kind: Kind, page: Sequence[Row]) -> None:
+    jobs = [kind.job(row) for row in page]
+    outcomes = await asyncio.gather(*(app.queue.enqueue(job) for job in jobs))
+    metrics.sweep_enqueued.labels(kind.name).inc(len(jobs))
+    for row, job, outcome in zip(page, jobs, outcomes, strict=True):
         if outcome is Accepted.DEAD:
-            log.error("job %s of a planned %s is dead: look at it with `grimbots queue dead`", job.id, kind)
-            await GIVE_UP[kind](app, row, "its job is dead")
-
-
-GIVE_UP = {"message": messages.give_up, "payment": payments.give_up, "event": events.give_up}
+            await kind.give_up(app, row, "its job is dead")
+            log.error("job %s of a planned %s is dead: look at it with `grimbots queue dead`", job.id, kind.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import arrivals, deliveries, effects, leads, messages
+from grimbots.services import arrivals, clicks, deliveries, effects, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.errors import Unavailable
 from grimbots.services.funnels import versions
@@ -105,6 +105,8 @@ async def _apply(app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id:
     if await tx.applied_updates.exists(**key):
         return await _list_unfinished(visit)
     await tx.applied_updates.add(applied_on=app.clock().date(), **key)
+    if isinstance(act, Started):
+        await clicks.link(app, tx, lead, act.param)
     return [*await _note_presence(visit), *await _advance(visit)]
 
 

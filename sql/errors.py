@@ -1,8 +1,9 @@
 """What the door to Postgres raises besides psycopg2's own errors of a statement (constraints, types, deadlocks)."""
 
+from psycopg2 import DataError
 from psycopg2.errors import UndefinedTable, UniqueViolation
 
-__all__ = ["DatabaseUnavailable", "StatementTimeout", "UndefinedTable", "UniqueViolation"]
+__all__ = ["DataError", "DatabaseUnavailable", "StatementTimeout", "UndefinedTable", "UniqueViolation"]
 
 
 class DatabaseUnavailable(Exception):

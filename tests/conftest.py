@@ -268,14 +268,39 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def fake_telegram(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
-    """Give a listening fake Bot API server."""
+def fake_telegram(io_loop: tornado.ioloop.IOLoop, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a listening fake Bot API server. A call of the App's that is not as the Bot API documents fails the test."""
     from grimbots.tests.fakes.telegram import FakeTelegram
 
     fake = FakeTelegram()
     io_loop.run_sync(fake.start)
     yield fake
     io_loop.run_sync(fake.stop)
+    assert "app" not in request.fixturenames or fake.mistakes == []
+
+
+@pytest.fixture
+def event_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for provider events in the data folder."""
+    from grimbots.services.receptions import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "events", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
+
+
+@pytest.fixture
+def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[Any]:
+    """Give an open Spool for clicks in the data folder."""
+    from grimbots.services.clicks import SPOOL_BYTES
+    from grimbots.services.spool import Spool
+
+    spool = Spool(Path(settings.data_dir) / "spool", "clicks", SPOOL_BYTES)
+    io_loop.run_sync(spool.open)
+    yield spool
+    io_loop.run_sync(spool.close)
 
 
 @pytest.fixture
@@ -287,12 +312,15 @@ def app(
     vault: Any,
     clock: Callable[[], datetime],
     fake_telegram: Any,
+    event_spool: Any,
+    click_spool: Any,
 ) -> Any:
     """Give an App on real stores, its Telegram the fake one, its clock standing."""
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
     from grimbots.services.passwords import Passwords
+    from grimbots.services.pools import PoolCache
 
     return App(
         settings=settings,
@@ -302,6 +330,9 @@ def app(
         telegram=TelegramClient(http, fake_telegram.url),
         vault=vault,
         bots=BotCache(settings.bot_cache_seconds),
+        event_spool=event_spool,
+        pools=PoolCache(),
+        click_spool=click_spool,
         clock=clock,
         passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),  # a real one takes 0.1 s
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import Any
 
+from grimbots.handlers.admin import reasons
 from grimbots.handlers.admin.base import PageHandler
 from grimbots.services import sales
 from grimbots.services.errors import Forbidden, Invalid
 from grimbots.services.sessions import Member
 
 PERIODS = (1, 7, 30)
-TRANSFER = re.compile(r"(.*): (\d+) of (\d+) cents, (.*)", re.DOTALL)  # as services/payments.py writes it
 
 
 class AccountHandler(PageHandler):
@@ -31,7 +31,15 @@ class AccountHandler(PageHandler):
     async def show(self, template: str, **values: Any) -> None:
         """Write a page of the account, with what waits for a person at its top."""
         trouble = await sales.count_trouble(self.app, self.member)
-        self.render(template, member=self.member, trouble=trouble, **values)
+        self.render(
+            template,
+            member=self.member,
+            trouble=trouble,
+            explain_flags=partial(reasons.explain_flags, self.texts),
+            explain_move=partial(reasons.explain_move, self.texts),
+            name_source=reasons.name_source,
+            **values,
+        )
 
 
 class SalesIndexHandler(PageHandler):
@@ -74,18 +82,4 @@ class StoryHandler(AccountHandler):
     async def get(self, _account: str, payment_id: str) -> None:
         """Show one payment and all that happened to it."""
         story = await sales.get_story(self.app, self.member, int(payment_id))
-        await self.show("payment.html", tab="sales", story=story, explain=self._explain)
-
-    def _explain(self, reason: str) -> str:
-        """Write why a payment moved: in the reader's language where the reason is the program's own."""
-        found = TRANSFER.fullmatch(reason)
-        if found is None:
-            return self.texts.name("why", reason)
-        why, received, amount, transfer = found.groups()
-        return self.texts.say(
-            "why_transfer",
-            why=self.texts.name("why", why),
-            received=self.show_money(int(received)),
-            amount=self.show_money(int(amount)),
-            transfer=transfer,
-        )
+        await self.show("payment.html", tab="sales", story=story)

@@ -90,7 +90,7 @@ ENGLISH = {
     "delivery.planned": "on its way",
     "delivery.delivered": "delivered",
     "delivery.failed": "did not arrive",
-    "flag.late": "Paid after it expired; the product was delivered all the same.",
+    "flag.late": "It came after the charge had expired.",
     "flag.overpaid": (
         "More than the price came in: {received} for {amount}. The product was delivered; the rest can be given back."
     ),
@@ -98,9 +98,9 @@ ENGLISH = {
         "A transfer was below the price: held, it neither pays the charge nor delivers. In all {received} "
         "came in for {amount}."
     ),
-    "flag.double": (
-        "Paid more than once: {received} came in for {amount}. It was delivered once; there is money to give back."
-    ),
+    "flag.double": "Paid more than once: {received} came in for {amount}. There is money to give back.",
+    "flag.twin": "The same order was paid by another charge too. There is money to give back.",
+    "flag.unsold": "The product is not sold any more: the money is held and nothing was delivered.",
     # One payment
     "payment": "Payment {number}",
     "back_to_sales": "Back to sales",
@@ -109,6 +109,13 @@ ENGLISH = {
     "expires_at": "Expires",
     "paid_at": "Paid",
     "error": "Error",
+    "click": "Came by the link",
+    "clicked_at": "Clicked",
+    "utm.source": "Source",
+    "utm.medium": "Medium",
+    "utm.campaign": "Campaign",
+    "utm.content": "Ad",
+    "utm.term": "Term",
     "receipts": "Transfers received",
     "receipts_none": "Nothing came in yet.",
     "transfer": "Transfer",
@@ -132,6 +139,10 @@ ENGLISH = {
     "why.the provider was asked": "the provider was asked",
     "why.the account has no active gateway": "the account has no active gateway: connect one with grimbots gateway add",
     "why.its job is dead": "its job is dead",
+    "why.the provider gave the ids of another charge": "the provider gave the ids of another charge",
+    "ruling.held: under the price": "held: under the price",
+    "ruling.held: late, and not sold any more": "held: late, and not sold any more",
+    "ruling.kept apart: it was paid before": "kept apart: it was paid before",
     # Messages
     "messages_title": "Messages that did not arrive",
     "messages_intro": (

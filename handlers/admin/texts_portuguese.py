@@ -91,7 +91,7 @@ PORTUGUESE = {
     "delivery.planned": "a caminho",
     "delivery.delivered": "entregue",
     "delivery.failed": "não chegou",
-    "flag.late": "Pago depois do vencimento; o produto foi entregue assim mesmo.",
+    "flag.late": "Chegou depois do vencimento da cobrança.",
     "flag.overpaid": (
         "Entrou mais que o preço: {received} para {amount}. O produto foi entregue; a diferença pode ser devolvida."
     ),
@@ -99,9 +99,9 @@ PORTUGUESE = {
         "Entrou menos que o preço numa transferência: retida, não paga a cobrança nem entrega. Ao todo "
         "entraram {received} para {amount}."
     ),
-    "flag.double": (
-        "Pago mais de uma vez: entraram {received} para {amount}. Só uma vez foi entregue; há o que devolver."
-    ),
+    "flag.double": "Pago mais de uma vez: entraram {received} para {amount}. Há o que devolver.",
+    "flag.twin": "O mesmo pedido foi pago também em outra cobrança. Há o que devolver.",
+    "flag.unsold": "O produto não está mais à venda: o dinheiro está retido e nada foi entregue.",
     # One payment
     "payment": "Pagamento {number}",
     "back_to_sales": "Voltar às vendas",
@@ -110,6 +110,13 @@ PORTUGUESE = {
     "expires_at": "Vence em",
     "paid_at": "Pago em",
     "error": "Erro",
+    "click": "Veio do link",
+    "clicked_at": "Clicou em",
+    "utm.source": "Origem",
+    "utm.medium": "Meio",
+    "utm.campaign": "Campanha",
+    "utm.content": "Anúncio",
+    "utm.term": "Termo",
     "receipts": "Transferências recebidas",
     "receipts_none": "Nada entrou ainda.",
     "transfer": "Transferência",
@@ -133,6 +140,10 @@ PORTUGUESE = {
     "why.the provider was asked": "o provedor foi perguntado",
     "why.the account has no active gateway": "a conta não tem provedor ativo: conecte um com grimbots gateway add",
     "why.its job is dead": "a tarefa que cobraria morreu",
+    "why.the provider gave the ids of another charge": "o provedor respondeu com os números de outra cobrança",
+    "ruling.held: under the price": "retida: abaixo do preço",
+    "ruling.held: late, and not sold any more": "retida: atrasada, e o produto não está mais à venda",
+    "ruling.kept apart: it was paid before": "guardada à parte: já estava pago",
     # Messages
     "messages_title": "Mensagens que não chegaram",
     "messages_intro": "Falharam, ou não se sabe se chegaram. Reenvie as que importam e descarte as outras.",

@@ -25,6 +25,7 @@ from grimbots.handlers.commands import (
     funnel,
     gateway,
     migrate,
+    pool,
     queue,
     sandbox,
     serve,
@@ -36,6 +37,7 @@ from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
 from grimbots.services.secrets import MasterKeyError
+from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 from grimbots.sql.errors import UndefinedTable
 from grimbots.sql.migrate import MigrationError
@@ -43,7 +45,7 @@ from grimbots.sql.migrate import MigrationError
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
-NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, queue)
+NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, pool, queue)
 # What a person can do something about; anything else is a bug and shows its traceback.
 EXPECTED = (
     ServiceError,
@@ -56,6 +58,7 @@ EXPECTED = (
     QueueUnavailable,
     NeverSent,
     Ambiguous,
+    SpoolUnavailable,
 )
 
 

@@ -24,7 +24,7 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, EMAIL, seed
+from grimbots.handlers.commands.seeds import BOT, EMAIL, SLUG, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
 from grimbots.services import logins
 from grimbots.sql.migrate import migrate
@@ -113,13 +113,14 @@ async def _start(server: Server, plan: Plan, supervisor: Supervisor) -> None:
         plan.override(GRIMBOTS_SANDBOX="1", GRIMBOTS_SANDBOX_URL=url, TELEGRAM_URL=url)
         starting.append(_start_demo(server, plan, supervisor))
     write_overrides(plan.data, {**plan.overrides, "HOST": plan.settings.host, "PORT": str(plan.settings.port)})
-    starting.append(supervisor.add(partial(_start_own, plan, "The server", "serve", plan.settings.port)))
+    address = (plan.settings.host, plan.settings.port)
+    starting.append(supervisor.add(partial(_start_own, plan, "The server", "serve", address)))
     await asyncio.gather(*starting)
 
 
 async def _start_demo(server: Server, plan: Plan, supervisor: Supervisor) -> None:
-    port = urlsplit(plan.settings.sandbox_url).port or SANDBOX_PORT
-    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", port))
+    address = ("127.0.0.1", urlsplit(plan.settings.sandbox_url).port or SANDBOX_PORT)
+    await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", address))
     async with server.build_app(plan.settings, with_queue=False) as app:
         await seed(app, _say)
         plan.link = await logins.make_link(app, EMAIL)
@@ -131,7 +132,7 @@ async def _start_store(plan: Plan, setting: str) -> Child:
     return store.child
 
 
-async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:
+async def _start_own(plan: Plan, name: str, command: str, address: tuple[str, int]) -> Child:
     """Start one of our own processes. It may die at any instant, so it dies at once with its parent."""
     child = spawn(
         name,
@@ -140,7 +141,7 @@ async def _start_own(plan: Plan, name: str, command: str, port: int) -> Child:
         death_signal=signal.SIGKILL,
         environ=child_environ(plan.overrides),
     )
-    await wait_ready(child, partial(is_listening, plan.settings.host, port), START_SECONDS, log=None)
+    await wait_ready(child, partial(is_listening, *address), START_SECONDS, log=None)
     return child
 
 
@@ -152,16 +153,27 @@ def _print_screen(plan: Plan) -> None:
     here = f"http://{plan.settings.host}:{plan.settings.port}"
     grimbots = Path(sys.argv[0])
     shown = grimbots.relative_to(Path.cwd()) if grimbots.is_relative_to(Path.cwd()) else grimbots
-    lines = ["", "GrimBots is running."]
-    if plan.has_demo:
-        lines += [f"  talk to @{BOT}   {here}/sandbox"]
-        lines += [f"  see its sales       {here}/login/link/{plan.link}"]
-        lines += [f"                      (works once, for ten minutes; another: {shown} user link {EMAIL})"]
-    lines += [f"  its health          {here}/health"]
-    lines += [f'  add a bot           {shown} bot add --account demo   (README, "A second bot in five minutes")']
-    lines += [
-        f"  everything else     {shown} --help",
-        f"Data: {plan.data}. Ctrl-C stops all of it; the data stays.",
-        "",
+    opened = [
+        *(_list_demo(plan, here, f"{shown} user link {EMAIL}") if plan.has_demo else []),
+        ("its health", f"{here}/health"),
+        ("add a bot", f"{shown} bot add --account <name>   (README: a second bot in five minutes)"),
+        ("everything else", f"{shown} --help"),
     ]
-    print("\n".join(lines), flush=True)
+    lines = [f"  {what:<20}{where}" for what, where in opened]
+    print(
+        "\nGrimBots is running.",
+        *lines,
+        f"Data: {plan.data}. Ctrl-C stops all of it; the data stays.\n",
+        sep="\n",
+        flush=True,
+    )
+
+
+def _list_demo(plan: Plan, here: str, another: str) -> list[tuple[str, str]]:
+    """List what the demo shop has to open; its sales by a link that works once."""
+    return [
+        ("talk to @" + BOT, f"{here}/sandbox"),
+        ("come by an ad", f"{here}/go/{SLUG}"),
+        ("see its sales", f"{here}/login/link/{plan.link}"),
+        ("", f"(once, within ten minutes; another: {another})"),
+    ]

@@ -1,6 +1,6 @@
-"""The demo shop of `grimbots dev`: an account, the sandbox's gateway, a funnel, a bot and somebody who may look at it.
+"""The demo shop of `grimbots dev`: an account, a gateway, a funnel, a bot, a link, and somebody who may look at it all.
 
-Made once, safe to repeat.
+Safe to repeat.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grimbots.handlers.commands.sandbox import make_bot
-from grimbots.services import accounts, bots, gateway_accounts
+from grimbots.services import accounts, bots, gateway_accounts, pools
 from grimbots.services.errors import Conflict, NotFound, ServiceError
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.files import read_files
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
 
 DEMO = Path(__file__).parent / "demo" / "demo.json"
-ACCOUNT, BOT, EMAIL = "demo", "demo_bot", "demo@example.com"
+ACCOUNT, BOT, SLUG, EMAIL = "demo", "demo_bot", "demo", "demo@example.com"
 
 
 async def seed(app: App, say: Callable[[str], None]) -> None:
@@ -32,6 +32,8 @@ async def seed(app: App, say: Callable[[str], None]) -> None:
     known = {bot.username: bot for bot in await bots.list_bots(app)}
     if BOT not in known:
         await _make_shop(app)
+    if SLUG not in {pool.slug for pool in await pools.list_pools(app)}:
+        await pools.save(app, account=ACCOUNT, slug=SLUG, usernames=[BOT], actor="command")
     for username, row in known.items():
         await _repair_webhook(app, username, row.id, say)
     await _make_person(app)

@@ -2,6 +2,18 @@
 -- Plan: Index Scan in the order of id, up to its LIMIT. Partial: it holds the charges of the last seconds, not every sale.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_unmade ON payments (id) WHERE state IN ('new', 'creating');
 
+-- Serves payments.claim_checks: of each gateway account, what is due to be asked about, the oldest first.
+-- Plan: Index Only Scans, one per gateway account that has any, each up to a few rows. Partial: paid and forgotten ones are not in it.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_checks ON payments (gateway_account_id, next_check_at) WHERE next_check_at IS NOT NULL;
+
+-- Serves payments.has_paid_twin: what else a lead has paid for. Asked once per payment, when it is paid.
+-- Plan: Index Scan, a few rows. Partial: most charges are never paid.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_paid ON payments (lead_id) WHERE paid_at IS NOT NULL;
+
+-- Serves payments.count_flagged, asked at every scrape: what a person should look at.
+-- Plan: Index Scan, up to its LIMIT. Partial: nearly every payment is as it should be.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_flagged ON payments (id) WHERE flags <> '{}';
+
 -- Serves sales.count_by_bot: the charges of some days.
 -- Plan: Index Scan over those days of one account.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_created ON payments (account_id, created_at);

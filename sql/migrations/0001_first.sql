@@ -151,6 +151,7 @@ CREATE TABLE messages (
     status               text NOT NULL DEFAULT 'planned'
                          CHECK (status IN ('planned', 'sending', 'sent', 'failed', 'uncertain', 'discarded')),
     attempts             integer NOT NULL DEFAULT 0,
+    regrants             integer NOT NULL DEFAULT 0,      -- times it was planned anew after it had failed; each has a job of its own
     resent               boolean NOT NULL DEFAULT false,  -- an earlier attempt may have arrived too
     telegram_message_id  bigint,
     error                text,
@@ -160,7 +161,10 @@ CREATE TABLE messages (
     UNIQUE (cause, ordinal),
     UNIQUE (account_id, id),
     FOREIGN KEY (account_id, bot_id) REFERENCES bots (account_id, id),
-    FOREIGN KEY (account_id, lead_id) REFERENCES leads (account_id, id)
+    FOREIGN KEY (account_id, lead_id) REFERENCES leads (account_id, id),
+    FOREIGN KEY (account_id, version_id) REFERENCES funnel_versions (account_id, id),
+    CHECK (status NOT IN ('sending', 'uncertain') OR sending_at IS NOT NULL),
+    CHECK (status <> 'sent' OR sent_at IS NOT NULL)
 );
 
 -- A task to run at an instant of the application's clock. What it assumes is checked again when it runs.
@@ -179,7 +183,8 @@ CREATE TABLE timers (
     fired_at       timestamptz,
     created_at     timestamptz NOT NULL,
     UNIQUE (cause, ordinal),
-    FOREIGN KEY (account_id, bot_id) REFERENCES bots (account_id, id)
+    FOREIGN KEY (account_id, bot_id) REFERENCES bots (account_id, id),
+    CHECK (status <> 'fired' OR fired_at IS NOT NULL)
 );
 
 CREATE TABLE gateway_accounts (
@@ -220,7 +225,7 @@ CREATE TABLE payments (
     expires_at          timestamptz,
     paid_cents          bigint,
     paid_at             timestamptz,
-    flags               text[] NOT NULL DEFAULT '{}',     -- late, overpaid, underpaid, double
+    flags               text[] NOT NULL DEFAULT '{}',     -- services/receipts.py
     error               text,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
@@ -232,10 +237,15 @@ CREATE TABLE payments (
     FOREIGN KEY (account_id, lead_id) REFERENCES leads (account_id, id),
     FOREIGN KEY (account_id, gateway_account_id) REFERENCES gateway_accounts (account_id, id),
     FOREIGN KEY (account_id, version_id) REFERENCES funnel_versions (account_id, id),
+    CHECK (state NOT IN ('paid', 'partially_refunded', 'refund_pending', 'refunded', 'disputed', 'charged_back')
+           OR (paid_at IS NOT NULL AND paid_cents IS NOT NULL AND paid_cents > 0)),
     CHECK (gateway_account_id IS NOT NULL OR state IN ('new', 'cancelled')),
     CHECK (state IN ('new', 'creating', 'cancelled') OR paid_at IS NOT NULL
            OR (code IS NOT NULL AND txid IS NOT NULL AND provider_id IS NOT NULL AND expires_at IS NOT NULL))    -- I1
 );
+
+ALTER TABLE messages ADD FOREIGN KEY (account_id, payment_id) REFERENCES payments (account_id, id);
+ALTER TABLE timers ADD FOREIGN KEY (account_id, payment_id) REFERENCES payments (account_id, id);
 
 -- Every transfer that came in for a charge, once. The first that covers the price pays it; the others are there to be given back.
 CREATE TABLE payment_receipts (
@@ -279,8 +289,13 @@ CREATE TABLE provider_events (
     received_at         timestamptz NOT NULL,
     settled_at          timestamptz,
     UNIQUE (gateway_account_id, dedup_key),
-    FOREIGN KEY (account_id, gateway_account_id) REFERENCES gateway_accounts (account_id, id)
+    UNIQUE (account_id, id),
+    FOREIGN KEY (account_id, gateway_account_id) REFERENCES gateway_accounts (account_id, id),
+    FOREIGN KEY (account_id, payment_id) REFERENCES payments (account_id, id),
+    CHECK ((status = 'received') = (settled_at IS NULL))
 );
+
+ALTER TABLE payment_transitions ADD FOREIGN KEY (account_id, event_id) REFERENCES provider_events (account_id, id);
 
 CREATE TABLE deliveries (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -295,6 +310,7 @@ CREATE TABLE deliveries (
     delivered_at  timestamptz,
     UNIQUE (payment_id, step),
     UNIQUE (account_id, id),
+    CHECK (status <> 'delivered' OR delivered_at IS NOT NULL),
     FOREIGN KEY (account_id, payment_id) REFERENCES payments (account_id, id),
     FOREIGN KEY (account_id, lead_id) REFERENCES leads (account_id, id),
     FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id)
@@ -326,6 +342,7 @@ BEGIN
     FOR day IN SELECT generate_series(today - 1, today + 2, interval '1 day')::date LOOP
         partition := 'applied_updates_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+        LOCK TABLE applied_updates;                       -- the table before its partitions, as every reader does: no deadlock
         EXECUTE format('CREATE TABLE %I (LIKE applied_updates INCLUDING ALL)', partition);
         EXECUTE format('WITH moved AS (DELETE FROM applied_updates_default WHERE applied_on = %L RETURNING *)
                         INSERT INTO %I SELECT * FROM moved', day, partition);
@@ -335,6 +352,7 @@ BEGIN
         SELECT relname FROM pg_class
         WHERE relname ~ '^applied_updates_\d{8}$' AND right(relname, 8) < to_char(today - 3, 'YYYYMMDD')
     LOOP
+        LOCK TABLE applied_updates;
         EXECUTE format('DROP TABLE %I', partition);
     END LOOP;
     DELETE FROM applied_updates_default WHERE applied_on < today - 3;

@@ -6,8 +6,14 @@ ON CONFLICT (telegram_id) WHERE status <> 'removed' DO NOTHING
 RETURNING id, account_id, telegram_id, username, key, token_encrypted, secret_generation, funnel_id, status;
 
 -- name: announce_change :exec
--- Tells every process to drop its cached copy (services/bots.py); sent when the transaction commits.
-SELECT pg_notify('bots', %(bot_id)s::text);
+-- Tells every process to drop its cached copy (services/bots.py) and those of the pools it is in (services/pools.py); sent when the
+-- transaction commits.
+SELECT pg_notify('bots', %(bot_id)s::bigint::text)
+UNION ALL
+SELECT pg_notify('pools', pools.slug)
+FROM pools
+JOIN pool_bots ON pool_bots.pool_id = pools.id
+WHERE pool_bots.bot_id = %(bot_id)s;
 
 -- name: find_by_id :one
 -- The id comes from our own rows and jobs, never from outside.

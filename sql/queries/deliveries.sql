@@ -4,38 +4,76 @@ INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, creat
 VALUES (%(account_id)s, %(payment_id)s, %(lead_id)s, %(step)s, %(message_id)s, %(now)s)
 ON CONFLICT (payment_id, step) DO NOTHING;
 
--- name: close :exec
--- A late word that it was sent after all beats an earlier one that it failed.
+-- name: add_attempt :exec
+INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
+VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
+
+-- name: close :one
+-- A late word that it was sent after all beats an earlier one that it failed. None: nothing is delivered by this message, or it is
+-- delivered already.
 UPDATE deliveries
 SET status = %(status)s,
     error = %(error)s,
-    delivered_at = %(delivered_at)s
+    delivered_at = %(delivered_at)s,
+    tries = deliveries.tries + 1
+FROM payments
+WHERE deliveries.account_id = %(account_id)s
+    AND deliveries.message_id = %(message_id)s
+    AND deliveries.status <> 'delivered'
+    AND payments.account_id = %(account_id)s
+    AND payments.id = deliveries.payment_id
+RETURNING deliveries.id, deliveries.account_id, deliveries.payment_id, payments.bot_id, deliveries.tries;
+
+-- name: count_owed :many
+-- Of every account: what was paid for before an instant and is not delivered, by status.
+SELECT status, count(*) AS deliveries
+FROM (
+    SELECT status
+    FROM deliveries
+    WHERE status <> 'delivered'
+        AND created_at < %(before)s
+    LIMIT %(limit)s
+) AS found
+GROUP BY status
+ORDER BY status;
+
+-- name: find_by_id :one
+-- The id comes from our own timers.
+SELECT id, account_id, payment_id, lead_id, status, tries
+FROM deliveries
+WHERE id = %(delivery_id)s;
+
+-- name: list_attempts :many
+SELECT delivery_attempts.status, delivery_attempts.error, delivery_attempts.at
+FROM delivery_attempts
 WHERE account_id = %(account_id)s
-    AND message_id = %(message_id)s
-    AND status <> 'delivered';
+    AND delivery_id = %(delivery_id)s
+ORDER BY id;
 
 -- name: list_by_payment :many
-SELECT id, step, message_id, status, error, created_at, delivered_at
+SELECT id, step, message_id, status, error, tries, created_at, delivered_at
 FROM deliveries
 WHERE account_id = %(account_id)s
     AND payment_id = %(payment_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead become planned, and their messages with them; once per failure.
+-- Failed deliveries of a lead, or the one that is named, become planned, and their messages with them; once per failure.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.lead_id = %(lead_id)s
+        AND (%(delivery_id)s::bigint IS NULL OR deliveries.id = %(delivery_id)s)
         AND deliveries.status = 'failed'
         AND messages.id = deliveries.message_id
         AND messages.account_id = %(account_id)s
         AND messages.status = 'failed'
-    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',
@@ -44,6 +82,6 @@ WITH again AS (
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.message_id = again.id
 )
-SELECT id, account_id, bot_id, chat_id, cause, ordinal
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again
 ORDER BY id;

@@ -49,3 +49,11 @@ SET status = %(status)s,
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;
+
+-- name: touch :exec
+-- The lead came by this click: its last one, and its first if there was none.
+UPDATE leads
+SET first_click_id = coalesce(first_click_id, %(click_id)s),
+    last_click_id = %(click_id)s
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s;

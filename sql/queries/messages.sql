@@ -6,7 +6,7 @@ INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, vers
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s, %(chat_id)s, %(cause)s, %(ordinal)s, %(version_id)s, %(step)s, %(payment_id)s,
     %(method)s, %(body)s, %(nonce)s, %(policy)s, %(planned_at)s)
 ON CONFLICT (cause, ordinal) DO NOTHING
-RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, payment_id, status;
+RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status;
 
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
@@ -40,23 +40,23 @@ WHERE messages.id = %(message_id)s
 RETURNING messages.id, messages.account_id, messages.payment_id, messages.status, messages.error;
 
 -- name: discard :one
--- By a person. None: it is neither failed nor uncertain any more.
+-- By a person; `error` is what its delivery is told. None: it is neither failed nor uncertain any more.
 UPDATE messages
 SET status = 'discarded'
 WHERE account_id = %(account_id)s
     AND id = %(message_id)s
     AND status IN ('failed', 'uncertain')
-RETURNING id, account_id, payment_id, status, error;
+RETURNING id, account_id, payment_id, status, 'discarded by a person'::text AS error;
 
 -- name: find :one
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND id = %(message_id)s;
 
 -- name: find_by_cause :one
 -- hot
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND cause = %(cause)s
@@ -72,7 +72,7 @@ WHERE bot_id = %(bot_id)s
 
 -- name: list_open_by_cause :many
 -- hot
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND cause = %(cause)s
@@ -80,12 +80,14 @@ WHERE account_id = %(account_id)s
 ORDER BY ordinal;
 
 -- name: list_stale :many
--- Of every account, for the sweep: planned long ago and still open. A dead bot's wait for its return.
-SELECT messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal
+-- Of every account, for the sweep, a page behind the id `after`: planned long ago and still open, also where an attempt ended without
+-- telling (`sending`). A dead bot's wait for its return.
+SELECT messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 FROM messages
 JOIN bots ON bots.id = messages.bot_id
 WHERE messages.status IN ('planned', 'sending')
     AND messages.planned_at < %(before)s
+    AND messages.id > %(after)s
     AND bots.status = 'active'
 ORDER BY messages.id
 LIMIT %(limit)s;
@@ -158,12 +160,13 @@ WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        regrants = regrants + 1,
         resent = resent OR status = 'uncertain',
         planned_at = %(now)s
     WHERE account_id = %(account_id)s
         AND id = %(message_id)s
         AND status IN ('failed', 'uncertain')
-    RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal
+    RETURNING id, account_id, bot_id, chat_id, cause, ordinal, regrants
 ), owed AS (
     UPDATE deliveries
     SET status = 'planned',
@@ -173,7 +176,7 @@ WITH again AS (
         AND deliveries.message_id = again.id
         AND deliveries.status = 'failed'
 )
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again;
 
 -- name: silence_lead :exec

@@ -1,17 +1,18 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- active gateway account, if it has one.
-INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+-- active gateway account, if it has one, and the click that brought the lead last.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
     amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
     (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND is_active),
+    (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
     %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
 ON CONFLICT (cause, ordinal) DO UPDATE
 SET cause = excluded.cause
 WHERE payments.account_id = excluded.account_id
 RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at;
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
 -- name: add_receipt :value
 -- Its id; None when this transfer was noted before.
@@ -24,10 +25,71 @@ RETURNING id;
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
 VALUES (%(account_id)s, %(payment_id)s, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s);
 
+-- name: claim_checks :many
+-- Of every account: charges to ask about now. Of each gateway account the few that are due longest, so that one with thousands
+-- starves nobody; of all those the ones due longest. Each is due again at claimed_until, should the question get lost.
+-- hot
+WITH RECURSIVE owners AS (
+    (
+        SELECT gateway_account_id AS id
+        FROM payments
+        WHERE next_check_at IS NOT NULL
+        ORDER BY gateway_account_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT gateway_account_id
+        FROM payments
+        WHERE next_check_at IS NOT NULL
+            AND gateway_account_id > owners.id
+        ORDER BY gateway_account_id
+        LIMIT 1
+    )
+    FROM owners
+    WHERE owners.id IS NOT NULL
+), due AS (
+    SELECT oldest.id
+    FROM owners
+    CROSS JOIN LATERAL (
+        SELECT id, next_check_at
+        FROM payments
+        WHERE gateway_account_id = owners.id
+            AND next_check_at <= %(now)s
+        ORDER BY next_check_at
+        LIMIT %(limit_each)s
+    ) AS oldest
+    ORDER BY oldest.next_check_at
+    LIMIT %(limit)s
+), mine AS (
+    SELECT payments.id
+    FROM payments
+    WHERE payments.id IN (SELECT due.id FROM due)
+        AND next_check_at <= %(now)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE payments
+SET next_check_at = %(claimed_until)s
+FROM mine
+WHERE payments.id = mine.id
+RETURNING payments.id, payments.account_id, payments.gateway_account_id, payments.checks;
+
+-- name: count_flagged :many
+-- Of every account: payments by flag; one with two flags counts for both.
+SELECT flag, count(*) AS payments
+FROM (
+    SELECT unnest(flags) AS flag
+    FROM payments
+    WHERE flags <> '{}'
+    LIMIT %(limit)s
+) AS found
+GROUP BY flag
+ORDER BY flag;
+
 -- name: find :one
 -- hot
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s;
@@ -36,7 +98,7 @@ WHERE account_id = %(account_id)s
 -- The id comes from our own rows and jobs, never from outside.
 -- hot
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE id = %(payment_id)s;
 
@@ -44,12 +106,53 @@ WHERE id = %(payment_id)s;
 -- By any id the provider may name a charge with, inside one gateway account. Before `create` answered only our own key is known.
 -- hot
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE gateway_account_id = %(gateway_account_id)s
     AND (txid = %(txid)s OR idempotency_key = %(txid)s OR provider_id = %(provider_id)s)
 ORDER BY id
 LIMIT 1;
+
+-- name: has_paid_twin :value
+-- Whether the same lead has paid for the same things at the same step while this charge was open: then it is one order, paid twice.
+-- What it bought before this charge was made, or asked for after this one was paid, is another.
+SELECT EXISTS (
+    SELECT
+    FROM payments AS twin
+    JOIN payments AS mine ON mine.lead_id = twin.lead_id
+    WHERE mine.account_id = %(account_id)s
+        AND mine.id = %(payment_id)s
+        AND twin.account_id = %(account_id)s
+        AND twin.id <> mine.id
+        AND twin.step = mine.step
+        AND twin.items = mine.items
+        AND twin.paid_at >= mine.created_at
+        AND twin.created_at <= %(paid_at)s
+);
+
+-- name: hasten_check :exec
+-- Ask about it then, unless that is to be done earlier.
+UPDATE payments
+SET next_check_at = least(next_check_at, %(next_check_at)s)
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s
+    AND state IN ('pending', 'expired');
+
+-- name: is_on_sale :value
+-- Whether what a charge was made for can still be bought: its bot is in service, and its funnel, as it is now, offers all of it.
+SELECT bots.status <> 'removed' AND NOT EXISTS (
+    SELECT
+    FROM jsonb_array_elements(payments.items) AS item
+    WHERE NOT jsonb_path_exists(latest.definition, '$.funnel.steps[*] ? (@.id == $offer)',
+        jsonb_build_object('offer', item -> 'offer'))
+)
+FROM payments
+JOIN bots ON bots.id = payments.bot_id
+JOIN funnel_versions AS own ON own.id = payments.version_id
+JOIN funnels ON funnels.id = own.funnel_id
+JOIN funnel_versions AS latest ON latest.id = funnels.current_version_id
+WHERE payments.account_id = %(account_id)s
+    AND payments.id = %(payment_id)s;
 
 -- name: list_open_by_cause :many
 -- hot
@@ -68,12 +171,13 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: list_stale :many
--- Of every account, for the sweep: charges asked for and not made.
+-- Of every account, for the sweep, a page behind the id `after`: charges asked for and not made.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE state IN ('new', 'creating')
     AND updated_at < %(before)s
+    AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;
 
@@ -87,7 +191,7 @@ ORDER BY id;
 -- name: lock :one
 -- After the lead's lock, never before it.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
@@ -101,12 +205,13 @@ SET state = 'paid',
     paid_at = %(paid_at)s,
     end_to_end_id = %(end_to_end_id)s,
     flags = %(flags)s::text[],
+    next_check_at = NULL,
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND state IN ('creating', 'pending', 'expired', 'cancelled')
 RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at;
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
 -- name: move :one
 -- None when it is not in from_state any more.
@@ -118,7 +223,7 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND state = %(from_state)s
 RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, created_at;
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
 -- name: note_charge :exec
 -- What the provider made, whatever has become of the payment meanwhile.
@@ -131,9 +236,28 @@ SET txid = %(txid)s,
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s;
 
+-- name: note_check :exec
+-- It was asked about; `checks`: how often before, so that whoever comes late changes nothing. Null: not to be asked about again.
+UPDATE payments
+SET checks = checks + 1,
+    next_check_at = %(next_check_at)s
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s
+    AND checks = %(checks)s
+    AND state IN ('pending', 'expired');
+
 -- name: set_flags :exec
 UPDATE payments
 SET flags = %(flags)s::text[],
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s;
+
+-- name: take_turn_to_ask :value
+-- True for one caller in a while: the provider may be asked now. The others learn from the row what he has found.
+UPDATE payments
+SET asked_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s
+    AND (asked_at IS NULL OR asked_at <= %(before)s)
+RETURNING true;

@@ -1,7 +1,7 @@
 -- name: add :one
 -- The event's row, old or new: the update changes nothing, it makes a known row come back.
 INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, suffix, query, headers, body, verified, received_at)
-VALUES (%(account_id)s, %(gateway_account_id)s, %(dedup_key)s, %(suffix)s, %(query)s, %(headers)s, %(body)s, %(verified)s, %(now)s)
+VALUES (%(account_id)s, %(gateway_account_id)s, %(dedup_key)s, %(suffix)s, %(query)s, %(headers)s, %(body)s, %(verified)s, %(received_at)s)
 ON CONFLICT (gateway_account_id, dedup_key) DO UPDATE
 SET dedup_key = excluded.dedup_key
 WHERE provider_events.account_id = excluded.account_id
@@ -17,6 +17,18 @@ WHERE account_id = %(account_id)s
     AND id = %(event_id)s
     AND status = 'received';
 
+-- name: count_left_over :many
+-- Of every account: events that no charge could be settled with, by status.
+SELECT status, count(*) AS events
+FROM (
+    SELECT status
+    FROM provider_events
+    WHERE status IN ('unmatched', 'unconfirmed', 'failed')
+    LIMIT %(limit)s
+) AS found
+GROUP BY status
+ORDER BY status;
+
 -- name: find_by_id :one
 -- The id comes from our own rows and jobs, never from outside.
 -- hot
@@ -25,10 +37,11 @@ FROM provider_events
 WHERE id = %(event_id)s;
 
 -- name: list_stale :many
--- Of every account, for the sweep: events stored and not yet acted upon.
+-- Of every account, for the sweep, a page behind the id `after`: events stored and not yet acted upon.
 SELECT id, account_id, status
 FROM provider_events
 WHERE status = 'received'
     AND received_at < %(before)s
+    AND id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;

@@ -77,11 +77,14 @@ SELECT (
 ) AS owed;
 
 -- name: find_payment :one
-SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.paid_cents,
-    payments.state, payments.flags, payments.error, payments.created_at, payments.expires_at, payments.paid_at, gateway_accounts.gateway
+SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
+    payments.error, payments.created_at, payments.expires_at, payments.paid_at, gateway_accounts.gateway, pools.slug, clicks.clicked_at,
+    clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content, clicks.utm_term
 FROM payments
 JOIN bots ON bots.id = payments.bot_id
 JOIN leads ON leads.id = payments.lead_id
+LEFT JOIN clicks ON clicks.id = payments.click_id
+LEFT JOIN pools ON pools.id = clicks.pool_id
 LEFT JOIN gateway_accounts ON gateway_accounts.id = payments.gateway_account_id
 WHERE payments.account_id = %(account_id)s
     AND payments.id = %(payment_id)s;
@@ -115,10 +118,13 @@ LIMIT %(limit)s;
 -- name: list_payments :many
 -- The newest first. `received_cents`: all that came in for it. `delivery`: the worst of its deliveries', null while there is none.
 SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
-    payments.created_at, payments.paid_at, received.cents AS received_cents, handed.status AS delivery
+    payments.created_at, payments.paid_at, received.cents AS received_cents, handed.status AS delivery, pools.slug, clicks.utm_source,
+    clicks.utm_campaign
 FROM payments
 JOIN bots ON bots.id = payments.bot_id
 JOIN leads ON leads.id = payments.lead_id
+LEFT JOIN clicks ON clicks.id = payments.click_id
+LEFT JOIN pools ON pools.id = clicks.pool_id
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(amount_cents), 0)::bigint AS cents
     FROM payment_receipts

@@ -16,7 +16,7 @@ ROOT = Path(settings_module.__file__).parent.parent
 def test_load_without_anything_gives_defaults() -> None:
     settings = load({})
     assert (settings.port, settings.host, settings.sandbox) == (8080, "127.0.0.1", False)
-    assert settings.queue_slots == {"tasks": 50, "webhook": 20, "gateway": 20, "campaigns": 10}
+    assert settings.queue_slots == {"tasks": 50, "webhook": 20, "gateway": 20, "checks": 5, "campaigns": 10}
 
 
 def test_load_names_every_mistake_at_once() -> None:

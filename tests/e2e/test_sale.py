@@ -1,4 +1,4 @@
-"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder, then a browser on the chat page, paid three times.
+"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder, a browser on the chat page, paid thrice.
 
 Pictures of every stage go to the folder GRIMBOTS_PICTURES names, if it does.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+
 from grimbots.handlers.commands.ports import find_free
 
 ROOT = Path(__file__).resolve().parents[2]

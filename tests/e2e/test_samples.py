@@ -1,4 +1,4 @@
-"""Every public sample of an update, through the front door and a worker, twice: no fault, and the second time nothing new."""
+"""Every public sample of an update, through the front door and a worker, twice: no fault, and then nothing new."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+
 from grimbots.handlers.commands.seeds import DEMO
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.worker import Worker

@@ -61,6 +61,7 @@ async def test_health_shows_stores_and_every_queue(get: Any, working: Any) -> No
         "tasks",
         "webhook",
         "gateway",
+        "checks",
         "campaigns",
     }
 

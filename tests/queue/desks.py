@@ -13,7 +13,7 @@ from grimbots.queue.job import Job
 from grimbots.queue.task import Done, Task
 from grimbots.queue.worker import Worker
 
-SLOTS = {"tasks": 50, "webhook": 20, "gateway": 20, "campaigns": 10}
+SLOTS = {"tasks": 50, "webhook": 20, "gateway": 20, "checks": 5, "campaigns": 10}
 PATIENCE_SECONDS = 10.0
 
 Function = Callable[..., Awaitable[Done | None]]

@@ -33,6 +33,12 @@ async def test_shows_every_served_queue_when_nothing_ever_happened(queue: Queue)
 
 
 @pytest.mark.gen_test
+async def test_answers_all_who_look_at_once(queue: Queue) -> None:
+    looks = await asyncio.gather(*(Inspector(queue).queues() for _ in range(20)))
+    assert [len(depths) for depths in looks] == [len(SLOTS)] * 20
+
+
+@pytest.mark.gen_test
 async def test_counts_waiting_running_and_dead(queue: Queue) -> None:
     inspector, go = Inspector(queue), asyncio.Event()
     for n in range(3):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 import redis.asyncio
 
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import Timing
+from grimbots.queue.inspector import Inspector
 from grimbots.queue.job import Claim, State
 from grimbots.queue.membership import Replaced
 from grimbots.queue.store import Store
@@ -131,3 +133,14 @@ async def _claim_behind_its_back(url: str, consumer: str) -> None:
 async def _is_pending(queue: Queue, id: str) -> bool:  # noqa: A002
     seen = await queue.reads.find_job(id)
     return seen is not None and seen.state is State.PENDING
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_leaves_nothing_behind_when_it_drains_while_it_joins(queue: Queue) -> None:
+    worker = Worker(queue, None)
+    working = worker.start()
+    await asyncio.sleep(0)  # it has asked for its lease and has no answer yet
+    await worker.drain()
+    await working
+    assert await Inspector(queue).consumers() == []
+    assert not any(thread.name == "queue-heartbeat" for thread in threading.enumerate())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from grimbots.services import effects, events, gateway_accounts, leads, payments
+from grimbots.services import effects, events, gateway_accounts, leads, payments, receptions
 from grimbots.services.arrivals import Person
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
@@ -88,12 +88,12 @@ class Shop:
     async def receive(self, body: bytes, headers: dict[str, str] | None = None, *, key: str = "") -> None:
         """Post an event to the webhook: with its true signature unless `headers` are given."""
         signed = self.provider.sign(body, self.secret) if headers is None else headers
-        await events.receive(self.app, "sandbox", key or self.key, "", "", signed, body)
+        await receptions.receive(self.app, "sandbox", key or self.key, "", "", signed, body)
 
     async def list_events(self) -> list[int]:
         """Return the ids of every account's events that have not been acted upon."""
         later = self.app.clock() + timedelta(days=1)
-        return [row.id for row in await self.app.db.provider_events.list_stale(before=later, limit=99)]
+        return [row.id for row in await self.app.db.provider_events.list_stale(before=later, after=0, limit=99)]
 
     async def apply_events(self) -> list[Any]:
         """Act upon what was received; returns the follow-up jobs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -77,6 +78,22 @@ async def test_regrant_gives_nothing_of_another_lead(shops: list[Shop], fake_tel
     await messages.send(shop.app, message_id=(await read_delivery(shop, mine)).message_id)
     assert await return_to(shop, other) == await return_to(neighbour, foreign) == []
     assert (await read_delivery(shop, mine)).status == "failed"
+
+
+@pytest.mark.gen_test(timeout=15)
+async def test_delivery_given_up_while_telegram_answers_is_delivered(shop: Shop, fake_telegram: Any) -> None:
+    payment, answer = await sell(shop), asyncio.Event()
+    message_id = (await read_delivery(shop, payment)).message_id
+    fake_telegram.answer("sendMessage", until=answer)
+    sending = asyncio.create_task(messages.send(shop.app, message_id=message_id))
+    await fake_telegram.wait_for_calls(1)
+    (given_up,) = [row for row in await shop.list_said(f"p:{payment.id}:paid") if row.id == message_id]
+    await messages.give_up(shop.app, given_up, "its job is dead")
+    assert (await read_delivery(shop, payment)).error == "its job is dead"
+    answer.set()
+    await sending
+    delivery = await read_delivery(shop, payment)
+    assert (delivery.status, delivery.error, delivery.delivered_at) == ("delivered", None, shop.app.clock())
 
 
 @pytest.mark.gen_test

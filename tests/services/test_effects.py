@@ -103,8 +103,8 @@ async def test_plan_notes_what_a_message_delivers(desk: Desk, query: Callable[..
 @pytest.mark.gen_test
 async def test_pending_gives_what_is_not_done_in_order(desk: Desk, query: Callable[..., Any]) -> None:
     await desk.plan(SAY, CHARGE, SAY, SAY)
-    query("UPDATE messages SET status = 'sent' WHERE ordinal = 2")
-    query("UPDATE messages SET status = 'sending' WHERE ordinal = 3")
+    query("UPDATE messages SET status = 'sent', sent_at = planned_at WHERE ordinal = 2")
+    query("UPDATE messages SET status = 'sending', sending_at = planned_at WHERE ordinal = 3")
     assert await desk.list_pending(desk.account_id) == [f"{CAUSE}#0", f"{CAUSE}#1", f"{CAUSE}#3"]
 
 

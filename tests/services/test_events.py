@@ -131,6 +131,7 @@ async def test_apply_waits_with_a_provider_that_cannot_be_asked(shop: Shop, cloc
     with pytest.raises(Again) as put_off:
         await shop.apply_events()
     assert not put_off.value.spend
+    clock.move(seconds=put_off.value.after_seconds)
     await shop.apply_events()
     assert (await shop.read(payment.id)).state == "paid"
 

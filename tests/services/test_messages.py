@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again, Done, LeaseLost
-from grimbots.services import messages
+from grimbots.services import deliveries, messages, payments
+from grimbots.services.funnels import versions
 from grimbots.sql.database import Database
 from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS
 
 
 @pytest.fixture
@@ -77,7 +79,9 @@ async def test_send_of_an_unpublished_message_stores_no_zero(chat: Chat, fake_te
 @pytest.mark.gen_test
 async def test_send_of_an_album_stores_the_first_id(chat: Chat, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMediaGroup", result=[{"message_id": 31}, {"message_id": 32}])
-    message = await chat.plan(method="sendMediaGroup")
+    message = await chat.plan(
+        method="sendMediaGroup", body={"media": [{"type": "photo", "media": f"id{number}"} for number in (1, 2)]}
+    )
     await chat.send(message)
     assert chat.read(message).telegram_message_id == 31
 
@@ -242,37 +246,35 @@ async def test_give_up_closes_what_is_open_only(app: Any, chat: Chat) -> None:
     assert chat.read(sent).status == "sent"
 
 
-def add_delivery(chat: Chat, message: Any) -> None:
-    """Add a paid-for delivery that the message hands over, with the rows it needs."""
-    now = chat.app.clock()
-    chat.execute(
-        """
-        WITH funnel AS (
-            INSERT INTO funnels (account_id, name, created_at) VALUES (%(account)s, 'f', %(now)s) RETURNING id
-        ), version AS (
-            INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
-            SELECT %(account)s, id, 1, '{}', %(now)s FROM funnel RETURNING id
-        ), payment AS (
-            INSERT INTO payments (account_id, bot_id, lead_id, version_id, step, cause, ordinal, items, description,
-                amount_cents, idempotency_key, expires_in_seconds, created_at, updated_at)
-            SELECT %(account)s, %(bot)s, %(lead)s, id, 'pay', 'u:1', 0, '[]', 'Curso', 990, 'key', 60, %(now)s, %(now)s
-            FROM version RETURNING id
+async def plan_delivery(chat: Chat) -> Any:
+    """Plan the message that hands over what a payment pays for."""
+    tenant, now = chat.tenant, chat.app.clock()
+    published = await versions.publish(chat.app, tenant.account_id, FUNNEL, {}, actor="test")
+    lead = {"account_id": tenant.account_id, "lead_id": chat.lead.id}
+    async with chat.app.db.transaction() as tx:
+        payment = await payments.open(
+            tx,
+            **lead,
+            bot_id=tenant.bot_id,
+            version_id=published.version_id,
+            step="pay",
+            cause=f"u:{tenant.bot_id}:0",
+            ordinal=0,
+            items=[],
+            description="Curso",
+            amount_cents=PRICE_CENTS,
+            expires_in_seconds=60,
+            now=now,
         )
-        INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, created_at)
-        SELECT %(account)s, id, %(lead)s, 'give', %(message)s, %(now)s FROM payment
-        """,
-        account=chat.tenant.account_id,
-        bot=chat.tenant.bot_id,
-        lead=chat.lead.id,
-        message=message.id,
-        now=now,
-    )
+    message = await chat.plan(payment_id=payment.id, version_id=published.version_id)
+    async with chat.app.db.transaction() as tx:
+        await deliveries.plan(tx, **lead, payment_id=payment.id, step="access", message_id=message.id, now=now)
+    return message
 
 
 @pytest.mark.gen_test
 async def test_send_of_a_delivery_closes_it(app: Any, chat: Chat) -> None:
-    message = await chat.plan(payment_id=1)
-    add_delivery(chat, message)
+    message = await plan_delivery(chat)
     assert await chat.send(message) == Done()
     delivery = chat.read_delivery(message)
     assert (delivery.status, delivery.delivered_at) == ("delivered", app.clock())
@@ -281,8 +283,7 @@ async def test_send_of_a_delivery_closes_it(app: Any, chat: Chat) -> None:
 @pytest.mark.gen_test
 async def test_send_of_a_delivery_to_a_dead_chat_shows_why(chat: Chat, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMessage", http=403, description="Forbidden: bot was blocked by the user")
-    message = await chat.plan(payment_id=1)
-    add_delivery(chat, message)
+    message = await plan_delivery(chat)
     await chat.send(message)
     delivery = chat.read_delivery(message)
     assert (delivery.status, delivery.error) == ("failed", "Forbidden: bot was blocked by the user")
@@ -290,8 +291,7 @@ async def test_send_of_a_delivery_to_a_dead_chat_shows_why(chat: Chat, fake_tele
 
 @pytest.mark.gen_test
 async def test_give_up_of_a_delivery_shows_why(app: Any, chat: Chat) -> None:
-    message = await chat.plan(payment_id=1)
-    add_delivery(chat, message)
+    message = await plan_delivery(chat)
     await messages.give_up(app, message, "its job is dead")
     assert (chat.read_delivery(message).status, chat.read_delivery(message).error) == ("failed", "its job is dead")
 

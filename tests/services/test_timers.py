@@ -15,6 +15,7 @@ from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.task import Done, task
 from grimbots.queue.worker import Worker
 from grimbots.services import timers
+from grimbots.tests.services.shops import Shop
 
 WAIT_SECONDS = 10
 
@@ -125,11 +126,13 @@ async def test_plan_keeps_one_timer_per_cause_and_ordinal(app: Any, accounts: An
 
 
 @pytest.mark.gen_test
-async def test_cancel_stops_the_timers_of_its_own_account_only(app: Any, accounts: Any) -> None:
-    for ordinal, tenant in enumerate(accounts):
-        await plan(app, tenant, ordinal=ordinal, payment_id=7)
+async def test_cancel_stops_the_timers_of_its_own_account_only(app: Any, shops: list[Shop]) -> None:
+    bought = [await shop.accept_offer() for shop in shops]
+    for ordinal, (shop, payment) in enumerate(zip(shops, bought, strict=True)):
+        await plan(app, shop.tenant, ordinal=ordinal, payment_id=payment.id)
     async with app.db.transaction() as tx:
-        await timers.cancel(tx, ring, account_id=accounts[0].account_id, payment_id=7)
+        for payment in bought:
+            await timers.cancel(tx, ring, account_id=shops[0].tenant.account_id, payment_id=payment.id)
     assert await timers.fire_due(app) == 1
 
 

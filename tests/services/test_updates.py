@@ -151,7 +151,7 @@ async def test_handle_a_charges_tap_many_times_at_once_opens_one_payment(buyer: 
 async def test_handle_again_leaves_out_what_is_done(buyer: Buyer) -> None:
     update = buyer.make_text("/start")
     await buyer.handle(update)
-    buyer.query("UPDATE messages SET status = 'sent'")
+    buyer.query("UPDATE messages SET status = 'sent', sent_at = planned_at")
     assert await buyer.handle(update) == []
 
 
@@ -168,7 +168,13 @@ async def test_handle_again_gives_an_unfinished_charge(buyer: Buyer) -> None:
 @pytest.mark.gen_test
 async def test_handle_again_asks_the_provider_again(buyer: Buyer) -> None:
     await buyer.say("/start")
-    buyer.query("UPDATE messages SET step = 'charge', payment_id = 5, nonce = 'ofthecharge1'")
+    await buyer.tap("Ver")
+    await buyer.tap("Quero por R$ 19,90")
+    await buyer.tap("Não, obrigado")
+    buyer.query(
+        "UPDATE messages SET step = 'charge', payment_id = payments.id, nonce = 'ofthecharge1'"
+        " FROM payments WHERE messages.id = (SELECT max(id) FROM messages)"
+    )
     update = buyer.make_tap("v1:charge:paid:ofthecharge1")
     first = await buyer.handle(update)
     assert first == [f"{buyer.cause()}#0"]

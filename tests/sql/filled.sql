@@ -49,6 +49,28 @@ FROM bots
 JOIN funnel_versions USING (account_id, funnel_id)
 CROSS JOIN LATERAL generate_series(1, CASE WHEN bots.name ~ ' tenant-([1-9]|10)$' THEN 60 ELSE 2 END) AS n;
 
+INSERT INTO pools (account_id, slug, created_at, updated_at)
+SELECT id, 'link-of-' || name, now(), now() FROM accounts;
+
+INSERT INTO pool_bots (account_id, pool_id, bot_id, position)
+SELECT bots.account_id, pools.id, bots.id, 0
+FROM bots
+JOIN pools USING (account_id);
+
+-- A click for each lead; of a big account's one is awaited.
+INSERT INTO clicks (account_id, bot_id, token, noted_at, clicked_at, pool_id, is_crawler, utm_source, parameters, address, user_agent)
+SELECT leads.account_id, leads.bot_id, 'token of ' || leads.first_name || leads.id, now(), filled.clicked_at,
+    CASE WHEN filled.clicked_at IS NOT NULL THEN pools.id END, false, leads.first_name, '{}', '203.0.113.7', 'Mozilla/5.0'
+FROM leads
+JOIN pools USING (account_id)
+CROSS JOIN LATERAL (SELECT CASE WHEN leads.chat_id % 1000 <> 54 THEN now() END) AS filled (clicked_at);
+
+UPDATE leads
+SET first_click_id = clicks.id,
+    last_click_id = clicks.id
+FROM clicks
+WHERE clicks.token = 'token of ' || leads.first_name || leads.id;
+
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
@@ -66,7 +88,22 @@ SELECT leads.account_id, leads.bot_id, leads.id, gateway_accounts.id, leads.vers
     'provider id of ' || leads.first_name || leads.id, 'e2e of ' || leads.first_name || leads.id, 'code', 600, now(), 990, now(), now(),
     now() - interval '1 hour'
 FROM leads
-JOIN gateway_accounts USING (account_id);
+JOIN gateway_accounts USING (account_id)
+ORDER BY leads.id;
+
+-- One lead of a big account has paid for the same thing twice.
+INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
+    amount_cents, state, idempotency_key, txid, provider_id, end_to_end_id, code, expires_in_seconds, expires_at, paid_cents,
+    paid_at, created_at, updated_at)
+SELECT payments.account_id, payments.bot_id, lead_id, gateway_account_id, payments.version_id, payments.step, 'twin of ' || cause, 0,
+    items, description, amount_cents, 'paid', 'twin ' || idempotency_key, 'twin ' || txid, 'twin ' || provider_id,
+    'twin ' || end_to_end_id, 'code', 600, now(), 990, now(), now(), now()
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+WHERE leads.chat_id % 1000 = 1
+    AND leads.first_name ~ ' tenant-([1-9]|10)$';
+
+UPDATE payments SET next_check_at = now() WHERE state = 'pending';
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
@@ -94,13 +131,18 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN n = 0 THEN 'sent'
         ELSE CASE payments.state WHEN 'new' THEN 'planned' WHEN 'pending' THEN 'sending' WHEN 'cancelled' THEN 'failed' ELSE 'sent' END
     END
-) AS chosen (status);
+) AS chosen (status)
+ORDER BY payments.id, n;
 
 INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, error, created_at, delivered_at)
 SELECT account_id, payment_id, lead_id, 'delivery', id, CASE status WHEN 'sent' THEN 'delivered' ELSE 'failed' END,
     body ->> 'text', now(), sent_at
 FROM messages
-WHERE ordinal = 1;
+WHERE ordinal = 1
+ORDER BY id;
+
+INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
+SELECT account_id, id, CASE status WHEN 'delivered' THEN 'delivered' ELSE 'failed' END, error, now() FROM deliveries;
 
 INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, fired_at, created_at)
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',

@@ -27,7 +27,10 @@ OWN, OTHER = "tenant-1", "tenant-2"
 TRUSTED_ID = {
     "bots.announce_change",
     "bots.find_by_id",
+    "clicks.add_all",
+    "deliveries.find_by_id",
     "funnel_versions.find_by_id",
+    "gateway_accounts.announce_change",
     "gateway_accounts.find_by_id",
     "messages.claim",
     "messages.close_unsendable",
@@ -61,16 +64,24 @@ EVERY_ACCOUNT = {
     "accounts.find",
     "accounts.list_all",
     "bots.find_by_telegram_id",
+    "deliveries.count_owed",
     "duties.keep_days",
     "duties.take_turn",
+    "gateway_accounts.list_page",
     "installation.find",
     "installation.remember",
     "login_attempts.count",
     "login_attempts.forget",
     "login_attempts.forget_old",
     "messages.list_stale",
+    "payments.claim_checks",
+    "payments.count_flagged",
     "payments.list_stale",
+    "provider_events.count_left_over",
+    "pools.list_live",
     "provider_events.list_stale",
+    "pools.announce_change",
+    "pools.list_live_by_slug",
     "server.read_version",
     "sessions.add",
     "sessions.forget_old",
@@ -79,7 +90,7 @@ EVERY_ACCOUNT = {
     "users.add",
     "users.find_by_email",
 }
-"""Sweeps, logins, and commands of the installation's administrator."""
+"""Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,
@@ -109,7 +120,7 @@ CHOSEN: dict[str, Values] = {
 }
 """Values that neither a column's name nor its type tells."""
 
-UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256"}
+UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256", "token"}
 
 TENANT_TABLES = """
 SELECT relname
@@ -199,7 +210,7 @@ def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: s
     table = statement.title.partition(".")[0]
     if name in CHOSEN.get(statement.title, {}):
         return CHOSEN[statement.title][name]
-    if "id" in sample and name.endswith("_id") and table.removesuffix("s").endswith(name.removesuffix("_id")):
+    if "id" in sample and name.endswith("_id") and make_singular(table).endswith(name.removesuffix("_id")):
         return sample["id"]
     column = "state" if name == "from_state" else name
     sources = [sample, *(rows[0] for rows in tenants.rows.values() if rows)]
@@ -207,6 +218,11 @@ def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: s
     if found is None:
         return VALUES[kind]()
     return Json(found) if kind == "jsonb" else found
+
+
+def make_singular(table: str) -> str:
+    """Give the noun of one row: deliveries -> delivery."""
+    return table.removesuffix("ies") + "y" if table.endswith("ies") else table.removesuffix("s")
 
 
 def try_statement(tenants: Tenants, statement: Statement, values: Values, account_id: int) -> Any:

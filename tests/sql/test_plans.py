@@ -9,6 +9,8 @@ from grimbots.tests.sql.prepared import STATEMENTS, explain, prepare
 SCANS = {
     "accounts.list_all": "a command's list of everything",
     "bots.list_all": "a command's list of everything",
+    "pools.list_all": "a command's list of everything",
+    "pools.list_live": "all links, read into memory every few minutes",
 }
 """The statements that may read a whole table, and why."""
 

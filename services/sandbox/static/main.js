@@ -5,7 +5,7 @@ import { listenForNewBot, paintAvatar, showBots } from "./bots.js";
 import { makeBubble } from "./bubbles.js";
 import { refreshCharges } from "./charges.js";
 import { byId, make, makeIcon, showAlert, toast } from "./dom.js";
-import { invent, listenForPeople, readAddress, showPeople, writeAddress } from "./people.js";
+import { invent, listenForPeople, readAddress, readInvitation, showPeople, writeAddress } from "./people.js";
 import { words, writeWords } from "./words.js";
 
 const LOOK_MS = 400;
@@ -16,6 +16,7 @@ const NEAR_END_PX = 80;
 
 const chat = { bots: [], bot: null, person: null, change: 0, bubbles: new Map(), spinning: new Map(), isBlocked: false };
 const log = byId("log");
+const invitation = readInvitation();
 
 function chooseBot(username) {
   const bot = chat.bots.find((each) => each.username === username);
@@ -46,7 +47,7 @@ async function refreshBots() {
   chat.bots = await api.listBots();
   const wanted = readAddress();
   if (!chat.bot && chat.bots.length) {
-    const bot = chat.bots.find((each) => each.username === wanted.bot) ?? chat.bots[0];
+    const bot = chat.bots.find((each) => each.username === (wanted.bot || invitation.bot)) ?? chat.bots[0];
     openChat(bot, wanted.chat ? { id: wanted.chat } : (bot.chats.at(-1) ?? invent()));
   }
   const fresh = chat.bots.find((each) => each.id === chat.bot?.id);
@@ -138,6 +139,11 @@ async function say(text) {
   }
 }
 
+function start() {
+  const isInvited = invitation.start && chat.bot?.username === invitation.bot;
+  return say(isInvited ? `/start ${invitation.start}` : "/start");
+}
+
 async function tap(message, button, key) {
   try {
     const done = await api.tap(chat.bot.username, chat.person.id, message.message_id, button.text);
@@ -179,7 +185,7 @@ function listen() {
     byId("text").value = "";
   });
   byId("block").append(makeIcon("bar"));
-  byId("start").addEventListener("click", () => say("/start"));
+  byId("start").addEventListener("click", start);
   byId("block").addEventListener("click", toggleBlock);
   byId("to-end").addEventListener("click", goToEnd);
   log.addEventListener("scroll", () => {

@@ -13,6 +13,12 @@ export function readAddress() {
   return { bot: bot ?? "", chat: /^\d{1,15}$/.test(chat ?? "") ? Number(chat) : 0 };
 }
 
+// Where a tracked link leads in the sandbox: ?bot=<username>&start=<parameter>, as t.me/<username>?start=<parameter>.
+export function readInvitation() {
+  const told = new URLSearchParams(location.search);
+  return { bot: told.get("bot") ?? "", start: told.get("start") ?? "" };
+}
+
 export function writeAddress(bot, chat) {
   history.replaceState(null, "", `${location.pathname}${location.search}#${bot}/${chat}`);
 }

@@ -100,6 +100,7 @@ OWN = "/sales/{own.account}"
 ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": [(post_update, {401})],
     r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": [(post_event, {200})],
+    r"/go/([A-Za-z0-9_-]{1,64})/?": [(get("/go/{other.account}"), {404})],  # a slug is public, an account's name is none
     r"/live": [(get("/live"), {200})],
     r"/ready": [(get("/ready"), {200})],
     r"/health": [(get("/health"), {200, 503})],

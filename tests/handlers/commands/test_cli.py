@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from grimbots import server
@@ -186,3 +187,41 @@ def test_read_overrides_ignores_what_a_killed_dev_left(tmp_path: Path) -> None:
     write_overrides(tmp_path, {"DATABASE_URL": "postgresql://gone"})
     assert (tmp_path / "dev.json").stat().st_mode & 0o777 == 0o600
     assert read_overrides(tmp_path) == {}
+
+
+def add_shop(database_url: str) -> None:
+    """Add an account `loja` with a bot @loja_bot, as Telegram's answers would."""
+    connection = psycopg2.connect(database_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO accounts (name, created_at) VALUES ('loja', now()) RETURNING id")
+        cursor.execute(
+            "INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted, created_at, updated_at)"
+            " VALUES (%s, 1, 'loja_bot', 'Loja', 'key', 'token', now(), now())",
+            cursor.fetchone(),
+        )
+    connection.close()
+
+
+def test_pool_add_list_and_remove(command: Command, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    add_shop(database_url)
+    assert command("pool", "add", "promo", "--account", "loja", "--bot", "loja_bot") == 0
+    assert capsys.readouterr().out == "http://127.0.0.1:8080/go/promo leads to loja_bot\n"
+    assert command("pool", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) | {"created_at": ""} == {
+        "account": "loja",
+        "slug": "promo",
+        "bots": "@loja_bot",
+        "created_at": "",
+    }
+    assert command("pool", "remove", "promo", "--account", "loja") == 0
+    capsys.readouterr()
+    assert command("pool", "list") == 0
+    assert "there is no link yet" in capsys.readouterr().out
+
+
+def test_pool_add_refuses_a_bot_the_account_lacks(
+    command: Command, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_shop(database_url)
+    assert command("pool", "add", "promo", "--account", "loja", "--bot", "other_bot") == 1
+    assert "grimbots: account 'loja' has no bot @other_bot" in capsys.readouterr().err

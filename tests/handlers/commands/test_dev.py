@@ -135,6 +135,7 @@ def dev() -> Iterator[Dev]:
 def test_dev_shows_what_to_open_and_leaves_nothing_behind(dev: Dev) -> None:
     dev.start()
     assert f"{dev.url}/sandbox" in dev.read()
+    assert f"{dev.url}/go/demo" in dev.read()
     assert dev.ask("/ready") == {"status": "ready"}
     assert answers(f"{dev.url}/sandbox"), dev.read()
     children = dev.list_children()
@@ -169,6 +170,8 @@ def test_dev_seeds_once(dev: Dev) -> None:
         dev.start()
         rows = [json.loads(line) for line in dev.run("bot", "list", "--json").splitlines()]
         assert [(row["account"], row["username"], row["funnel"]) for row in rows] == [("demo", "demo_bot", "demo")]
+        links = [json.loads(line) for line in dev.run("pool", "list", "--json").splitlines()]
+        assert [(row["account"], row["slug"], row["bots"]) for row in links] == [("demo", "demo", "@demo_bot")]
         assert dev.send(signal.SIGTERM) == 0
 
 
@@ -189,7 +192,8 @@ def test_dev_starts_again_after_every_kill(dev: Dev) -> None:
         os.kill(next(pid for pid in holders if pid in children), signal.SIGKILL)
         dev.wait_for(said)
         wait_until(lambda program=program: find_holders(dev.folder / "var" / program, program))
-    wait_until(lambda: "demo_bot" in dev.run("bot", "list") and answers(f"{dev.url}/ready"))
+    wait_until(lambda: answers(f"{dev.url}/health"))
+    assert "demo_bot" in dev.run("bot", "list")
     assert dev.send(signal.SIGTERM) == 0
 
 

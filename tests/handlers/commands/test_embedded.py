@@ -27,10 +27,11 @@ DEADLINE_SECONDS = 20.0
 
 
 @pytest.fixture
-def data() -> Iterator[Path]:
-    """Give an empty data folder that users other than root may pass through (pytest's own they may not)."""
+def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give an empty data folder, the temp folder too, open to users other than root (pytest's own is not)."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
 
 
@@ -220,11 +221,7 @@ async def test_start_postgres_as_root_in_a_closed_folder(data: Path) -> None:
 
 
 @pytest.mark.gen_test
-async def test_choose_socket_folder_refuses_a_folder_others_can_open(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(data))
-    monkeypatch.setattr(folders.tempfile, "tempdir", None)
+async def test_choose_socket_folder_refuses_a_folder_others_can_open(data: Path) -> None:
     deep = data / ("x" * 100)
     deep.mkdir()
     folders.choose_socket_folder(deep, "redis.sock").chmod(0o777)

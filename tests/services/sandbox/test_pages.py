@@ -208,6 +208,21 @@ async def test_page_is_worked_by_keyboard_alone(browser: Any, served: Driver, we
 
 @pytest.mark.browser
 @pytest.mark.gen_test(timeout=60)
+async def test_page_starts_the_bot_of_a_tracked_link_with_its_parameter(
+    browser: Any, served: Driver, webhook: Webhook
+) -> None:
+    await served.make_bot("another_bot")
+    for page_of in ("another_bot", served.username):
+        page = await browser.new_page()
+        await page.goto(f"{served.server.url}/sandbox?bot={page_of}&start=aB3_-x")
+        await page.wait_for_selector(f"#bot-status:has-text('@{page_of}')")
+    await page.click("#start")
+    [delivery] = await webhook.wait(1)
+    assert delivery.update["message"]["text"] == "/start aB3_-x"
+
+
+@pytest.mark.browser
+@pytest.mark.gen_test(timeout=60)
 async def test_page_makes_a_bot(browser: Any, served: Driver) -> None:
     page = await open_page(browser, served, DESK, "light", [])
     await page.click("#new-bot summary")

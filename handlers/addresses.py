@@ -1,0 +1,33 @@
+"""Who calls: the address a connection comes from, or the one a proxy of ours says it comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def find_client(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
+    """Return the caller's address: the last in X-Forwarded-For that none of our proxies has.
+
+    Anyone can write that header, so it counts only as far as trusted proxies wrote it: from its end, and not at all
+    when the connection itself comes from elsewhere.
+    """
+    client = _parse(peer)
+    if client is None:
+        return ""
+    for text in reversed(forwarded_for.split(",")):
+        named = _parse(text.strip())
+        if named is None or not any(client in network for network in proxies):
+            break
+        client = named
+    return str(client)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,51 @@
+"""What no code may write is refused by the schema: rows that name another account's, statuses without their instant."""
+
+from __future__ import annotations
+
+import psycopg2
+import pytest
+
+FOREIGN = {
+    "messages": "payment_id = (SELECT min(id) FROM payments WHERE account_id <> messages.account_id)",
+    "messages version": "version_id = (SELECT min(id) FROM funnel_versions WHERE account_id <> messages.account_id)",
+    "payment_transitions": "event_id = (SELECT max(id) FROM provider_events)",
+    "provider_events": "payment_id = (SELECT min(id) FROM payments WHERE account_id <> provider_events.account_id)",
+    "timers": "payment_id = (SELECT min(id) FROM payments WHERE account_id <> timers.account_id)",
+}
+
+UNFINISHED = {
+    "deliveries": ["delivered_at = NULL"],
+    "messages": [
+        "status = 'sent', sent_at = NULL",
+        "status = 'sending', sending_at = NULL",
+        "status = 'uncertain', sending_at = NULL",
+    ],
+    "payments": [
+        "state = 'paid', paid_at = NULL",
+        "state = 'paid', paid_cents = NULL",
+        "state = 'refunded', paid_cents = 0",
+    ],
+    "provider_events": ["status = 'applied', settled_at = NULL", "status = 'received', settled_at = now()"],
+    "timers": ["status = 'fired', fired_at = NULL"],
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_row_may_not_name_what_is_another_accounts(filled, what):
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+        change_one(filled, what.split()[0], FOREIGN[what])
+
+
+@pytest.mark.parametrize(
+    ("table", "change"), [(table, each) for table, changes in UNFINISHED.items() for each in changes]
+)
+def test_row_may_not_have_a_status_without_what_it_means(filled, table, change):
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        change_one(filled, table, change)
+
+
+def change_one(connection, table: str, change: str) -> None:
+    """Change the first row of a table: of deliveries, the first delivered one."""
+    condition = "WHERE status = 'delivered'" if table == "deliveries" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {change} WHERE id = (SELECT min(id) FROM {table} {condition})")

@@ -78,7 +78,13 @@ async def _sent(app: App, attempt: Attempt) -> Done:
             written = await tx.messages.mark_sent(**values)
             if written is not None:
                 await deliveries.conclude(tx, message=written, now=now)
-    return Done(pause_ms=PAUSE_MS if written is not None and written.recent >= BURST else 0)
+    recent = 0 if written is None else written.recent + _count_messages(attempt.answer.result) - 1
+    return Done(pause_ms=PAUSE_MS if recent >= BURST else 0)
+
+
+def _count_messages(result: object) -> int:
+    """Count what was sent: each of an album's items is a message of its chat."""
+    return len(result) if isinstance(result, list) else 1
 
 
 def _read_message_id(result: object) -> int | None:

@@ -47,11 +47,11 @@ async def conclude(tx: Transaction, *, message: Row, now: datetime) -> None:
     )
     if closed is None:
         return
-    metrics.delivery_attempts.labels(status).inc()
+    metrics.delivery_attempts.labels(closed.status).inc()
     await tx.deliveries.add_attempt(
-        account_id=closed.account_id, delivery_id=closed.id, status=status, error=message.error, now=now
+        account_id=closed.account_id, delivery_id=closed.id, status=closed.status, error=closed.error, now=now
     )
-    if message.status == "failed":
+    if closed.status == "failed" and message.status != "discarded":
         await _plan_retry(tx, closed, now)
 
 

@@ -9,20 +9,40 @@ INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
 VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
 
 -- name: close :one
--- A late word that it was sent after all beats an earlier one that it failed. None: nothing is delivered by this message, or it is
+-- A late word that it was sent after all beats an earlier one that it failed. What takes several messages is carried by the
+-- last, and delivered only if none of those before it was lost. None: nothing is delivered by this message, or it is
 -- delivered already.
 UPDATE deliveries
-SET status = %(status)s,
-    error = %(error)s,
-    delivered_at = %(delivered_at)s,
+SET status = CASE WHEN lost.error IS NULL THEN %(status)s ELSE 'failed' END,
+    error = coalesce(%(error)s, lost.error),
+    delivered_at = CASE WHEN lost.error IS NULL THEN %(delivered_at)s::timestamptz END,
     tries = deliveries.tries + 1
-FROM payments
+FROM payments, messages AS last
+LEFT JOIN LATERAL (
+    SELECT coalesce(earlier.error, earlier.status) AS error
+    FROM messages AS earlier
+    WHERE earlier.cause = last.cause
+        AND earlier.step = last.step
+        AND earlier.ordinal < last.ordinal
+        AND earlier.status IN ('failed', 'uncertain', 'discarded')
+    ORDER BY earlier.ordinal
+    LIMIT 1
+) AS lost ON true
 WHERE deliveries.account_id = %(account_id)s
     AND deliveries.message_id = %(message_id)s
     AND deliveries.status <> 'delivered'
     AND payments.account_id = %(account_id)s
     AND payments.id = deliveries.payment_id
-RETURNING deliveries.id, deliveries.account_id, deliveries.payment_id, payments.bot_id, deliveries.tries;
+    AND last.id = deliveries.message_id
+    AND last.account_id = deliveries.account_id
+RETURNING
+    deliveries.id,
+    deliveries.account_id,
+    deliveries.payment_id,
+    payments.bot_id,
+    deliveries.tries,
+    deliveries.status,
+    deliveries.error;
 
 -- name: count_owed :many
 -- Of every account: what was paid for before an instant and is not delivered, by status.
@@ -58,7 +78,8 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead, or the one that is named, become planned, and their messages with them; once per failure.
+-- Failed deliveries of a lead, or the one that is named, become planned, and their messages with them: the one that carries it
+-- and those before it that were lost; once per failure.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
@@ -66,13 +87,16 @@ WITH again AS (
         regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
+    JOIN messages AS last ON last.id = deliveries.message_id AND last.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.lead_id = %(lead_id)s
         AND (%(delivery_id)s::bigint IS NULL OR deliveries.id = %(delivery_id)s)
         AND deliveries.status = 'failed'
-        AND messages.id = deliveries.message_id
+        AND last.status IN ('failed', 'sent')
         AND messages.account_id = %(account_id)s
-        AND messages.status = 'failed'
+        AND messages.cause = last.cause
+        AND messages.step = last.step
+        AND (messages.id = last.id OR messages.ordinal < last.ordinal AND messages.status = 'failed')
     RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 ), marked AS (
     UPDATE deliveries

@@ -9,9 +9,12 @@ from typing import Any
 import psycopg2
 import pytest
 
+from grimbots.services.funnels import versions
 from grimbots.services.sessions import Member
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
+from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.people import make_member
 from grimbots.tests.services.shops import Shop, open_shop
 
@@ -61,3 +64,15 @@ def members(io_loop: Any, app: Any, accounts: Any) -> list[Member]:
 
     made: list[Member] = io_loop.run_sync(make)
     return made
+
+
+@pytest.fixture
+def buyer(app: Any, accounts: Any, query: Callable[..., list[Any]], io_loop: Any) -> Buyer:
+    """Give a buyer of the first account's bot, which has a funnel."""
+
+    async def publish() -> None:
+        published = await versions.publish(app, accounts[0].account_id, FUNNEL, FILES, actor="command")
+        query("UPDATE bots SET funnel_id = %s WHERE id = %s", published.funnel_id, accounts[0].bot_id)
+
+    io_loop.run_sync(publish)
+    return Buyer(app, accounts[0], query)

@@ -10,31 +10,35 @@ VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
 
 -- name: close :one
 -- A late word that it was sent after all beats an earlier one that it failed. What takes several messages is carried by the
--- last, and delivered only if none of those before it was lost. None: nothing is delivered by this message, or it is
--- delivered already.
+-- last: it is judged when that one ends, and again whenever one before it does that was tried anew; it is delivered only if
+-- none of them is lost. None: nothing is delivered by this message, it is delivered already, or another is on its way.
 UPDATE deliveries
 SET status = CASE WHEN lost.error IS NULL THEN %(status)s ELSE 'failed' END,
     error = coalesce(%(error)s, lost.error),
     delivered_at = CASE WHEN lost.error IS NULL THEN %(delivered_at)s::timestamptz END,
     tries = deliveries.tries + 1
-FROM payments, messages AS last
+FROM payments, messages AS told, messages AS last
 LEFT JOIN LATERAL (
-    SELECT coalesce(earlier.error, earlier.status) AS error
+    SELECT
+        min(coalesce(earlier.error, earlier.status)) FILTER (WHERE earlier.status <> 'sent') AS error,
+        bool_or(earlier.status IN ('planned', 'sending')) AS is_open
     FROM messages AS earlier
     WHERE earlier.cause = last.cause
         AND earlier.step = last.step
         AND earlier.ordinal < last.ordinal
-        AND earlier.status IN ('failed', 'uncertain', 'discarded')
-    ORDER BY earlier.ordinal
-    LIMIT 1
 ) AS lost ON true
-WHERE deliveries.account_id = %(account_id)s
-    AND deliveries.message_id = %(message_id)s
+WHERE told.id = %(message_id)s
+    AND told.account_id = %(account_id)s
+    AND last.cause = told.cause
+    AND last.step = told.step
+    AND last.account_id = %(account_id)s
+    AND (last.id = told.id OR last.ordinal > told.ordinal AND last.status = 'sent')
+    AND lost.is_open IS NOT TRUE
+    AND deliveries.account_id = %(account_id)s
+    AND deliveries.message_id = last.id
     AND deliveries.status <> 'delivered'
     AND payments.account_id = %(account_id)s
     AND payments.id = deliveries.payment_id
-    AND last.id = deliveries.message_id
-    AND last.account_id = deliveries.account_id
 RETURNING
     deliveries.id,
     deliveries.account_id,
@@ -78,8 +82,8 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead, or the one that is named, become planned, and their messages with them: the one that carries it
--- and those before it that were lost; once per failure.
+-- Failed deliveries of a lead, or the one that is named, become planned, and with them those of their messages that were lost:
+-- the one that carries it, those before it; once per failure. What has arrived is not said again.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
@@ -92,19 +96,19 @@ WITH again AS (
         AND deliveries.lead_id = %(lead_id)s
         AND (%(delivery_id)s::bigint IS NULL OR deliveries.id = %(delivery_id)s)
         AND deliveries.status = 'failed'
-        AND last.status IN ('failed', 'sent')
         AND messages.account_id = %(account_id)s
         AND messages.cause = last.cause
         AND messages.step = last.step
-        AND (messages.id = last.id OR messages.ordinal < last.ordinal AND messages.status = 'failed')
-    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
+        AND messages.ordinal <= last.ordinal
+        AND messages.status = 'failed'
+    RETURNING deliveries.id AS delivery_id, messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',
         error = NULL
     FROM again
     WHERE deliveries.account_id = %(account_id)s
-        AND deliveries.message_id = again.id
+        AND deliveries.id = again.delivery_id
 )
 SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again

@@ -133,11 +133,11 @@ class Reads:
         if not commands:
             return []
         try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS), self._free:
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    for command in commands:
-                        pipe.execute_command(*command)
-                    return list(await pipe.execute())
+            limit = asyncio.timeout(COMMAND_TIMEOUT_SECONDS)
+            async with limit, self._free, self._redis.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                return list(await pipe.execute())
         except (RedisError, OSError) as error:
             raise RedisAway(f"{type(error).__name__}: {error}") from error
 

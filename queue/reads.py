@@ -133,8 +133,11 @@ class Reads:
         if not commands:
             return []
         try:
-            limit = asyncio.timeout(COMMAND_TIMEOUT_SECONDS)
-            async with limit, self._free, self._redis.pipeline(transaction=False) as pipe:
+            async with (
+                asyncio.timeout(COMMAND_TIMEOUT_SECONDS),
+                self._free,
+                self._redis.pipeline(transaction=False) as pipe,
+            ):
                 for command in commands:
                     pipe.execute_command(*command)
                 return list(await pipe.execute())

@@ -267,14 +267,15 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def fake_telegram(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
-    """Give a listening fake Bot API server."""
+def fake_telegram(io_loop: tornado.ioloop.IOLoop, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a listening fake Bot API server. A call of the App's that is not as the Bot API documents fails the test."""
     from grimbots.tests.fakes.telegram import FakeTelegram
 
     fake = FakeTelegram()
     io_loop.run_sync(fake.start)
     yield fake
     io_loop.run_sync(fake.stop)
+    assert "app" not in request.fixturenames or fake.mistakes == []
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from grimbots.services.sandbox import bots, queries, updates
+from grimbots.services.sandbox import bots, queries, updates, webhooks
 from grimbots.services.sandbox.refusals import Refusal
-from grimbots.services.sandbox.registry import Call, method
+from grimbots.services.sandbox.registry import Call, Told, method
 
 ANSWER_LIMIT = 200
 
@@ -21,7 +21,7 @@ def get_me(call: Call) -> dict[str, Any]:
 @method("getWebhookInfo")
 def get_webhook_info(call: Call) -> dict[str, Any]:
     """Say where updates go, how many wait and what went wrong last."""
-    return bots.webhook(call.sandbox, call.bot)
+    return webhooks.describe(call.sandbox, call.bot)
 
 
 @method(
@@ -29,35 +29,33 @@ def get_webhook_info(call: Call) -> dict[str, Any]:
     "url certificate:file ip_address max_connections:integer allowed_updates:json drop_pending_updates:boolean"
     " secret_token",
 )
-def set_webhook(call: Call) -> bool:
+def set_webhook(call: Call) -> Told:
     """Point the bot's updates at a URL; an empty one removes the webhook."""
     params = call.params
     if not params.get("url"):
-        bots.remove_webhook(call.sandbox, call.bot)
-        return True
+        return _remove_webhook(call)
+    call.sandbox.floods.note_webhook(call.bot["id"], call.sandbox.clock())
     allowed = params.get("allowed_updates")
     if allowed is not None and not (isinstance(allowed, list) and all(isinstance(kind, str) for kind in allowed)):
         raise Refusal(400, "Bad Request: can't parse allowed_updates JSON object")
-    if params.get("drop_pending_updates"):
-        updates.drop_waiting(call.sandbox, call.bot)
-    bots.set_webhook(
-        call.sandbox,
+    columns = webhooks.read(
         call.bot,
         url=params["url"],
         secret=params.get("secret_token", ""),
-        connections=params.get("max_connections", bots.DEFAULT_CONNECTIONS),
+        connections=params.get("max_connections", webhooks.DEFAULT_CONNECTIONS),
         allowed=allowed,
     )
-    return True
+    is_dropping = params.get("drop_pending_updates", False)
+    if is_dropping:
+        updates.drop_waiting(call.sandbox, call.bot)
+    is_new = webhooks.put(call.sandbox, call.bot, columns, is_forced=is_dropping)
+    return Told(True, "Webhook was set" if is_new else "Webhook is already set")
 
 
 @method("deleteWebhook", "drop_pending_updates:boolean")
-def delete_webhook(call: Call) -> bool:
+def delete_webhook(call: Call) -> Told:
     """Let updates wait until there is a webhook again."""
-    if call.params.get("drop_pending_updates"):
-        updates.drop_waiting(call.sandbox, call.bot)
-    bots.remove_webhook(call.sandbox, call.bot)
-    return True
+    return _remove_webhook(call)
 
 
 @method("answerCallbackQuery", "callback_query_id text show_alert:boolean url cache_time:integer")
@@ -80,3 +78,10 @@ def answer_pre_checkout_query(call: Call) -> bool:
     content = {"text": message, "show_alert": not is_fine}
     queries.answer(call.sandbox, call.bot, call.params.get("pre_checkout_query_id", ""), "pre_checkout", content)
     return True
+
+
+def _remove_webhook(call: Call) -> Told:
+    if call.params.get("drop_pending_updates"):
+        updates.drop_waiting(call.sandbox, call.bot)
+    was_there = webhooks.remove(call.sandbox, call.bot)
+    return Told(True, "Webhook was deleted" if was_there else "Webhook is already deleted")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from grimbots.services.sandbox import answering, bots, calls, editing, faults, sending
+from grimbots.services.sandbox import answering, bots, calls, editing, faults, floods, sending
+from grimbots.services.sandbox.fault_shapes import NO_FAULT, Fault
 from grimbots.services.sandbox.refusals import Refusal
-from grimbots.services.sandbox.registry import METHODS, Call, Method, read_params
+from grimbots.services.sandbox.registry import METHODS, Call, Method, Told, read_params
 from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
@@ -36,15 +38,25 @@ class BotApiHandler(LocalHandler):
         except Refusal as refusal:
             self._finish_call(refusal.answer)
             return
-        fault = faults.take(self.sandbox, bot, name, params)
-        if fault is not None:
-            await asyncio.sleep(fault["delay_seconds"])
         files = {field: uploads[0]["body"] for field, uploads in self.request.files.items()}
-        answer = await execute(self.sandbox, bot, name, params, files=files, via="http", fault=fault)
+        with self.sandbox.floods.unsent(bot["id"], str(params.get("chat_id", ""))) as is_full:
+            fault = await self._wait_turn(bot, name, params, sum(map(len, files.values())), is_full=is_full)
+            answer = await execute(self.sandbox, bot, name, params, files=files, via="http", fault=fault)
+            await asyncio.sleep(fault.seconds_after)
         if answer is None:
             self.detach().close()
         else:
             self._finish_call(answer)
+
+    async def _wait_turn(self, bot: Row, name: str, params: dict[str, Any], size_bytes: int, *, is_full: bool) -> Fault:
+        """Wait until the call may run, for its upload's turn and for a fault; give the fault it is to meet."""
+        turn_seconds = self.sandbox.floods.note_upload(bot["id"], size_bytes, self.sandbox.clock())
+        if is_full or turn_seconds == math.inf:
+            await asyncio.sleep(floods.HOLD_SECONDS)
+            return Fault(http=429, retry_after=floods.LONG_SECONDS)
+        fault = take_fault(self.sandbox, bot, name, params)
+        await asyncio.sleep(turn_seconds + fault.seconds_before)
+        return fault
 
     def _find_bot(self, token: str) -> Row:
         if not TOKEN.fullmatch(token):
@@ -81,31 +93,36 @@ async def execute(
     *,
     files: Mapping[str, bytes] | None = None,
     via: str,
-    fault: Row | None = None,
+    fault: Fault = NO_FAULT,
 ) -> Answer | None:
     """Run one call, write it into the log, and give its answer once both are on disk; None: close without one."""
     known = METHODS.get(name.lower())
     answer: Answer | None = None
-    if fault is None or fault["is_executed"] or not (fault["http"] or fault["is_dropped"]):
+    if fault.lets_run:
         answer = _run(sandbox, bot, known, params, files or {})
-    if fault is not None and fault["is_dropped"]:
+    if fault.http:
+        answer = fault.refusal.answer
+    if fault.drop:
         answer = None
-    elif fault is not None and fault["http"]:
-        answer = faults.as_refusal(fault).answer
     uploads = {field: {"upload_bytes": len(content)} for field, content in (files or {}).items()}
     shown = dict(params) | uploads | ({"secret_token": "***"} if "secret_token" in params else {})
     spelled = known.name if known else name
-    calls.note(sandbox, bot, spelled, shown, answer, via=via, fault=fault["id"] if fault is not None else None)
+    calls.note(sandbox, bot, spelled, shown, answer, via=via, fault=fault.id or None)
     await sandbox.commit()
     if spelled == "setWebhook":
         sandbox.courier.hurry(f"bot:{bot['id']}")
     return answer
 
 
-async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any]) -> None:
+def take_fault(sandbox: Sandbox, bot: Row, name: str, params: Mapping[str, Any]) -> Fault:
+    """Use up the fault that strikes this call."""
+    return faults.take(sandbox, "calls", bot=bot["username"], method=name, chat_id=params.get("chat_id", ""))
+
+
+async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any], files: dict[str, bytes]) -> None:
     """Run a method that came back in a webhook's answer."""
-    fault = faults.take(sandbox, bot, name, params)
-    await execute(sandbox, bot, name, params, via="webhook", fault=fault)
+    fault = take_fault(sandbox, bot, name, params)
+    await execute(sandbox, bot, name, params, files=files, via="webhook", fault=fault)
 
 
 def _run(
@@ -115,6 +132,18 @@ def _run(
         if known is None:
             raise Refusal(404, "Not Found: method not found")
         with sandbox.store.change():
-            return {"ok": True, "result": known.run(Call(sandbox, bot, read_params(known, params), files))}
+            call = Call(sandbox, bot, read_params(known, params), files)
+            result = known.run(call)
+            _note_messages(call, known, result)  # refused, it never happened
+        if isinstance(result, Told):
+            return {"ok": True, "result": result.result, "description": result.description}
+        return {"ok": True, "result": result}
     except Refusal as refusal:
         return refusal.answer
+
+
+def _note_messages(call: Call, known: Method, result: Any) -> None:
+    """Count what a call put into its chat against the chat's pace."""
+    if known.name.startswith(("send", "copy")) and result is not True:
+        count = len(result) if isinstance(result, list) else 1
+        call.sandbox.floods.note_messages(call.bot["id"], int(call.params["chat_id"]), count, call.sandbox.clock())

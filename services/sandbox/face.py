@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from grimbots.services.errors import Invalid
-from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, payments
+from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, payments, webhooks
 from grimbots.services.sandbox.requests import LocalHandler, take
 from grimbots.services.sandbox.store import Row
 
+TELLING = ("copies", "delay_seconds", "signature", "says")
 NAMES = ("first_name", "last_name", "username", "language_code")
 
 
@@ -123,7 +124,7 @@ class ChangesHandler(FaceHandler):
         state = {
             "is_typing": self.sandbox.typing.get((bot["id"], int(chat_id)), 0) > self.sandbox.clock(),
             "is_blocked": chat is not None and bool(chat["is_blocked"]),
-            "webhook": bots.webhook(self.sandbox, bot),
+            "webhook": webhooks.describe(self.sandbox, bot),
         }
         self.answer(messages.list_changes(self.sandbox, bot, int(chat_id), self.read_number("since")) | state)
 
@@ -140,11 +141,11 @@ class FaultsHandler(FaceHandler):
     """GET, POST and DELETE faults."""
 
     async def get(self) -> None:
-        """List the faults that still wait for a call."""
+        """List the faults that may still strike."""
         self.answer(faults.list_all(self.sandbox))
 
     async def post(self) -> None:
-        """Make the next calls that fit fail."""
+        """Make something go wrong."""
         fault_id = faults.add(self.sandbox, self.read_json())
         await self.sandbox.commit()
         self.answer({"id": fault_id})
@@ -154,6 +155,22 @@ class FaultsHandler(FaceHandler):
         faults.clear(self.sandbox)
         await self.sandbox.commit()
         self.answer({})
+
+
+class LimitsHandler(FaceHandler):
+    """GET and POST limits: how strict the sandbox is until it is restarted."""
+
+    async def get(self) -> None:
+        """Give how many messages of one chat may come at once; 0: any number."""
+        self.answer({"chat_burst": self.sandbox.floods.burst})
+
+    async def post(self) -> None:
+        """Set it."""
+        burst = take(self.read_json(), "chat_burst", int)
+        if burst < 0:
+            raise Invalid("'chat_burst' must be 0 or more.")
+        self.sandbox.floods.burst = burst
+        await self.get()
 
 
 class PixHandler(FaceHandler):
@@ -168,11 +185,16 @@ class PayHandler(FaceHandler):
     """POST pix/<txid>/pay."""
 
     async def post(self, txid: str) -> None:
-        """Pay a charge, once or `times` times, in full or with `amount_cents`."""
+        """Pay a charge, once or `times` times, in full or with `amount_cents`, told of as the other options say."""
         body = self.read_json()
         with self.sandbox.store.change():
             charge, queues = payments.pay(
-                self.sandbox, txid, take(body, "amount_cents", int, None), take(body, "times", int, 1)
+                self.sandbox,
+                txid,
+                take(body, "amount_cents", int, None),
+                take(body, "times", int, 1),
+                {name: body[name] for name in TELLING if body.get(name) is not None},
+                is_forged=take(body, "forged", bool, False),
             )
         await self.sandbox.commit(*queues)
         self.answer(charge)

@@ -1,31 +1,30 @@
-"""Payments of the sandbox's charges: as often as anyone likes, each told of by a signed webhook; and their refunds."""
+"""Payments of the sandbox's charges: as often as anyone likes, each told of by an event; and their refunds."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import Conflict, Invalid
-from grimbots.services.sandbox import charges
-from grimbots.services.sandbox.calls import as_iso
-from grimbots.services.sandbox.couriers import Verdict
+from grimbots.services.sandbox import charges, events, faults
+from grimbots.services.sandbox.events import Payment
+from grimbots.services.sandbox.fault_shapes import check_acts
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
-from grimbots.services.sandbox.updates import judge
 
 BANK = "00000000"  # the ISPB in the end-to-end ids made here
-ANSWER_SECONDS = 30
-LIFE_SECONDS = 86_400
 MOST_TIMES = 20
 
 
-def pay(sandbox: Sandbox, txid: str, amount_cents: int | None, times: int) -> tuple[dict[str, Any], list[str]]:
-    """Pay the charge `times` times, each payment with its own id and webhook; give the charge and the queues to wake.
+def pay(
+    sandbox: Sandbox, txid: str, amount_cents: int | None, times: int, telling: dict[str, Any], *, is_forged: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Pay the charge `times` times, each payment with its own id and event; give the charge and the queues to wake.
+
+    `telling` bends the events as a fault on events does, and goes before one. A forged payment moves no money: there is
+    only the event, with a wrong signature unless `telling` says another.
 
     Raises:
         NotFound: no such charge.
@@ -37,7 +36,15 @@ def pay(sandbox: Sandbox, txid: str, amount_cents: int | None, times: int) -> tu
         raise Invalid("'amount_cents' must be positive.")
     if not 1 <= times <= MOST_TIMES:
         raise Invalid(f"'times' must be from 1 to {MOST_TIMES}.")
-    queues = [_pay_once(sandbox, charge, amount) for _ in range(times)]
+    telling = ({"signature": "wrong"} if is_forged else {}) | telling
+    check_acts(telling)
+    queues = []
+    for _ in range(times):
+        payment = _make_payment(sandbox, amount)
+        if not is_forged:
+            _receive(sandbox, charge, payment)
+        fault = faults.take(sandbox, "events", txid=txid)
+        queues += events.tell(sandbox, charge, payment, replace(fault, **telling))
     return charges.describe(sandbox, charge), queues
 
 
@@ -63,65 +70,20 @@ def refund(
     return wanted | {"status": "done"}
 
 
-async def send(sandbox: Sandbox, parcel: Row) -> Verdict:
-    """Post one event to the charge's notification URL, signed at this moment."""
-    charge = charges.get_row(sandbox, parcel["owner"].removeprefix("charge:"))
-    body = parcel["body"].encode()
-    headers = {
-        "Content-Type": "application/json",
-        "X-Sandbox-Signature": sign(charge["webhook_secret"], body, int(sandbox.clock())),
-    }
-    try:
-        response = await sandbox.http.request(
-            "POST",
-            charge["notification_url"],
-            party="notification",
-            headers=headers,
-            body=body,
-            timeout_seconds=ANSWER_SECONDS,
-        )
-    except (NeverSent, Ambiguous) as error:
-        return Verdict(str(error))
-    return judge(response)
-
-
-def sign(secret: str, body: bytes, at: int) -> str:
-    """Give the signature header's value: the time, and an HMAC-SHA256 over the time and the raw body."""
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
-
-
-def _pay_once(sandbox: Sandbox, charge: Row, amount_cents: int) -> str:
+def _make_payment(sandbox: Sandbox, amount_cents: int) -> Payment:
     now = sandbox.clock()
     end_to_end_id = f"E{BANK}{datetime.fromtimestamp(now, UTC):%Y%m%d%H%M}{secrets.token_hex(8)[:11]}"
-    event_id = f"evt_{secrets.token_hex(12)}"
+    return Payment(end_to_end_id, amount_cents, now)
+
+
+def _receive(sandbox: Sandbox, charge: Row, payment: Payment) -> None:
     sandbox.store.run(
-        "INSERT INTO payments (end_to_end_id, txid, amount_cents, at) VALUES (:id, :txid, :amount_cents, :now)",
-        id=end_to_end_id,
+        "INSERT INTO payments (end_to_end_id, txid, amount_cents, at) VALUES (:id, :txid, :amount_cents, :at)",
+        id=payment.end_to_end_id,
         txid=charge["txid"],
-        amount_cents=amount_cents,
-        now=now,
+        amount_cents=payment.amount_cents,
+        at=payment.at,
     )
-    event = {
-        "event": "pix.received",
-        "id": event_id,
-        "txid": charge["txid"],
-        "end_to_end_id": end_to_end_id,
-        "amount_cents": amount_cents,
-        "at": as_iso(now),
-    }
-    sandbox.store.run(
-        """
-        INSERT INTO parcels (kind, owner, queue, body, made_at, expires_at)
-        VALUES ('event', :owner, :queue, :body, :now, :expires_at)
-        """,
-        owner=f"charge:{charge['txid']}",
-        queue=event_id,
-        body=json.dumps(event, separators=(",", ":")),
-        now=now,
-        expires_at=now + LIFE_SECONDS,
-    )
-    return event_id
 
 
 def _refund_once(sandbox: Sandbox, txid: str, wanted: dict[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from grimbots.services.errors import Invalid, Unauthorized
-from grimbots.services.sandbox import charges, payments
+from grimbots.services.sandbox import charges, faults, payments
 from grimbots.services.sandbox.requests import LocalHandler, take
 
 
@@ -24,20 +27,38 @@ class ProviderHandler(LocalHandler):
             raise Unauthorized("Send the header Authorization: Bearer <api key>.")
         return hashlib.sha256(key.strip().encode()).hexdigest()
 
+    async def serve(self, method: str, txid: str, act: Callable[[str], tuple[Any, int]]) -> None:
+        """Answer with what `act` gives for the caller (a value and its status); or do what a fault says."""
+        owner = self.read_owner()
+        fault = faults.take(self.sandbox, "provider", method=method, txid=txid)
+        await asyncio.sleep(fault.seconds_before)
+        answer: tuple[Any, int] = ({"error": {"code": "fault", "message": fault.refusal.description}}, fault.http)
+        if fault.lets_run:
+            with self.sandbox.store.change():
+                done = act(owner)
+            answer = answer if fault.http else done
+        await self.sandbox.commit()
+        await asyncio.sleep(fault.seconds_after)
+        if fault.drop:
+            self.detach().close()
+        else:
+            self.answer(*answer)
+
 
 class ChargeHandler(ProviderHandler):
     """PUT and GET charges/<txid>."""
 
     async def put(self, txid: str) -> None:
         """Make the charge: 201, or 200 when it is already there."""
-        with self.sandbox.store.change():
-            charge, is_new = charges.create(self.sandbox, self.read_owner(), txid, self.read_json())
-        await self.sandbox.commit()
-        self.answer(charge, 201 if is_new else 200)
+        await self.serve("create", txid, lambda owner: self._create(owner, txid))
 
     async def get(self, txid: str) -> None:
         """Tell how it stands."""
-        self.answer(charges.show(self.sandbox, self.read_owner(), txid))
+        await self.serve("fetch", txid, lambda owner: (charges.show(self.sandbox, owner, txid), 200))
+
+    def _create(self, owner: str, txid: str) -> tuple[Any, int]:
+        charge, is_new = charges.create(self.sandbox, owner, txid, self.read_json())
+        return charge, 201 if is_new else 200
 
 
 class ChargesHandler(ProviderHandler):
@@ -45,8 +66,11 @@ class ChargesHandler(ProviderHandler):
 
     async def get(self) -> None:
         """List the charges made in a window."""
+        await self.serve("list", "", self._list)
+
+    def _list(self, owner: str) -> tuple[Any, int]:
         window = self._read_instant("since"), self._read_instant("until")
-        self.answer({"charges": charges.list_between(self.sandbox, self.read_owner(), *window)})
+        return {"charges": charges.list_between(self.sandbox, owner, *window)}, 200
 
     def _read_instant(self, name: str) -> float:
         try:
@@ -63,15 +87,16 @@ class RefundHandler(ProviderHandler):
 
     async def put(self, txid: str, refund_id: str) -> None:
         """Give a payment back, once per id."""
+        await self.serve("refund", txid, lambda owner: self._refund(owner, txid, refund_id))
+
+    def _refund(self, owner: str, txid: str, refund_id: str) -> tuple[Any, int]:
         body = self.read_json()
-        with self.sandbox.store.change():
-            refund = payments.refund(
-                self.sandbox,
-                self.read_owner(),
-                txid,
-                refund_id,
-                end_to_end_id=take(body, "end_to_end_id", str),
-                amount_cents=take(body, "amount_cents", int),
-            )
-        await self.sandbox.commit()
-        self.answer(refund)
+        refund = payments.refund(
+            self.sandbox,
+            owner,
+            txid,
+            refund_id,
+            end_to_end_id=take(body, "end_to_end_id", str),
+            amount_cents=take(body, "amount_cents", int),
+        )
+        return refund, 200

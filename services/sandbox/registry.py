@@ -27,6 +27,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A result that comes with a description."""
+
+    result: Any
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A declared parameter; `kind` is text, integer, boolean, json or file."""
 
@@ -36,7 +44,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method as it is spelled in the documents, its parameters, and what it does: give `result`, or raise Refusal."""
+    """A method as the documents spell it, its parameters, and what it does: give a result or Told, or raise Refusal."""
 
     name: str
     parameters: tuple[Parameter, ...]

@@ -1,5 +1,9 @@
 """SCHEMA: the sandbox's tables. Instants are Unix seconds, money is integer cents, bodies are JSON texts."""
 
+VERSION = 2
+UPGRADE = "DROP TABLE IF EXISTS faults;"
+"""What a file of an earlier version needs before SCHEMA: nothing anybody would miss is lost."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO counters VALUES ('change', 0);
@@ -92,17 +96,15 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 
 CREATE TABLE IF NOT EXISTS faults (
-    id             INTEGER PRIMARY KEY AUTOINCREMENT,
-    bot            TEXT COLLATE NOCASE,
-    method         TEXT COLLATE NOCASE,
-    chat_id        TEXT,
-    http           INTEGER,
-    description    TEXT,
-    retry_after    INTEGER,
-    times          INTEGER NOT NULL,
-    is_dropped     INTEGER NOT NULL,
-    is_executed    INTEGER NOT NULL,
-    delay_seconds  REAL NOT NULL
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    place    TEXT NOT NULL,
+    bot      TEXT COLLATE NOCASE,
+    method   TEXT COLLATE NOCASE,
+    chat_id  INTEGER,
+    txid     TEXT,
+    times    INTEGER NOT NULL,
+    chance   REAL NOT NULL,
+    acts     TEXT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS charges (

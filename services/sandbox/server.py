@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from tornado.web import Application, RequestHandler
 
 from grimbots.conf.settings import Settings, SettingsError, is_loopback
 from grimbots.services.clients.http import HttpClient
-from grimbots.services.sandbox import face, pages, payments, provider, updates
+from grimbots.services.sandbox import bots, events, face, pages, provider, updates
 from grimbots.services.sandbox.botapi import BotApiHandler, obey
 from grimbots.services.sandbox.couriers import Courier, Verdict
 from grimbots.services.sandbox.requests import UnknownHandler
@@ -37,6 +38,7 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (rf"{CHAT}/changes", face.ChangesHandler),
     (r"/sandbox/api/calls", face.CallsHandler),
     (r"/sandbox/api/faults", face.FaultsHandler),
+    (r"/sandbox/api/limits", face.LimitsHandler),
     (r"/sandbox/api/pix", face.PixHandler),
     (r"/sandbox/api/pix/(\w+)/pay", face.PayHandler),
     (r"/sandbox/files/([\w-]+)", pages.FileHandler),
@@ -52,7 +54,8 @@ class Server:
         self._settings = settings
         self.url = settings.sandbox_url
         store = Store(Path(settings.data_dir) / "sandbox.sqlite3")
-        courier = Courier(store, {"update": self._send_update, "event": self._send_event}, clock)
+        senders = {"update": self._send_update} | dict.fromkeys(events.KINDS.values(), self._send_event)
+        courier = Courier(store, senders, self._count_queues, clock)
         self.sandbox = Sandbox(store, HttpClient(connections_per_party=100), courier, clock)
         self.application = Application(
             ROUTES, default_handler_class=UnknownHandler, sandbox=self.sandbox, log_function=_log_nothing
@@ -85,7 +88,13 @@ class Server:
         return await updates.send(self.sandbox, parcel, obey)
 
     async def _send_event(self, parcel: Row) -> Verdict:
-        return await payments.send(self.sandbox, parcel)
+        return await events.send(self.sandbox, parcel)
+
+    def _count_queues(self, owner: str) -> int:
+        """Tell how many queues of a bot may be loaded: twice its connections (WebhookActor.cpp); of a charge, any."""
+        kind, _, number = owner.partition(":")
+        bot = bots.find_by_id(self.sandbox, int(number)) if kind == "bot" else None
+        return 2 * bot["max_connections"] if bot is not None else sys.maxsize
 
 
 def build(settings: Settings, clock: Callable[[], float] = time.time) -> Server:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from grimbots.services.sandbox.floods import Floods
+
 if TYPE_CHECKING:
     from grimbots.services.clients.http import HttpClient
+    from grimbots.services.sandbox.connections import Connections
     from grimbots.services.sandbox.couriers import Courier
     from grimbots.services.sandbox.store import Store
 
@@ -16,13 +19,16 @@ if TYPE_CHECKING:
 class Sandbox:
     """The sandbox's store, courier and clock (Unix seconds).
 
-    `typing` holds until when a bot "is typing", by (bot id, chat id): the one thing a restart may forget.
+    What a restart may forget: `typing` holds until when a bot "is typing", by (bot id, chat id); `connections` those of
+    each webhook, by bot id; `floods` how fast calls came.
     """
 
     store: Store
     http: HttpClient
     courier: Courier
     clock: Callable[[], float]
+    connections: dict[int, Connections] = field(default_factory=dict)
+    floods: Floods = field(default_factory=Floods)
     typing: dict[tuple[int, int], float] = field(default_factory=dict)
 
     async def commit(self, *queues: str) -> None:

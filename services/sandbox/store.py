@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grimbots.services.sandbox.schema import SCHEMA
+from grimbots.services.sandbox.schema import SCHEMA, UPGRADE, VERSION
 
 Row = sqlite3.Row
 
@@ -27,7 +27,9 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(SCHEMA)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+            self._db.executescript(UPGRADE)
+        self._db.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
         self._committed: asyncio.Future[None] | None = None
 
     def find(self, sql: str, **values: Any) -> Row | None:

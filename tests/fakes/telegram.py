@@ -10,6 +10,8 @@ from typing import Any
 
 from tornado.httputil import HTTPFile, parse_multipart_form_data
 
+from grimbots.tests.fakes.bot_api import find_call_mistakes, read_form
+
 TITLES = {
     200: "OK",
     400: "Bad Request",
@@ -63,6 +65,7 @@ class FakeTelegram:
         self.connections = 0
         self.requests = 0  # calls read, the dropped ones too
         self.hangups = 0
+        self.mistakes: list[str] = []  # where a call was not what the Bot API documents
         self.url = ""
         self._scripts: list[Script] = []
         self._next_message_id = 1
@@ -175,6 +178,7 @@ class FakeTelegram:
         return script
 
     async def _record(self, call: Call) -> None:
+        self.mistakes += _find_mistakes(call)
         async with self._changed:
             self.calls.append(call)
             self._changed.notify_all()
@@ -189,6 +193,12 @@ class FakeTelegram:
                 {"file_id": f"{width}-{number}", "width": width, "height": 9} for width in (90, 1280, 320)
             ]
         return _write_answer(200, message, "", None)
+
+
+def _find_mistakes(call: Call) -> list[str]:
+    is_json = call.headers.get("content-type", "").startswith("application/json")
+    params = call.params if is_json else read_form(call.method, call.params)
+    return find_call_mistakes(call.method, params, call.files)
 
 
 async def _wait_unless_gone(until: asyncio.Event, reader: asyncio.StreamReader) -> None:

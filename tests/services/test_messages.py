@@ -79,7 +79,9 @@ async def test_send_of_an_unpublished_message_stores_no_zero(chat: Chat, fake_te
 @pytest.mark.gen_test
 async def test_send_of_an_album_stores_the_first_id(chat: Chat, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMediaGroup", result=[{"message_id": 31}, {"message_id": 32}])
-    message = await chat.plan(method="sendMediaGroup")
+    message = await chat.plan(
+        method="sendMediaGroup", body={"media": [{"type": "photo", "media": f"id{number}"} for number in (1, 2)]}
+    )
     await chat.send(message)
     assert chat.read(message).telegram_message_id == 31
 

@@ -170,6 +170,18 @@ class _Handler(RequestHandler):
         self.finish(body)
 
 
+async def has_message(sandbox: Driver, text: str) -> bool:
+    """Tell whether the chat's newest message reads so."""
+    return bool((await sandbox.chat("messages")).json[-1].get("text") == text)
+
+
+async def has_caption(sandbox: Driver, text: str, message_id: int | None = None) -> bool:
+    """Tell whether the newest message, or that one, has this caption."""
+    messages = (await sandbox.chat("messages")).json
+    wanted = [message for message in messages if message_id in (None, message["message_id"])]
+    return bool(wanted[-1].get("caption") == text)
+
+
 async def wait_until(check: Callable[[], Any]) -> Any:
     """Await `check()` again and again until it gives something, within the deadline."""
     deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS

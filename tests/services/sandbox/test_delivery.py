@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
 import pytest
 
+from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.sandbox.couriers import pause_seconds
-from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, wait_until
+from grimbots.services.sandbox.webhooks import describe_failure
+from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, has_message, wait_until
 
 KEYBOARD = {"inline_keyboard": [[{"text": "Quero", "callback_data": "v1:a"}]]}
 
@@ -49,16 +52,24 @@ async def test_connection_is_kept(served: Driver, webhook: Webhook) -> None:
     assert len(webhook.connections) == 1
 
 
+async def succeed_once(sandbox: Driver, webhook: Webhook) -> None:
+    """Deliver a first update: until one is taken a webhook has one connection."""
+    await sandbox.say()
+    await webhook.wait(1)
+    await wait_until(lambda: has_pending(sandbox, 0))
+
+
 @pytest.mark.gen_test
 async def test_one_message_of_a_chat_is_in_flight(served: Driver, webhook: Webhook) -> None:
+    await succeed_once(served, webhook)
     webhook.gate.clear()
     await served.say("1")
     await served.say("2")
     await served.say("other", chat=77)
-    await webhook.wait(2)
-    assert sorted(update["message"]["text"] for update in webhook.updates) == ["1", "other"]
-    webhook.gate.set()
     await webhook.wait(3)
+    assert sorted(update["message"]["text"] for update in webhook.updates[1:]) == ["1", "other"]
+    webhook.gate.set()
+    await webhook.wait(4)
     assert webhook.updates[-1]["message"]["text"] == "2"
 
 
@@ -76,14 +87,18 @@ async def test_tap_does_not_wait_for_the_chats_messages(served: Driver, webhook:
 
 
 @pytest.mark.gen_test
-@pytest.mark.parametrize("status", [500, 503, 302, 404])
-async def test_update_comes_again_at_once_after_a_failure(served: Driver, webhook: Webhook, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "phrase"), [(500, "Internal Server Error"), (503, "Service Unavailable"), (302, "Found"), (599, "")]
+)
+async def test_update_comes_again_at_once_after_a_failure(
+    served: Driver, webhook: Webhook, status: int, phrase: str
+) -> None:
     webhook.answers.append((status, {"Location": "/elsewhere"}, b""))
     await served.say()
     await webhook.wait(2)
     assert webhook.updates[0] == webhook.updates[1]
     info = (await served.call("getWebhookInfo")).json["result"]
-    assert info["last_error_message"] == f"Wrong response from the webhook: {status}"
+    assert info["last_error_message"] == f"Wrong response from the webhook: {status} {phrase}".rstrip()
 
 
 @pytest.mark.gen_test
@@ -135,19 +150,49 @@ async def has_pending(sandbox: Driver, count: int) -> bool:
 
 
 @pytest.mark.gen_test
-async def test_new_webhook_cuts_a_pause_short(sandbox: Driver, webhook: Webhook) -> None:
-    refusing = "http://127.0.0.1:9/nobody"
-    await sandbox.call("setWebhook", url=refusing)
+async def test_new_webhook_cuts_a_pause_short(served: Driver, webhook: Webhook, sandbox_clock: Any) -> None:
+    webhook.answers.append((503, {"Retry-After": "3600"}, b""))
+    await served.say()
+    await webhook.wait(1)
+    sandbox_clock.now += 1
+    await served.call("setWebhook", url=f"{webhook.url}/new")
+    await webhook.wait(2)
+
+
+@pytest.mark.gen_test
+async def test_new_webhook_frees_who_waits_for_a_connection(
+    sandbox: Driver, webhook: Webhook, sandbox_clock: Any, io_loop: Any
+) -> None:
+    await sandbox.call("setWebhook", url="http://127.0.0.1:9/nobody")
     await sandbox.say()
-    await wait_until(lambda: has_tried(sandbox, 3))  # now it pauses for 4 seconds
+    await wait_until(lambda: has_failed(sandbox))  # the next connection would be opened in two seconds
+    sandbox_clock.now += 1
+    began = io_loop.time()
     await sandbox.call("setWebhook", url=webhook.url)
     await webhook.wait(1)
+    assert io_loop.time() - began < 1
 
 
-async def has_tried(sandbox: Driver, times: int) -> bool:
-    """Tell whether the oldest waiting update was tried this often."""
-    row = sandbox.server.sandbox.store.find("SELECT attempts FROM parcels WHERE outcome IS NULL ORDER BY id")
-    return row is not None and row["attempts"] >= times
+@pytest.mark.gen_test
+@pytest.mark.parametrize("status", [200, 410, 500])
+async def test_answer_of_an_old_webhook_is_none_of_the_new_one(
+    served: Driver, webhook: Webhook, sandbox_clock: Any, status: int
+) -> None:
+    webhook.gate.clear()
+    webhook.answers.append((status, {}, b""))
+    await served.say()
+    await webhook.wait(1)
+    sandbox_clock.now += 1
+    await served.call("setWebhook", url=f"{webhook.url}/new")
+    webhook.gate.set()
+    await wait_until(lambda: has_pending(served, 0))
+    assert not await has_failed(served)
+    assert len(webhook.deliveries) == (1 if status == 200 else 2)
+
+
+async def has_failed(sandbox: Driver) -> bool:
+    """Tell whether a delivery has gone wrong."""
+    return "last_error_date" in (await sandbox.call("getWebhookInfo")).json["result"]
 
 
 @pytest.mark.gen_test
@@ -166,6 +211,27 @@ async def test_update_past_its_life_is_dropped(served: Driver, webhook: Webhook,
 
 
 @pytest.mark.gen_test
+async def test_update_behind_a_dropped_one_starts_afresh(
+    served: Driver, webhook: Webhook, sandbox_clock: Any, io_loop: Any
+) -> None:
+    await succeed_once(served, webhook)
+    await served.send(reply_markup=KEYBOARD)
+    webhook.gate.clear()
+    webhook.answers.extend([(500, {}, b"")] * 2)
+    await served.chat("taps", {"button": "Quero"})
+    await webhook.wait(2)
+    sandbox_clock.now += 100
+    await served.chat("taps", {"button": "Quero"})
+    sandbox_clock.now += 51  # the first one's next try would come too late
+    began = io_loop.time()
+    webhook.gate.set()
+    await webhook.wait(4)
+    first, second, again = (update["callback_query"]["id"] for update in webhook.updates[1:])
+    assert first != second == again
+    assert io_loop.time() - began < 1
+
+
+@pytest.mark.gen_test
 async def test_kinds_nobody_allowed_are_not_sent(sandbox: Driver, webhook: Webhook) -> None:
     await sandbox.call("setWebhook", url=webhook.url, allowed_updates=["callback_query"])
     await sandbox.say()
@@ -176,8 +242,9 @@ async def test_kinds_nobody_allowed_are_not_sent(sandbox: Driver, webhook: Webho
 
 
 @pytest.mark.gen_test
-async def test_allowed_updates_stay_when_left_out(sandbox: Driver, webhook: Webhook) -> None:
+async def test_allowed_updates_stay_when_left_out(sandbox: Driver, webhook: Webhook, sandbox_clock: Any) -> None:
     await sandbox.call("setWebhook", url=webhook.url, allowed_updates=["message"])
+    sandbox_clock.now += 1
     await sandbox.call("setWebhook", url=webhook.url, secret_token="new")
     assert (await sandbox.call("getWebhookInfo")).json["result"]["allowed_updates"] == ["message"]
 
@@ -278,3 +345,106 @@ async def test_checkout_asks_the_bot(served: Driver, webhook: Webhook) -> None:
     assert (query["invoice_payload"], query["total_amount"], query["currency"]) == ("pedido-1", 50, "XTR")
     answered = await served.call("answerPreCheckoutQuery", pre_checkout_query_id=query["id"], ok=True)
     assert answered.json == {"ok": True, "result": True}
+
+
+@pytest.mark.gen_test
+async def test_update_is_written_as_telegram_writes_it(served: Driver, webhook: Webhook) -> None:
+    await served.say("Olá \N{GRINNING FACE}")
+    [delivery] = await webhook.wait(1)
+    assert rb'"text":"Ol\u00e1 \ud83d\ude00"' in delivery.body
+    assert b'": ' not in delivery.body
+    assert delivery.body.startswith(b'{"update_id":')
+    assert delivery.headers["Accept-Encoding"] == "gzip, deflate"
+
+
+@pytest.mark.gen_test
+async def test_packed_answer_is_read(served: Driver, webhook: Webhook) -> None:
+    body = json.dumps({"method": "sendMessage", "chat_id": CHAT, "text": "do webhook"}).encode()
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    webhook.answers.append((200, headers, gzip.compress(body)))
+    await served.say()
+    await wait_until(lambda: has_message(served, "do webhook"))
+
+
+@pytest.mark.gen_test
+async def test_update_over_64_kib_is_dropped_at_the_source(served: Driver, webhook: Webhook) -> None:
+    await served.say()
+    rows = [[{"text": "x" * 3000, "callback_data": f"v1:{number}"}] for number in range(30)]
+    await served.send(reply_markup={"inline_keyboard": rows})
+    await served.chat("taps", {"button": "x" * 3000})
+    await served.say("depois")
+    await webhook.wait(2)
+    first, second = webhook.updates
+    assert second["message"]["text"] == "depois"
+    assert second["update_id"] == first["update_id"] + 1
+
+
+@pytest.mark.gen_test
+async def test_410_for_23_hours_removes_the_webhook(served: Driver, webhook: Webhook, sandbox_clock: Any) -> None:
+    webhook.answers.extend([(410, {}, b"")] * 3)
+    webhook.gate.clear()
+    await served.say()
+    await webhook.wait(1)
+    webhook.gate.set()
+    await webhook.wait(2)  # the first retry comes at once; the next one in two seconds
+    sandbox_clock.now += 23 * 3600 + 1
+    await webhook.wait(3)
+    await wait_until(lambda: has_no_webhook(served))
+    assert await has_pending(served, 1)
+
+
+async def has_no_webhook(sandbox: Driver) -> bool:
+    """Tell whether updates go nowhere."""
+    return (await sandbox.call("getWebhookInfo")).json["result"]["url"] == ""
+
+
+@pytest.mark.gen_test
+async def test_update_that_outlived_itself_untried_is_dropped(
+    sandbox: Driver, webhook: Webhook, sandbox_clock: Any
+) -> None:
+    await sandbox.say()
+    await sandbox.send(reply_markup=KEYBOARD)
+    await sandbox.chat("taps", {"button": "Quero"})
+    sandbox_clock.now += 151
+    await sandbox.call("setWebhook", url=webhook.url)
+    [delivery] = await webhook.wait(1)
+    assert "message" in delivery.update
+    await wait_until(lambda: has_pending(sandbox, 0))
+    assert len(webhook.deliveries) == 1
+
+
+@pytest.mark.gen_test
+async def test_webhook_info_tells_what_went_wrong(sandbox: Driver, webhook: Webhook, sandbox_clock: Any) -> None:
+    await sandbox.call("setWebhook", url="http://127.0.0.1:9/nobody", allowed_updates=["message"], max_connections=7)
+    await sandbox.say()
+    await wait_until(lambda: has_failed(sandbox))
+    info = (await sandbox.call("getWebhookInfo")).json["result"]
+    assert info == {
+        "url": "http://127.0.0.1:9/nobody",
+        "has_custom_certificate": False,
+        "pending_update_count": 1,
+        "last_error_date": int(sandbox_clock.now),
+        "last_error_message": "Connection refused",
+        "max_connections": 7,
+        "allowed_updates": ["message"],
+    }
+    sandbox_clock.now += 1
+    await sandbox.call("setWebhook", url=webhook.url)
+    await webhook.wait(1)
+    await wait_until(lambda: has_pending(sandbox, 0))
+    assert not await has_failed(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (NeverSent("webhook:1: ClientConnectorError Connect call failed ('127.0.0.1', 9)"), "Connection refused"),
+        (NeverSent("webhook:1: ConnectionTimeoutError"), "Connection timed out"),
+        (Ambiguous("webhook:1: SocketTimeoutError"), "Read timeout expired"),
+        (Ambiguous("webhook:1: TimeoutError"), "Read timeout expired"),
+        (Ambiguous("webhook:1: ClientOSError Connection reset by peer"), "Connection reset by peer"),
+        (Ambiguous("webhook:1: ServerDisconnectedError"), "Connection closed"),
+    ],
+)
+def test_failure_is_named_as_telegram_names_it(failure: NeverSent | Ambiguous, expected: str) -> None:
+    assert describe_failure(failure) == expected

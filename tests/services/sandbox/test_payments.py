@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from grimbots.services import brcode
-from grimbots.services.sandbox.payments import sign
+from grimbots.services.sandbox.events import sign
 from grimbots.tests.services.sandbox.drivers import Driver, Webhook, ask, wait_until
 
 TXID = "a1B2" * 8

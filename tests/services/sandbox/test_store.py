@@ -159,3 +159,14 @@ async def test_failed_commit_is_told_to_whoever_waits(tmp_path: Path) -> None:
     assert other.execute("SELECT count(*) FROM child").fetchone() == (0,)
     other.close()
     store.close()
+
+
+def test_store_opens_a_file_of_an_earlier_version(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.sqlite3"
+    older = sqlite3.connect(path)
+    older.execute("CREATE TABLE faults (id INTEGER PRIMARY KEY, times INTEGER NOT NULL, is_dropped INTEGER NOT NULL)")
+    older.close()
+    for _ in range(2):
+        store = Store(path)
+        assert "acts" in {row["name"] for row in store.list("SELECT name FROM pragma_table_info('faults')")}
+        store.close()

@@ -1,0 +1,65 @@
+"""The calls of a sale: what each kind of step says at every turn of it, and the simpler forms of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from grimbots.services.fallbacks import simplify
+from grimbots.services.funnels.effects import Say
+from grimbots.services.funnels.events import ChargeFailed, Event, Expired, Paid, PaymentPending, Started
+from grimbots.tests.services.funnels.samples import make_charged, make_funnel, make_version
+from grimbots.tests.services.funnels.walkers import Walker
+
+CHAT = 4242
+# What may happen to the charge of a sale, one after the other.
+TURNS: tuple[tuple[Event, ...], ...] = (
+    (PaymentPending(1, "charge"), Paid(1, "charge")),
+    (Expired(1, "charge"), Paid(1, "charge")),
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: `params` as they leave, `files` the fields uploaded beside them; a `step` of that kind makes it."""
+
+    method: str
+    params: dict[str, Any]
+    files: dict[str, bytes] = field(default_factory=dict)
+    step: str = "message"
+
+
+def list_calls() -> list[Call]:
+    """Give them all; a kind of step that no sale here comes across is missing: test_calls.py would see it."""
+    said = [*_sell("pt-BR"), *_sell("en")]
+    return [*said, *(simpler for call in said for simpler in _simplify(call))]
+
+
+def _sell(language: str) -> Iterator[Call]:
+    """Walk the sample funnel in every way a sale can go."""
+    version = make_version(make_funnel() | {"language": language})
+    kinds = {step["id"]: step["kind"] for step in make_funnel()["steps"]}
+    for turns in TURNS:
+        walker = Walker(version)
+        walker.tell(Started())
+        for step, button in (("welcome", "0"), ("offer", "accept"), ("bump", "accept")):
+            walker.tap(step, button)
+        walker.tell(ChargeFailed(1, "charge"))
+        walker.tell(make_charged(1, expires_at=walker.now + timedelta(minutes=30)))
+        for event in turns:
+            walker.tell(event)
+        yield from (_call(said, kinds[said.step]) for said in walker.said)
+
+
+def _call(said: Say, kind: str) -> Call:
+    files = {name: b"" for name, value in said.body.items() if isinstance(value, dict) and {"asset", "qr"} & {*value}}
+    params = {name: value for name, value in said.body.items() if name not in files}
+    return Call(said.method, {"chat_id": CHAT, **params}, files, kind)
+
+
+def _simplify(call: Call) -> Iterator[Call]:
+    params: Any = call.params
+    while (params := simplify(params)) is not None:
+        yield Call(call.method, dict(params), call.files, call.step)

@@ -1,0 +1,40 @@
+"""docs/sandbox.md: every route of the JSON face has an example there, and every example works."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from grimbots.services.sandbox.server import ROUTES
+from grimbots.tests.services.sandbox.drivers import Driver, Webhook
+
+TEXT = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"""curl "?\$S/([^\s"`]+)"?(?: -d '([^']*)')?""")
+TXID = "a1B2" * 8
+BUTTON = {"inline_keyboard": [[{"text": "Quero", "callback_data": "v1:a"}]]}
+
+
+def list_examples() -> list[tuple[str, str]]:
+    """Give the path and the body ("": none) of each example."""
+    return [
+        (path.replace("demo_bot", "loja_bot").replace("<txid>", TXID), body) for path, body in EXAMPLE.findall(TEXT)
+    ]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(("path", "body"), list_examples())
+async def test_example_works(sandbox: Driver, webhook: Webhook, path: str, body: str) -> None:
+    await sandbox.say(chat=77)
+    await sandbox.call("sendMessage", chat_id=77, text="Oferta", reply_markup=BUTTON)
+    await sandbox.put_charge(TXID, webhook.url)
+    reply = await sandbox.face(path, "POST" if body else "GET", json.loads(body) if body else None)
+    assert reply.status == 200, reply.body
+
+
+@pytest.mark.parametrize("route", [route for route, _ in ROUTES if route.startswith("/sandbox/api/")])
+def test_route_has_an_example(route: str) -> None:
+    paths = [f"/sandbox/api/{path}".partition("?")[0] for path, _ in list_examples()]
+    assert any(re.fullmatch(route, path) for path in paths)

@@ -29,6 +29,8 @@ http_request_seconds = _histogram("http_request_seconds", "From the request's la
 
 updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")
 updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
+updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")
+updates_swapped = _counter("telegram_updates_swapped_total", "Updates that acted after a later one of their chat")
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 
@@ -61,6 +63,7 @@ queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")
 queue_in_flight = _gauge("queue_in_flight_jobs", "Jobs running", "queue")
 queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest waiting job", "queue")
 queue_dead = _gauge("queue_dead_jobs", "Jobs given up, kept for a person", "queue")
+queue_overtakes = _gauge("queue_overtakes", "Jobs put before others of their chat that had come too early", "queue")
 queue_start_seconds = _histogram("queue_start_seconds", "From enqueue to start", "queue")
 queue_run_seconds = _histogram("queue_run_seconds", "From start to the outcome", "task")
 queue_wake_seconds = _histogram("queue_wake_seconds", "From a wake token to the claim it led to")

@@ -37,3 +37,4 @@ class MetricsHandler(BaseHandler):
             metrics.queue_in_flight.labels(depth.queue).set(depth.in_flight)
             metrics.queue_dead.labels(depth.queue).set(depth.dead)
             metrics.queue_oldest_seconds.labels(depth.queue).set(depth.oldest_age_seconds)
+            metrics.queue_overtakes.labels(depth.queue).set(depth.overtakes)

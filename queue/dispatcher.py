@@ -61,14 +61,16 @@ class Queue:
         await self.line.store.close()
         await self.reads.close()
 
-    async def enqueue(self, job: Job) -> Accepted:
+    async def enqueue(self, job: Job, *, rank: int | None = None, hold_ms: int = 0) -> Accepted:
         """Store a job durably; the jobs of one loop tick share a round trip. A known id is ACCEPTED, DEAD if it died.
+
+        `rank` and `hold_ms` put right what a sender's own numbers say arrived swapped (job.Enqueue).
 
         Raises:
             QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away).
             TypeError, ValueError: the payload is nothing JSON can hold.
         """
-        return await self._submit(Enqueue(job, self._group_cap))
+        return await self._submit(Enqueue(job, self._group_cap, rank, hold_ms))
 
     async def bury(self, job: Job, reason: str) -> Accepted:
         """Store a job as dead at once: work that nobody could do, kept for a person. Raises as `enqueue` does."""

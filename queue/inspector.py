@@ -17,13 +17,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """One queue now. `pending` waits for its turn, its chat or its time; the oldest age is 0 when nothing is ready."""
+    """One queue now. `pending` waits for its turn, its chat or its time; the oldest age is 0 when nothing is ready.
+
+    `overtakes` counts, since the data began, the jobs that came late by their rank and were put in order.
+    """
 
     queue: str
     pending: int
     in_flight: int
     dead: int
     oldest_age_seconds: float
+    overtakes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Inspector:
                 in_flight=in_flight[name],
                 dead=counts[name].dead if name in counts else 0,
                 oldest_age_seconds=(age_ms or 0) / 1000,
+                overtakes=counts[name].overtakes if name in counts else 0,
             )
             for name, age_ms in zip(names, ages, strict=True)
         ]

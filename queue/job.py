@@ -73,10 +73,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """-> Accepted"""
+    """-> Accepted
+
+    `rank`: the sender's own number. `hold_ms`: not before; what has a lower rank in its chat and comes meanwhile passes
+    it. With either, a job passes those of a higher rank that are held back still and, within its own `hold_ms` of their
+    arrival, those that wait behind the head.
+    """
 
     job: Job
     group_cap: int
+    rank: int | None = None
+    hold_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +249,13 @@ class Consumer:
 class Counts:
     """Jobs of a queue since the data began: let in, and done or dead; the difference is pending, waiting or running.
 
-    `dead` are the dead ones that are kept.
+    `dead` are the dead ones that are kept, `overtakes` those that came late by their rank and were put in order.
     """
 
     enqueued: int
     settled: int
     dead: int = 0
+    overtakes: int = 0
 
 
 class Waits(StrEnum):

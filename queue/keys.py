@@ -9,7 +9,8 @@
     due                     ZSET    places J<id>, G<source>|<chat>, S<queue>|<source>; holds g<source>|<chat>, s<source>
     dead                    ZSET    id -> when, ms
     fence                   STRING  counter, grows with every claim of a job
-    counts                  HASH    <queue>:enqueued, <queue>:settled (done or dead), <queue>:dead (those kept)
+    counts                  HASH    <queue>:enqueued, <queue>:settled (done or dead), <queue>:dead (those kept),
+                                    <queue>:overtakes (jobs that passed others of their chat)
     wake:<queue>            LIST    at most one token
     upkeep                  STRING  when upkeep last ran, ms
     version                 STRING  protocol number

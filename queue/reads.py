@@ -48,7 +48,7 @@ class Reads:
         fields = {decode_text(field): int(number) for field, number in raw.items()}
         queues = {field.rpartition(":")[0] for field in fields}
         return {
-            queue: Counts(*(fields.get(f"{queue}:{what}", 0) for what in ("enqueued", "settled", "dead")))
+            queue: Counts(*(fields.get(f"{queue}:{what}", 0) for what in ("enqueued", "settled", "dead", "overtakes")))
             for queue in queues
         }
 

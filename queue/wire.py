@@ -44,7 +44,8 @@ def _encode_job(job: Job) -> Fields:
 
 
 def _encode_enqueue(move: Enqueue) -> Fields:
-    return ["enqueue", *_encode_job(move.job), move.group_cap]
+    rank = "" if move.rank is None else move.rank
+    return ["enqueue", *_encode_job(move.job), move.group_cap, rank, move.hold_ms]
 
 
 def _encode_bury(move: BuryNew) -> Fields:

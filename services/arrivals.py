@@ -19,6 +19,11 @@ from grimbots.services.funnels.texts import UNSTORABLE
 START = re.compile(r"/start(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 MAX_PARAM = 64  # of a deep link (core.telegram.org/api/links)
 MAX_ID, MAX_UPDATE_ID = 2**53, 2**63 - 1
+MAX_NAME = (
+    64  # of a first or last name (core.telegram.org/method/account.updateProfile); user names and languages are shorter
+)
+# Line breaks, other control signs, and what turns the direction of the text behind it.
+UNNAMED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 # The kinds of Update (Bot API 10.3); the set is closed because metrics count by it.
 KINDS = frozenset(
     {
@@ -85,7 +90,8 @@ Act = Started | Wrote | Press | Sign
 class Arrival:
     """An update that can be read.
 
-    `act` is None where the product does nothing about it; else `chat_id` is a private chat.
+    `act` is None where the product does nothing about it; else `chat_id` is a private chat. `date` is when a message
+    was sent, in Unix seconds, None where it does not say.
     """
 
     update_id: int
@@ -93,6 +99,7 @@ class Arrival:
     chat_id: int | None = None
     person: Person = Person()
     act: Act | None = None
+    date: int | None = None
 
 
 def read(update: Any) -> Arrival | None:
@@ -108,7 +115,7 @@ def read(update: Any) -> Arrival | None:
     return Arrival(update_id, kind, *found) if found else Arrival(update_id, kind)
 
 
-Found = tuple[int, Person, Act] | None
+Found = tuple[int, Person, Act] | tuple[int, Person, Act, int | None] | None
 
 
 def _read_message(message: Mapping[str, Any]) -> Found:
@@ -116,7 +123,7 @@ def _read_message(message: Mapping[str, Any]) -> Found:
     sender = _get_object(message, "from") or _get_object(message, "chat")
     if chat_id is None or sender.get("is_bot") is True:
         return None
-    return chat_id, _read_person(sender), _read_text(message.get("text"))
+    return chat_id, _read_person(sender), _read_text(message.get("text")), _get_whole(message, "date")
 
 
 def _read_text(text: Any) -> Act:
@@ -169,7 +176,7 @@ def _find_private_chat(holder: Mapping[str, Any]) -> int | None:
 
 
 def _read_person(sender: Mapping[str, Any]) -> Person:
-    return Person(*(_get_text(sender, name) for name in ("first_name", "last_name", "username", "language_code")))
+    return Person(*(_get_name(sender, name) for name in ("first_name", "last_name", "username", "language_code")))
 
 
 def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -177,9 +184,10 @@ def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _get_text(holder: Mapping[str, Any], name: str) -> str:
+def _get_name(holder: Mapping[str, Any], name: str) -> str:
+    """Give a name as it can stand in a text of ours: on one line, turning nothing around, no longer than Telegram's."""
     value = holder.get(name)
-    return clean(value) if isinstance(value, str) else ""
+    return clean(UNNAMED.sub("", value))[:MAX_NAME] if isinstance(value, str) else ""
 
 
 def _get_whole(holder: Mapping[str, Any], name: str) -> int | None:

@@ -17,9 +17,16 @@ def simplify(body: Mapping[str, Any]) -> dict[str, Any] | None:
     if "reply_parameters" in body:
         return {name: value for name, value in body.items() if name != "reply_parameters"}
     if "parse_mode" in body:
-        kept = {name: value for name, value in body.items() if name != "parse_mode"}
-        return kept | {name: strip_tags(kept[name]) for name in TEXTS if name in kept}
+        return _write_plain(body)
+    album = body.get("media", ())
+    if any("parse_mode" in item for item in album):
+        return {**body, "media": [_write_plain(item) for item in album]}
     return None
+
+
+def _write_plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in body.items() if name != "parse_mode"}
+    return kept | {name: strip_tags(kept[name]) for name in TEXTS if name in kept}
 
 
 def strip_tags(text: str) -> str:

@@ -33,8 +33,8 @@ def walk(lead: Row) -> Walk:
     return walks.load(lead.state, version_id=lead.version_id or 0, step=lead.step, variables=names)
 
 
-async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime) -> None:
-    """Write where a lead stands now."""
+async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime, *, update_id: int | None = None) -> None:
+    """Write where a lead stands now, and by which update, if it was one."""
     await tx.leads.save_walk(
         account_id=lead.account_id,
         lead_id=lead.id,
@@ -42,6 +42,7 @@ async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime) -> None:
         step=walk.step,
         state=walks.dump(walk),
         start_param=walk.variables["start_param"],
+        update_id=update_id,
         now=now,
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.task import Again, Done, LeaseLost, task
-from grimbots.services import answers, deliveries, pictures
+from grimbots.services import answers, deliveries, media
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.errors import Unavailable
 from grimbots.services.fallbacks import simplify
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 STORE_AWAY_SECONDS = 2.0
 ATTEMPTS = 30  # a bound that answers.GIVE_UP_AFTER reaches first
-TIMEOUT_SECONDS = 150.0  # a wait for another's upload, two calls and the writing of what came of them
+TIMEOUT_SECONDS = 300.0  # a wait for another's upload, two calls, one of 50 MB, and the writing of what came of them
 
 
 async def plan(
@@ -52,7 +52,7 @@ async def plan(
 ) -> Row:
     """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
 
-    `body`: parameters of `method` without chat_id; one may be {"asset": "<sha256>"} or {"qr": "<code>"}, a picture.
+    `body`: parameters of `method` without chat_id; {"asset": "<sha256>"} or {"qr": "<code>"} in it are files.
     """
     row = await tx.messages.add(
         account_id=account_id,
@@ -140,12 +140,12 @@ async def _attempt(app: App, message: Row) -> Attempt:
 
 async def _call(app: App, bot: Bot, message: Row, body: Mapping[str, Any]) -> Answer:
     try:
-        answer = await pictures.call(app, bot, message.method, {"chat_id": message.chat_id, **body})
+        answer = await media.call(app, bot, message.method, {"chat_id": message.chat_id, **body})
         if answer.kind is Kind.MIGRATED and answer.migrate_to_chat_id is not None:
             await app.db.messages.move_lead(
                 lead_id=message.lead_id, account_id=message.account_id, chat_id=answer.migrate_to_chat_id
             )
-            answer = await pictures.call(app, bot, message.method, {"chat_id": answer.migrate_to_chat_id, **body})
+            answer = await media.call(app, bot, message.method, {"chat_id": answer.migrate_to_chat_id, **body})
     except LeaseLost:
         await app.db.messages.mark_planned(message_id=message.id, attempts=message.attempts, error="the lease was lost")
         raise

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import arrivals, clicks, deliveries, effects, leads, messages
+from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.errors import Unavailable
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
 from grimbots.services.funnels.events import Event, Started, Tapped, Wrote
+from grimbots.services.lateness import Late
 from grimbots.sql.database import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STORE_AWAY_SECONDS = 2.0
+SWAP_SPAN = timedelta(minutes=10)  # update ids begin anew, anywhere, after a week without updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,15 @@ class Visit:
     tx: Transaction
     bot: Bot
     lead: Row
+    arrival: Arrival
     act: Act
     tap: Tap | None
-    cause: str
+    received_at: datetime
+
+    @property
+    def cause(self) -> str:
+        """The id of what makes its effects."""
+        return f"u:{self.bot.id}:{self.arrival.update_id}"
 
 
 def route(update: Any) -> Routed | None:
@@ -77,37 +87,69 @@ def route(update: Any) -> Routed | None:
 
 
 @task("updates.handle", queue="tasks")
-async def handle(app: App, *, bot_id: int, update: dict[str, Any]) -> Done:
-    """Apply one update and return the jobs of its effects, in order.
+async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: float | None = None) -> Done:
+    """Apply one update, taken in at `received_at` (Unix seconds), and return the jobs of its effects, in order.
 
     While Postgres is away it waits, however long that is.
     """
     arrival = arrivals.read(update)
+    received = app.clock() if received_at is None else datetime.fromtimestamp(received_at, UTC)
     if arrival is None or arrival.chat_id is None or arrival.act is None:
         return Done()
     try:
         bot = await app.bots.by_id(app, bot_id)
         async with app.db.transaction() as tx:
-            return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act))
+            return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received))
     except (DatabaseUnavailable, Unavailable) as error:
         raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
 
 
-async def _apply(app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id: int, act: Act) -> list[Job]:
+async def _apply(
+    app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id: int, act: Act, received_at: datetime
+) -> list[Job]:
     """Do what an update asks for, once; if it was done before, list what is left of it."""
     tap = await _find_tap(tx, bot, chat_id, act.data) if isinstance(act, Press) else None
     if isinstance(act, Press) and tap is None:
         log.info("bot %d: update %d taps a button that was never shown in its chat: ignored", bot.id, arrival.update_id)
         return []
     lead = await leads.lock(tx, bot, chat_id, arrival.person, app.clock())
-    visit = Visit(app, tx, bot, lead, act, tap, f"u:{bot.id}:{arrival.update_id}")
+    visit = Visit(app, tx, bot, lead, arrival, act, tap, received_at)
     key = {"account_id": bot.account_id, "bot_id": bot.id, "update_id": arrival.update_id}
     if await tx.applied_updates.exists(**key):
         return await _list_unfinished(visit)
     await tx.applied_updates.add(applied_on=app.clock().date(), **key)
     if isinstance(act, Started):
         await clicks.link(app, tx, lead, act.param)
-    return [*await _note_presence(visit), *await _advance(visit)]
+    _count_swap(visit)
+    jobs = await _note_presence(visit)
+    if late := _find_lateness(visit):
+        metrics.updates_late.labels(late.value).inc()
+        log.warning("bot %d: update %d comes too late to be acted upon (%s)", bot.id, arrival.update_id, late.value)
+        return jobs
+    return [*jobs, *await _advance(visit)]
+
+
+def _count_swap(visit: Visit) -> None:
+    """Count an update that acts after a later one of its chat: it came too late for the hold-back to put it right."""
+    lead = visit.lead
+    if lead.walked_update_id is None or lead.walked_update_id < visit.arrival.update_id:
+        return
+    if visit.app.clock() - lead.walked_at < SWAP_SPAN:
+        metrics.updates_swapped.inc()
+        log.info("bot %d: update %d came after a later one of its chat", visit.bot.id, visit.arrival.update_id)
+
+
+def _find_lateness(visit: Visit) -> Late | None:
+    """Tell whether an update comes too late to act, by the rule of services/lateness.py."""
+    lead, now = visit.lead, visit.app.clock()
+    if visit.tap is not None:
+        is_still_there = (lead.version_id, lead.step) == (visit.tap.version_id, visit.tap.event.step)
+        return Late.TAP if lateness.is_late_tap(visit.received_at, is_still_there, now) else None
+    begins = isinstance(visit.act, Started) or (isinstance(visit.act, Wrote) and lead.version_id is None)
+    if not begins:
+        return None
+    sent_at = lateness.find_sent_at(visit.arrival.date, visit.received_at)
+    return Late.START if lateness.is_late_start(sent_at, lead.walked_at, now) else None
 
 
 async def _find_tap(tx: Transaction, bot: Bot, chat_id: int, data: str) -> Tap | None:
@@ -140,7 +182,7 @@ async def _advance(visit: Visit) -> list[Job]:
         return []
     version = await versions.load(visit.app, version_id, visit.tx)
     walk, planned = advance(version, leads.walk(visit.lead), event, visit.app.clock())
-    await leads.save(visit.tx, visit.lead, walk, visit.app.clock())
+    await leads.save(visit.tx, visit.lead, walk, visit.app.clock(), update_id=visit.arrival.update_id)
     return await effects.plan(
         visit.app, visit.tx, cause=visit.cause, lead=visit.lead, version_id=version_id, effects=planned
     )

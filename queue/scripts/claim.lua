@@ -54,8 +54,9 @@ local function is_suspect(job) return (job.crashes or 0) >= SUSPECT_CRASHES end
 
 local function start(job, packed, claiming)
   if is_suspect(job) then claiming.free_suspects = claiming.free_suspects - 1 end
-  if job.settled then                        -- somebody runs it again: an old owner's repeat is LOST from now on
+  if job.settled or job.held_until then      -- somebody runs it (again): an old owner's repeat is LOST from now on
     job.settled = nil
+    job.held_until = nil
     save_job(job)
   end
   claiming.jobs[#claiming.jobs + 1] = { job = job, packed = packed }
@@ -70,6 +71,7 @@ local function give_turn(queue, source, claiming)
   local id, chat_held = resolve(source, entry)
   if not id then return park_entry(queue, source, entry, chat_held) end
   local job, packed = load_job(id)
+  if job.held_until and job.held_until > NOW then return park_entry(queue, source, entry, job.held_until) end
   if claiming.full[job.account] then return turn_ring(queue, source) end
   if is_suspect(job) and claiming.free_suspects < 1 then
     return park_entry(queue, source, entry, NOW + SUSPECT_WAIT_MS)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import io
 import json as json_module
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 
@@ -35,11 +36,16 @@ class Ambiguous(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One uploaded part of a multipart form."""
+    """One uploaded part of a multipart form: bytes, or a file on disk that is read as it leaves."""
 
     name: str
-    content: bytes = field(repr=False)
+    content: bytes | BinaryIO = field(repr=False)
     content_type: str
+
+    @property
+    def size_bytes(self) -> int:
+        """How much there is to send."""
+        return len(self.content) if isinstance(self.content, bytes) else os.fstat(self.content.fileno()).st_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +165,10 @@ def _encode(
         return json_module.dumps(json, separators=(",", ":")).encode(), {"Content-Type": "application/json"}
     if form is None and not files:
         return body, {}
-    data = aiohttp.FormData(form or {})
+    data = aiohttp.FormData(form or {}, quote_fields=False)  # a file's name goes as UTF-8, as browsers send it
     for name, file in (files or {}).items():
-        data.add_field(name, io.BytesIO(file.content), filename=file.name, content_type=file.content_type)
+        content = io.BytesIO(file.content) if isinstance(file.content, bytes) else file.content
+        data.add_field(name, content, filename=file.name, content_type=file.content_type)
     return data, {}
 
 

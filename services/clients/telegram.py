@@ -12,13 +12,13 @@ from typing import Any
 
 from grimbots.conf import metrics
 from grimbots.services.clients.http import Ambiguous, File, HttpClient, NeverSent, Response
-from grimbots.services.clients.pacing import Floods, Turns
+from grimbots.services.clients.pacing import Floods, Turns, UploadPace
 from grimbots.services.clients.telegram_errors import Kind, find_meaning
 
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 20.0
-UPLOAD_SECONDS = 60.0
+UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 1_000_000  # and a second more for each megabyte
 WAIT_UNTOLD_SECONDS = 5.0  # a 429 that does not say how long
 REMEMBERED_REFUSALS = 200
 QUOTED = re.compile(r'"[^"]*"')
@@ -51,6 +51,7 @@ class TelegramClient:
         self._floods = Floods()
         self._refusals: set[str] = set()
         self.uploads = Turns()
+        self.pace = UploadPace()
 
     async def call(
         self, token: str, method: str, params: Mapping[str, Any], files: Mapping[str, File] | None = None
@@ -71,9 +72,8 @@ class TelegramClient:
         if not files:
             return await self._http.request("POST", url, party="telegram", json=params, timeout_seconds=CALL_SECONDS)
         form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
-        return await self._http.request(
-            "POST", url, party="telegram", form=form, files=files, timeout_seconds=UPLOAD_SECONDS
-        )
+        seconds = UPLOAD_SECONDS + sum(file.size_bytes for file in files.values()) / UPLOAD_BYTES_PER_SECOND
+        return await self._http.request("POST", url, party="telegram", form=form, files=files, timeout_seconds=seconds)
 
     def _read(self, response: Response, token: str, chat_id: Any) -> Answer:
         body = _parse(response.body)

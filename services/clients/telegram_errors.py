@@ -7,6 +7,7 @@ Source: tdlib/telegram-bot-api at 01a3679 (Client.cpp, ClientManager.cpp), tdlib
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -42,6 +43,7 @@ MEANINGS: dict[int, tuple[tuple[str, Kind], ...]] = {
         ("wrong remote file identifier", Kind.BAD_FILE),
         ("invalid file_id", Kind.BAD_FILE),
         ("failed to get HTTP URL content", Kind.BAD_FILE),
+        ("can't use file of type", Kind.BAD_FILE),
         ("message is not modified", Kind.IGNORED),
         ("query is too old", Kind.IGNORED),
         ("message can't be deleted", Kind.IGNORED),
@@ -74,6 +76,7 @@ MEANINGS: dict[int, tuple[tuple[str, Kind], ...]] = {
     421: (("", Kind.REFUSED),),
     429: (("", Kind.FLOOD),),
 }
+ALBUM_ITEM = re.compile(r'failed to send message #\d+ with the error message "(.*)"')  # its own refusal is inside
 GONE_FOR_GOOD = ("user is deactivated", "INPUT_USER_DEACTIVATED")
 
 
@@ -91,6 +94,8 @@ def is_gone_for_good(description: str) -> bool:
 
 
 def _strip_title(description: str) -> str:
-    """Drop the words of the HTTP code ("Bad Request: ") that begin nearly every description."""
+    """Drop the words of the HTTP code ("Bad Request: ") that begin nearly every description, and an album's own."""
     title, colon, rest = description.partition(": ")
-    return rest if colon else title
+    text = rest if colon else title
+    item = ALBUM_ITEM.match(text)
+    return item[1] if item else text

@@ -13,6 +13,7 @@ from grimbots.services.funnels.definitions import Version, list_rules, read_vers
 from grimbots.services.funnels.fields import MAX_MINUTES
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
+from grimbots.services.funnels.sources import Source
 from grimbots.services.funnels.steps.base import Exit, Step, write_callback
 from grimbots.services.funnels.surveys import Survey
 from grimbots.services.funnels.texts import format_duration, format_money
@@ -24,8 +25,8 @@ LONGEST_CODE = "0" * 512  # a BR Code
 NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-"}
 
 
-def check(definition: Any, files: Mapping[str, bytes], language: str = "pt-BR") -> list[Problem]:
-    """Return every mistake of a funnel in words of `language`; `files` are the pictures beside it, by name."""
+def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
+    """Return every mistake of a funnel in words of `language`; `files` are those beside it, by name."""
     version, findings = read_version(definition, version_id=0, assets={})
     misread = {finding.step for finding in findings}
     in_steps = [found for step in version.steps.values() for found in _check_step(version, step, files, misread)]
@@ -34,7 +35,7 @@ def check(definition: Any, files: Mapping[str, bytes], language: str = "pt-BR") 
 
 
 def _check_step(
-    version: Version, step: Step, files: Mapping[str, bytes], misread: Collection[str]
+    version: Version, step: Step, files: Mapping[str, Source], misread: Collection[str]
 ) -> Iterator[Finding]:
     """Check the fields of a step, and what must hold between them unless one could not be read."""
     survey = _survey(version, step, files)
@@ -46,7 +47,7 @@ def _check_step(
         yield replace(finding, step=step.id)
 
 
-def _survey(version: Version, step: Step, files: Mapping[str, bytes]) -> Survey:
+def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey:
     """Make the variables this step may meet at their longest (every product in one basket) and at their emptiest."""
     items = [item for other in version.steps.values() if (item := other.sells())]
     longest = {

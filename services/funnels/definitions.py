@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.services.funnels.bodies import Shown
 from grimbots.services.funnels.fields import Rule
 from grimbots.services.funnels.kinds import find_kinds
+from grimbots.services.funnels.media import NAMED_KINDS, Medium
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place, read_text
 from grimbots.services.funnels.steps.base import Step
@@ -21,7 +23,7 @@ STEP_ID = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published funnel. `assets` gives the sha256 of each picture's content by its name."""
+    """A published funnel. `assets` gives the sha256 of each file's content by its name."""
 
     id: int
     name: str
@@ -30,12 +32,12 @@ class Version:
     steps: Mapping[str, Step]
     assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def find_photo(self, name: str) -> dict[str, str] | None:
-        """Give a picture as a message's body holds it.
-
-        None where no picture is asked for or its content was never stored.
-        """
-        return {"asset": self.assets[name]} if name in self.assets else None
+    def find_media(self, medium: Medium) -> Shown | None:
+        """Give a file as a message's body holds it; None where its content was never stored."""
+        if medium.name not in self.assets:
+            return None
+        name = {"name": medium.name} if medium.kind in NAMED_KINDS else {}
+        return Shown(medium.kind, {"asset": self.assets[medium.name], **name})
 
 
 def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str]) -> tuple[Version, list[Finding]]:
@@ -131,7 +133,7 @@ def _list_required(kind: type[Step]) -> set[str]:
     }
 
 
-def list_photos(definition: Any) -> list[str]:
-    """Give the names of the pictures that a definition's steps ask for, each once."""
+def list_files(definition: Any) -> list[str]:
+    """Give the names of the files that a definition's steps show, each once."""
     version, _ = read_version(definition, version_id=0, assets={})
-    return sorted({photo for step in version.steps.values() if (photo := getattr(step, "photo", ""))})
+    return sorted({medium.name for step in version.steps.values() for medium in step.list_media()})

@@ -16,7 +16,8 @@ class Say:
     """A message to the lead.
 
     `body` holds the Bot API parameters of `method` without chat_id; texts are rendered Telegram HTML. A file is
-    {"asset": "<sha256>"} or {"qr": "<pix code>"}; callback_data ends in NONCE, which services/effects.py fills in.
+    {"asset": "<sha256>"}, perhaps with a "name", or {"qr": "<pix code>"}; callback_data ends in NONCE, which
+    services/effects.py fills in.
     `payment_id`: the charge its text or buttons speak of. `delivery`: it hands over what was paid for.
     """
 

@@ -7,16 +7,29 @@ reader (definitions.py), the check (check.py) and an editor's form find the rule
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grimbots.services.funnels.pictures import MAX_PICTURE_BYTES, guess_content_type
+from grimbots.services.funnels.media import (
+    ALBUM_FAMILIES,
+    ALBUM_LEAST,
+    ALBUM_MOST,
+    KINDS,
+    MAX_FILE_BYTES,
+    Medium,
+    is_misshapen,
+    read_sides,
+    sniff,
+)
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place, read_object, read_text
+from grimbots.services.funnels.sources import Source, measure, read_head
 from grimbots.services.funnels.surveys import Survey, check_markup, is_url
 from grimbots.services.funnels.texts import render_plain
 
+FILE_NAME = re.compile(r"[^/\\\x00-\x1f]*")
 MAX_BUTTONS = 100  # of one inline keyboard
 MAX_PRICE_CENTS = 100_000_000
 MAX_MINUTES = 60 * 24 * 30
@@ -58,39 +71,78 @@ class Plain(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Markup(Rule):
-    """A text in Telegram's HTML. It is a picture's caption where the field named `caption_of` is filled in."""
-
-    caption_of: str = ""
+    """A text in Telegram's HTML: the step's own, or the caption of what it shows."""
 
     def read(self, raw: Any) -> str:
         return read_text(raw)
 
     def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
-        is_caption = bool(self.caption_of and getattr(step, self.caption_of))
         if value:
-            yield from check_markup(value, survey, is_caption)
+            yield from check_markup(value, survey, step.captions())
 
 
 @dataclass(frozen=True, slots=True)
-class Photo(Rule):
-    """The name of a PNG or JPEG file that lies beside the funnel's file."""
+class File(Rule):
+    """The name of a file that lies beside the funnel's, shown as `kind` (media.py)."""
+
+    kind: str
 
     def read(self, raw: Any) -> str:
         name = read_text(raw)
-        if "/" in name or "\\" in name or name in (".", ".."):
-            raise Wrong("photo_name")
+        if not FILE_NAME.fullmatch(name) or name in (".", ".."):
+            raise Wrong("file_name")
         return name
 
     def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
-        if not value:
-            return
-        content = survey.files.get(value)
-        if content is None:
-            yield Finding("", "photo_missing", {"name": value})
-        elif guess_content_type(content) is None:
-            yield Finding("", "photo_kind")
-        elif len(content) > MAX_PICTURE_BYTES:
-            yield Finding("", "photo_too_big")
+        if value and value not in survey.files:
+            yield Finding("", "file_missing", {"name": value})
+        elif value:
+            yield from self._check_content(survey.files[value])
+
+    def _check_content(self, source: Source) -> Iterator[Finding]:
+        """Look at the content, as Telegram will: the name says nothing."""
+        kind, size_bytes, head = KINDS[self.kind], measure(source), read_head(source)
+        if size_bytes == 0:
+            yield Finding("", "file_empty")
+        elif kind.types is not None and sniff(head) not in kind.types:
+            yield Finding("", "file_kind", {"formats": kind.formats})
+        elif size_bytes > kind.max_bytes:
+            yield Finding("", "file_too_big", {"limit": kind.max_bytes // 1_000_000})
+        elif self.kind == "photo" and (sides := read_sides(head)) and is_misshapen(sides):
+            yield Finding("", "photo_shape", {"width": sides[0], "height": sides[1]})
+
+
+@dataclass(frozen=True, slots=True)
+class Album(Rule):
+    """A list of 2 to 10 files, each {"photo": name} and the like: pictures and films mixed, or all of one kind."""
+
+    def read(self, raw: Any) -> tuple[Medium, ...]:
+        if not isinstance(raw, list):
+            raise Wrong("not_list")
+        if raw and not ALBUM_LEAST <= len(raw) <= ALBUM_MOST:
+            raise Wrong("album_size", count=len(raw), least=ALBUM_LEAST, most=ALBUM_MOST)
+        return tuple(self._read_one(place, one) for place, one in enumerate(raw))
+
+    def _read_one(self, place: int, raw: Any) -> Medium:
+        try:
+            item = read_object(raw, frozenset().union(*ALBUM_FAMILIES))
+            if len(item) != 1:
+                raise Wrong("album_item")
+            ((kind, name),) = item.items()
+            return Medium(kind, File(kind).read(name))
+        except Wrong as wrong:
+            raise Wrong(wrong.code, join_place(f"[{place}]", wrong.place), **wrong.facts) from None
+
+    def check(self, value: tuple[Medium, ...], survey: Survey, step: Any) -> Iterator[Finding]:
+        kinds = {medium.kind for medium in value}
+        if value and not any(kinds <= family for family in ALBUM_FAMILIES):
+            yield Finding("", "album_mixed")
+        for place, medium in enumerate(value):
+            for finding in File(medium.kind).check(medium.name, survey, step):
+                yield dataclasses.replace(finding, field=f"[{place}]")
+        total = sum(measure(survey.files[name]) for name in {medium.name for medium in value} if name in survey.files)
+        if total > MAX_FILE_BYTES:
+            yield Finding("", "album_too_big", {"limit": MAX_FILE_BYTES // 1_000_000})
 
 
 @dataclass(frozen=True, slots=True)

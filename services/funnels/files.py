@@ -1,4 +1,4 @@
-"""Read a funnel from a folder: its JSON file and the pictures that lie beside it."""
+"""Read a funnel from a folder: its JSON file and the files that lie beside it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from grimbots.services.errors import Invalid
-from grimbots.services.funnels.definitions import list_photos
+from grimbots.services.funnels.definitions import list_files
 
 
-def read_files(path: Path) -> tuple[Any, dict[str, bytes]]:
-    """Return the definition and the pictures it names, by name; one that is not there is left to the check.
+def read_files(path: Path) -> tuple[Any, dict[str, Path]]:
+    """Return the definition and where the files it names lie, by name; one that is not there is left to the check.
 
     Raises:
         Invalid: the file cannot be read, or is not JSON.
@@ -24,5 +24,5 @@ def read_files(path: Path) -> tuple[Any, dict[str, bytes]]:
         raise Invalid(f"{path} is not UTF-8 text: save it with that encoding") from error
     except json.JSONDecodeError as error:
         raise Invalid(f"{path}:{error.lineno}:{error.colno}: this is not JSON ({error.msg})") from error
-    beside = {name: path.parent / name for name in list_photos(definition)}
-    return definition, {name: file.read_bytes() for name, file in beside.items() if file.is_file()}
+    beside = {name: path.parent / name for name in list_files(definition)}
+    return definition, {name: file for name, file in beside.items() if file.is_file()}

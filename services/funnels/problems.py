@@ -123,7 +123,7 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "the text can grow to {units} characters once filled in; Telegram takes {limit}",
     ),
     "caption_too_long": (
-        "a legenda da foto pode chegar a {units} caracteres depois de preenchida; o Telegram aceita até {limit}",
+        "a legenda pode chegar a {units} caracteres depois de preenchida; o Telegram aceita até {limit}",
         "the caption can grow to {units} characters once filled in; Telegram takes {limit}",
     ),
     "text_empty": (
@@ -179,27 +179,59 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "the text has to show the PIX code: write {{{{code}}}} in it",
     ),
     "nothing_delivered": (
-        "a entrega precisa de text, de link ou dos dois",
-        "a delivery needs a text, a link or both",
+        "a entrega precisa de text, de link ou de um arquivo",
+        "a delivery needs a text, a link or a file",
     ),
     "nothing_said": (
-        "a mensagem precisa de text, de photo ou dos dois",
-        "a message needs a text, a photo or both",
+        "a mensagem precisa de text, ou de algo para mostrar (photo, video, audio...)",
+        "a message needs a text, or something to show (photo, video, audio...)",
     ),
-    "photo_missing": (
-        "a foto {name} não foi encontrada ao lado do arquivo do funil",
-        "the picture {name} was not found beside the funnel's file",
+    "two_media": (
+        "um passo mostra uma coisa só e já tem {first}; apague um dos dois, ou use album para várias fotos e vídeos",
+        "a step shows one thing and has a {first} already; delete one, or use album for several photos and videos",
     ),
-    "photo_name": (
-        "escreva só o nome do arquivo da foto, sem pastas; ele fica ao lado do arquivo do funil",
-        "write only the picture's file name, without folders; it lies beside the funnel's file",
+    "file_missing": (
+        "o arquivo {name} não foi encontrado ao lado do arquivo do funil",
+        "the file {name} was not found beside the funnel's file",
     ),
-    "photo_kind": (
-        "a foto deve ser PNG ou JPEG",
-        "the picture must be PNG or JPEG",
+    "file_name": (
+        "escreva só o nome do arquivo, sem pastas; ele fica ao lado do arquivo do funil",
+        "write only the file's name, without folders; it lies beside the funnel's file",
     ),
-    "photo_too_big": (
-        "a foto tem mais de 10 MB, o limite do Telegram",
-        "the picture is over 10 MB, Telegram's limit",
+    "file_empty": (
+        "o arquivo está vazio; copie-o de novo",
+        "the file is empty; copy it again",
+    ),
+    "file_kind": (
+        "o conteúdo deste arquivo não serve aqui; use {formats} (mudar só a extensão do nome não converte o arquivo)",
+        "what this file holds cannot be shown here; use {formats} (renaming a file does not convert it)",
+    ),
+    "file_too_big": (
+        "o arquivo tem mais de {limit} MB, o limite do Telegram",
+        "the file is over {limit} MB, Telegram's limit",
+    ),
+    "photo_shape": (
+        "a foto tem {width} × {height} pixels; os lados somam até 10000, e um tem até 20 vezes o outro",
+        "the picture has {width} × {height} pixels; both sides add up to 10000, and one is up to 20 times the other",
+    ),
+    "album_size": (
+        "o álbum tem {count} itens; use de {least} a {most}",
+        "the album has {count} items; use {least} to {most}",
+    ),
+    "album_item": (
+        'cada item do álbum é um arquivo só, como {{"photo": "a.jpg"}}; use photo, video, audio ou document',
+        'each item of an album is one file, like {{"photo": "a.jpg"}}; use photo, video, audio or document',
+    ),
+    "album_mixed": (
+        "um álbum junta fotos e vídeos, ou só áudios, ou só documentos; separe os outros em outro passo",
+        "an album has photos and videos, or audios only, or documents only; put the others in another step",
+    ),
+    "album_too_big": (
+        "os arquivos do álbum somam mais de {limit} MB, o limite do Telegram; diminua-os ou divida o álbum",
+        "the album's files are over {limit} MB together, Telegram's limit; make them smaller or split the album",
+    ),
+    "album_without_text": (
+        "o Telegram não mostra botões em álbuns: escreva um text, que vai logo depois com os botões",
+        "Telegram shows no buttons on albums: write a text, which follows with the buttons",
     ),
 }

@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 
 from grimbots.services.funnels.markup import BadMarkup, read_plain
 from grimbots.services.funnels.problems import Finding
+from grimbots.services.funnels.sources import Source
+from grimbots.services.funnels.splitting import MAX_CAPTION_UNITS, MAX_TEXT_UNITS
 from grimbots.services.funnels.texts import count_units, render_html
-
-MAX_TEXT_UNITS, MAX_CAPTION_UNITS = 4096, 1024  # after rendering, without tags (Bot API: sendMessage, sendPhoto)
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a field's check may look at: the pictures at hand, and variables at their longest and at their emptiest."""
+    """What a field's check may look at: the files at hand, and variables at their longest and at their emptiest."""
 
-    files: Mapping[str, bytes]
+    files: Mapping[str, Source]
     longest: Mapping[str, str]
     emptiest: Mapping[str, str]
 

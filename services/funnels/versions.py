@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.services.errors import Invalid, NotFound
 from grimbots.services.funnels.check import check
-from grimbots.services.funnels.definitions import Version, list_photos, read_version
-from grimbots.services.funnels.pictures import guess_content_type
+from grimbots.services.funnels.definitions import Version, list_files, read_version
+from grimbots.services.funnels.media import sniff
+from grimbots.services.funnels.sources import Source, digest, measure, read_chunks, read_head
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
@@ -65,26 +67,27 @@ async def load(app: App, version_id: int, tx: Transaction | None = None) -> Vers
     return version
 
 
-async def publish(app: App, account_id: int, definition: Any, files: Mapping[str, bytes], *, actor: str) -> Published:
-    """Make a definition the current version of its funnel, made if the account has none of that name. `files`: its
-    pictures.
+async def publish(app: App, account_id: int, definition: Any, files: Mapping[str, Source], *, actor: str) -> Published:
+    """Make a definition the current version of its funnel, made if the account has none of that name.
 
-    Leads on earlier versions finish on them. Publishing what is current already changes nothing.
+    `files` are those it shows, by name. Leads on earlier versions finish on them. Publishing what is current already
+    changes nothing.
 
     Raises:
-        Invalid: the check found mistakes; the message has one a line.
+        Invalid: the check found mistakes; the message has one a line. Or a file changed meanwhile.
     """
-    problems = check(definition, files)
+    problems = await asyncio.to_thread(check, definition, files)
     if problems:
         raise Invalid("\n".join(map(str, problems)))
-    stored = {"funnel": definition, "assets": {photo: _digest(files[photo]) for photo in list_photos(definition)}}
+    assets = {name: await asyncio.to_thread(digest, files[name]) for name in list_files(definition)}
+    stored = {"funnel": definition, "assets": assets}
     async with app.db.transaction() as tx:
         funnel = await tx.funnels.lock_or_add(account_id=account_id, name=definition["name"], now=app.clock())
         current = await tx.funnel_versions.find_current(account_id=account_id, funnel_id=funnel.id)
         if current is not None and current.definition == stored:
             return Published(funnel.id, current.id, current.number, is_new=False)
-        for photo in stored["assets"]:
-            await _store_asset(app, tx, account_id, files[photo])
+        for name, sha256 in assets.items():
+            await _store_asset(app, tx, account_id, name, sha256, files[name])
         version = await _add_version(app, tx, account_id, funnel.id, stored)
         details = {"name": definition["name"], "number": version.number}
         subject = f"funnel:{funnel.id}"
@@ -99,14 +102,28 @@ async def publish(app: App, account_id: int, definition: Any, files: Mapping[str
     return Published(funnel.id, version.id, version.number, is_new=True)
 
 
-async def _store_asset(app: App, tx: Transaction, account_id: int, content: bytes) -> None:
-    await tx.assets.add(
+async def _store_asset(app: App, tx: Transaction, account_id: int, name: str, sha256: str, source: Source) -> None:
+    """Store a content that the account has not yet, chunk by chunk: no process ever holds all of it in memory.
+
+    Raises:
+        Invalid: it is not what was checked.
+    """
+    asset_id = await tx.assets.add(
         account_id=account_id,
-        sha256=_digest(content),
-        content_type=guess_content_type(content),
-        content=content,
+        sha256=sha256,
+        content_type=sniff(read_head(source)),
+        size_bytes=measure(source),
         now=app.clock(),
     )
+    if asset_id is None:
+        return
+    chunks, stored = enumerate(read_chunks(source)), hashlib.sha256()
+    while (found := await asyncio.to_thread(next, chunks, None)) is not None:
+        number, chunk = found
+        stored.update(chunk)
+        await tx.assets.add_chunk(account_id=account_id, asset_id=asset_id, number=number, content=chunk)
+    if stored.hexdigest() != sha256:
+        raise Invalid(f"{name} changed while it was being published: publish it again")
 
 
 async def _add_version(app: App, tx: Transaction, account_id: int, funnel_id: int, stored: Mapping[str, Any]) -> Row:
@@ -115,7 +132,3 @@ async def _add_version(app: App, tx: Transaction, account_id: int, funnel_id: in
     )
     await tx.funnels.set_current(account_id=account_id, funnel_id=funnel_id, version_id=version.id)
     return version
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

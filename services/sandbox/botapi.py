@@ -9,15 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from grimbots.services.sandbox import answering, bots, calls, editing, faults, floods, sending
+from grimbots.services.sandbox import answering, bots, calls, editing, faults, floods, media, sending
 from grimbots.services.sandbox.fault_shapes import NO_FAULT, Fault
 from grimbots.services.sandbox.refusals import Refusal
-from grimbots.services.sandbox.registry import METHODS, Call, Method, Told, read_params
+from grimbots.services.sandbox.registry import METHODS, Call, Method, Told, Upload, make_upload, read_params
 from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
-METHOD_MODULES = (answering, editing, sending)  # importing them fills METHODS
+METHOD_MODULES = (answering, editing, media, sending)  # importing them fills METHODS
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
 NOT_FOUND = Refusal(404, "Not Found")
 
@@ -38,7 +38,7 @@ class BotApiHandler(LocalHandler):
         except Refusal as refusal:
             self._finish_call(refusal.answer)
             return
-        files = {field: uploads[0]["body"] for field, uploads in self.request.files.items()}
+        files = {field: make_upload(one[0]["body"], one[0]["filename"]) for field, one in self.request.files.items()}
         with self.sandbox.floods.unsent(bot["id"], str(params.get("chat_id", ""))) as is_full:
             fault = await self._wait_turn(bot, name, params, sum(map(len, files.values())), is_full=is_full)
             answer = await execute(self.sandbox, bot, name, params, files=files, via="http", fault=fault)
@@ -91,7 +91,7 @@ async def execute(
     name: str,
     params: Mapping[str, Any],
     *,
-    files: Mapping[str, bytes] | None = None,
+    files: Mapping[str, Upload] | None = None,
     via: str,
     fault: Fault = NO_FAULT,
 ) -> Answer | None:
@@ -119,14 +119,14 @@ def take_fault(sandbox: Sandbox, bot: Row, name: str, params: Mapping[str, Any])
     return faults.take(sandbox, "calls", bot=bot["username"], method=name, chat_id=params.get("chat_id", ""))
 
 
-async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any], files: dict[str, bytes]) -> None:
+async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any], files: dict[str, Upload]) -> None:
     """Run a method that came back in a webhook's answer."""
     fault = take_fault(sandbox, bot, name, params)
     await execute(sandbox, bot, name, params, files=files, via="webhook", fault=fault)
 
 
 def _run(
-    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, bytes]
+    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, Upload]
 ) -> Answer:
     try:
         if known is None:

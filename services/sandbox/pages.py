@@ -11,8 +11,8 @@ from grimbots.services.sandbox.requests import LocalHandler
 HERE = Path(__file__).parent
 STATIC = {path.name: path for path in (HERE / "static").iterdir()}
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self';"
+    " connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -49,8 +49,15 @@ class FileHandler(LocalHandler):
     """GET /sandbox/files/<file_id>."""
 
     async def get(self, file_id: str) -> None:
-        """Give a picture a bot has sent."""
-        row = self.sandbox.store.find("SELECT content_type, content FROM files WHERE id = :file_id", file_id=file_id)
+        """Give a file a bot has sent."""
+        row = self.sandbox.store.find(
+            """
+            SELECT content_type, content FROM files WHERE id = :file_id
+            UNION ALL
+            SELECT content_type, content FROM media WHERE id = :file_id
+            """,
+            file_id=file_id,
+        )
         if row is None:
             raise HTTPError(404)
         self.set_header("Content-Type", row["content_type"])

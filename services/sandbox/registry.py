@@ -16,6 +16,19 @@ from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
 
+class Upload(bytes):
+    """The content of an uploaded file, and the name it came under."""
+
+    name: str = ""
+
+
+def make_upload(content: bytes, name: str) -> Upload:
+    """Make an upload."""
+    upload = Upload(content)
+    upload.name = name
+    return upload
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of one bot: parameters of the declared types only, and the uploaded files by field name."""
@@ -23,7 +36,7 @@ class Call:
     sandbox: Sandbox
     bot: Row
     params: Mapping[str, Any]
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, Upload] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

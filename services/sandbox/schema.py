@@ -57,6 +57,16 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE INDEX IF NOT EXISTS files_by_content ON files (bot_id, unique_id);
 
+CREATE TABLE IF NOT EXISTS media (
+    id            TEXT PRIMARY KEY,
+    bot_id        INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    unique_id     TEXT NOT NULL,
+    content_type  TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    content       BLOB NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS queries (
     id        TEXT PRIMARY KEY,
     bot_id    INTEGER NOT NULL,

@@ -39,7 +39,7 @@ def send_message(call: Call) -> dict[str, Any]:
     content = texts.read_text(call)
     if call.params.get("link_preview_options"):
         content["link_preview_options"] = call.params["link_preview_options"]
-    return _send(call, content)
+    return send(call, content)
 
 
 @method(
@@ -59,7 +59,7 @@ def send_photo(call: Call) -> dict[str, Any]:
         )
         if call.params.get(parameter)
     }
-    return _send(call, {"photo": [_find_picture(call)]} | content | shown)
+    return send(call, {"photo": [find_picture(call, call.params.get("photo", ""))]} | content | shown)
 
 
 @method("sendChatAction", "business_connection_id chat_id message_thread_id:integer action")
@@ -93,7 +93,8 @@ def find_chat(call: Call) -> Row:
     return chat
 
 
-def _send(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+def send(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+    """Put a message of this content into the chat of a call."""
     chat = find_chat(call)
     content |= _read_reply(call, chat)
     if call.params.get("reply_markup"):
@@ -119,8 +120,8 @@ def _read_reply(call: Call, chat: Row) -> dict[str, Any]:
     raise Refusal(400, "Bad Request: message to be replied not found")
 
 
-def _find_picture(call: Call) -> dict[str, Any]:
-    given = call.params.get("photo", "")
+def find_picture(call: Call, given: str) -> dict[str, Any]:
+    """Give the PhotoSize of a picture uploaded with this call, or sent again by its file_id."""
     field = given.removeprefix("attach://") if given.startswith("attach://") else "photo"
     if field in call.files:
         return pictures.keep(call.sandbox, call.bot, call.files[field])

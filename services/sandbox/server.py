@@ -22,7 +22,7 @@ from grimbots.services.sandbox.requests import UnknownHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row, Store
 
-LONGEST_BODY_BYTES = 12_000_000
+LONGEST_BODY_BYTES = 52_000_000  # 50 MB of a file, and the form around it
 CHAT = r"/sandbox/api/bots/(\w{1,32})/chats/(\d{1,16})"
 
 ROUTES: list[tuple[str, type[RequestHandler]]] = [

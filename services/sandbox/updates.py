@@ -14,6 +14,7 @@ from grimbots.services.clients.http import Ambiguous, NeverSent, Response
 from grimbots.services.sandbox import bots, faults, parcels, webhooks
 from grimbots.services.sandbox.connections import Connections
 from grimbots.services.sandbox.couriers import Verdict
+from grimbots.services.sandbox.registry import Upload, make_upload
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
@@ -30,7 +31,7 @@ KINDS = {
     "my_chat_member": ("membership", DAY_SECONDS),
 }
 
-Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, bytes]], Awaitable[None]]
+Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, Upload]], Awaitable[None]]
 """Run a Bot API method, with its parameters and uploads, that came back in a webhook's answer."""
 
 
@@ -145,7 +146,7 @@ async def _obey(sandbox: Sandbox, bot: Row, response: Response, execute: Execute
         await execute(sandbox, bot, method, params, files)
 
 
-def _read_call(response: Response) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _read_call(response: Response) -> tuple[dict[str, Any], dict[str, Upload]]:
     """Give the parameters and uploads of a body in JSON, a form or multipart."""
     content_type = response.headers.get("Content-Type", "")
     is_packed = response.headers.get("Content-Encoding", "") in {"gzip", "deflate"}
@@ -159,9 +160,9 @@ def _read_call(response: Response) -> tuple[dict[str, Any], dict[str, bytes]]:
     return (read if isinstance(read, dict) else {}), {}
 
 
-def _read_form(content_type: str, body: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _read_form(content_type: str, body: bytes) -> tuple[dict[str, Any], dict[str, Upload]]:
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
     parse_body_arguments(content_type, body, arguments, files)
     params = {name: values[0].decode() for name, values in arguments.items()}
-    return params, {name: each[0]["body"] for name, each in files.items()}
+    return params, {name: make_upload(each[0]["body"], each[0]["filename"]) for name, each in files.items()}

@@ -31,7 +31,8 @@ ON CONFLICT (bot_id, chat_id) DO UPDATE SET
     language_code = coalesce(nullif(EXCLUDED.language_code, ''), leads.language_code),
     updated_at = EXCLUDED.updated_at
 WHERE leads.account_id = EXCLUDED.account_id
-RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state;
+RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    walked_at, walked_update_id;
 
 -- name: save_walk :exec
 UPDATE leads
@@ -39,6 +40,8 @@ SET version_id = %(version_id)s,
     step = %(step)s,
     state = %(state)s,
     start_param = %(start_param)s,
+    walked_at = %(now)s,
+    walked_update_id = coalesce(%(update_id)s, walked_update_id),
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;

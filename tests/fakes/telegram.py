@@ -186,13 +186,19 @@ class FakeTelegram:
     def _succeed(self, call: Call) -> bytes:
         if not call.method.startswith(("send", "copy", "edit")):
             return _write_answer(200, True, "", None)
+        if call.method == "sendMediaGroup":
+            media = call.params["media"]
+            items = json.loads(media) if isinstance(media, str) else media
+            return _write_answer(200, [self._make_message(call, item["type"]) for item in items], "", None)
+        return _write_answer(200, self._make_message(call, call.method.removeprefix("send").lower()), "", None)
+
+    def _make_message(self, call: Call, kind: str) -> dict[str, Any]:
         number, self._next_message_id = self._next_message_id, self._next_message_id + 1
         message: dict[str, Any] = {"message_id": number, "date": 0, "chat": {"id": call.params.get("chat_id")}}
-        if call.method == "sendPhoto":
-            message["photo"] = [
-                {"file_id": f"{width}-{number}", "width": width, "height": 9} for width in (90, 1280, 320)
-            ]
-        return _write_answer(200, message, "", None)
+        if kind == "photo":
+            sizes = [{"file_id": f"{width}-{number}", "width": width, "height": 9} for width in (90, 1280, 320)]
+            return message | {"photo": sizes}
+        return message if kind == "message" else message | {kind: {"file_id": f"{kind}-{number}"}}
 
 
 def _find_mistakes(call: Call) -> list[str]:

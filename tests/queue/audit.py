@@ -97,7 +97,7 @@ def _check_jobs(snapshot: Snapshot, model: Model) -> None:
 def _describe(header: dict[str, Any]) -> dict[str, Any]:
     if "done" in header:
         return header
-    fields = ("attempts", "crashes", "failing_since", "settled", "dead", "reason")
+    fields = ("attempts", "crashes", "failing_since", "settled", "dead", "reason", "rank", "held_until")
     return {name: header[name] for name in fields if header.get(name)}
 
 
@@ -111,6 +111,8 @@ def _expected_header(entry: Entry) -> dict[str, Any]:
         "settled": entry.settled,
         "dead": entry.dead_ms,
         "reason": entry.reason,
+        "rank": entry.rank,
+        "held_until": entry.held_until,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -174,6 +176,8 @@ def _check_counts(snapshot: Snapshot, model: Model) -> None:
         pair = (counts.get(f"{queue}:enqueued", 0), counts.get(f"{queue}:settled", 0))
         expect(pair == (enqueued, model.settled.get(queue, 0)), f"counts of {queue}: {pair}")
         expect(pair[0] - pair[1] == alive[queue], f"{alive[queue]} live in {queue}, the counters say {pair}")
+        overtakes = counts.get(f"{queue}:overtakes", 0)
+        expect(overtakes == model.overtakes.get(queue, 0), f"overtakes of {queue}: {overtakes}")
     dead = Counter(model.entries[job_id].job.queue for job_id in model.dead())
     counted = Counter({queue: counts.get(f"{queue}:dead", 0) for queue in QUEUES})
     expect(dead == counted, f"dead: {dead}, the counters say {counted}")

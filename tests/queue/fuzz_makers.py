@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -98,8 +98,16 @@ class Maker:
         for _ in range(random.randint(1, 6)):
             known = self._known_job() if random.random() < 0.1 else None
             job = known or self.make_job()
-            moves.append(BuryNew(job, "junk") if random.random() < 0.03 else Enqueue(job, GROUP_CAP))
+            moves.append(BuryNew(job, "junk") if random.random() < 0.03 else self.make_enqueue(job))
         return moves if len(self.model.alive()) < 2 * LIVE_JOBS else []
+
+    def make_enqueue(self, job: Job) -> Enqueue:
+        """Bring a job in; most are numbered by their sender, swapped with their neighbours and often held back."""
+        if self.random.random() < 0.4:
+            return Enqueue(job, GROUP_CAP)
+        rank = max(0, self.jobs + self.random.randint(-60, 60))
+        numbered = replace(job, queue=self.random.choice(("tasks", "tasks", job.queue)))
+        return Enqueue(numbered, GROUP_CAP, rank, self.random.choice((0, 0, 400, 5_000)))
 
     def make_settling(self, process: Process) -> list[Drain]:
         """End some of what the process believes it runs."""

@@ -15,7 +15,7 @@ from grimbots.queue.job import (
     Retry,
 )
 
-POISON_CRASHES = 3
+POISON_CRASHES, PASSED_LIMIT = 3, 32
 
 
 class Violation(AssertionError):
@@ -46,6 +46,8 @@ class Entry:
     reason: str = ""
     started: int = 0
     place: int = 0  # among all that entered its chat by the tail; 0: it entered, or moved to, the head
+    rank: int | None = None
+    held_until: int = 0  # 0: not held back, or started since
 
     @property
     def alive(self) -> bool:
@@ -83,6 +85,7 @@ class Model:
     started_places: dict[str, int] = field(default_factory=dict)
     enqueued: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+    overtakes: dict[str, int] = field(default_factory=dict)
 
     # Looking ------------------------------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class Model:
 
     def is_waiting(self, entry: Entry) -> bool:
         """Whether the job, its chat or its source waits for a time."""
-        waits = [entry.not_before, self.holds.get(f"s{entry.job.source}", 0)]
+        waits = [entry.not_before, entry.held_until, self.holds.get(f"s{entry.job.source}", 0)]
         if entry.chat:
             waits += [self.chat_waits.get(entry.chat, 0), self.holds.get(f"g{entry.chat}", 0)]
         return max(waits) > self.now
@@ -122,12 +125,34 @@ class Model:
         self.enqueued[job.queue] = self.enqueued.get(job.queue, 0) + 1
         return entry
 
-    def append(self, job: Job) -> None:
+    def append(self, job: Job, rank: int | None = None, hold_ms: int = 0) -> None:
         entry = self.admit(job)
+        entry.rank, entry.held_until = rank, self.now + hold_ms if hold_ms else 0
         self.places += 1
         entry.place = self.places
         if entry.chat:
-            self.chats.setdefault(entry.chat, []).append(job.id)
+            line = self.chats.setdefault(entry.chat, [])
+            passed = self.list_passed(entry, line, hold_ms)
+            line.insert(len(line) - len(passed), job.id)
+            self.overtakes[job.queue] = self.overtakes.get(job.queue, 0) + bool(passed)
+            for other in passed:  # each takes the place behind its own
+                if other.place:
+                    other.place, entry.place = entry.place, other.place
+                else:
+                    entry.place = 0
+
+    def list_passed(self, entry: Entry, line: Sequence[str], hold_ms: int) -> list[Entry]:
+        """Give the jobs that a new one passes in its chat, the last of it first."""
+        passed: list[Entry] = []
+        while entry.rank is not None and len(passed) < min(len(line), PASSED_LIMIT):
+            other = self.entries[line[-1 - len(passed)]]
+            if other.job.queue != entry.job.queue or other.rank is None or other.rank <= entry.rank:
+                break
+            is_late = self.now - other.at_ms > hold_ms
+            if not other.held_until and (is_late or other.job.id == line[0]):
+                break
+            passed.append(other)
+        return passed
 
     def note_start(self, entry: Entry) -> None:
         """Count a start; first starts of a chat happen in the order in which its jobs entered by the tail."""

@@ -48,7 +48,7 @@ def _enqueue(model: Model, move: Enqueue, _reply: Any) -> Accepted:
     chat = f"{move.job.source}|{move.job.group}"
     if move.job.group and len(model.chats.get(chat, ())) >= move.group_cap:
         return Accepted.FULL
-    model.append(move.job)
+    model.append(move.job, move.rank, move.hold_ms)
     return Accepted.ACCEPTED
 
 
@@ -89,7 +89,7 @@ def _check_started(model: Model, move: Claim, claimed: Sequence[Claimed]) -> Non
         expect((one.enqueued_ms, one.claimed_ms) == (entry.at_ms, model.now), f"{one} has wrong times")
         model.fence = int(one.fence)
         model.flights.setdefault(move.consumer, {})[one.job.id] = one.fence
-        entry.settled = ""
+        entry.settled, entry.held_until = "", 0
         model.note_start(entry)
         left[one.job.queue] -= 1
         suspects -= one.suspect

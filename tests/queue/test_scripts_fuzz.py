@@ -12,7 +12,7 @@ from grimbots.tests.queue.fuzz_scripts import Mutation
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
 from grimbots.tests.queue.model import Violation
 
-SEED, STEPS, FAULTY_SEEDS, FAULTY_STEPS = 1, 3_000, range(3), 2_000
+SEED, STEPS, FAULTY_SEEDS, FAULTY_STEPS = 3, 3_000, range(6), 2_000
 
 FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
@@ -50,6 +50,14 @@ FAULTS = {
     "an idle chat is never ready": Mutation(
         "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
     ),
+    "what is held back starts": Mutation("claim", "job.held_until > NOW then", "false then"),
+    "what runs may be passed": Mutation("intake", "not is_head and NOW", "NOW"),
+    "what started is held back still": Mutation("claim", "    job.held_until = nil\n", ""),
+    "a passed head keeps its chat waiting": Mutation(
+        "intake", "'ZREM', DUE, 'G' .. group) == 1", "'EXISTS', 'x') == 1"
+    ),
+    "a higher rank passes": Mutation("intake", "(other.rank or job.rank) <= job.rank", "false"),
+    "a late one passes": Mutation("intake", "NOW - other.at <= hold_ms", "true"),
     "a source stands in the ring twice": Mutation("prelude", "entry) == 1 then", "entry) >= 1 then"),
 }
 

@@ -9,8 +9,11 @@ from typing import Any
 import psycopg2
 import pytest
 
+from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
+from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.shops import Shop, open_shop
 
 
@@ -48,3 +51,15 @@ def shops(io_loop: Any, app: Any, provider: FakeProvider, accounts: Any) -> list
 def shop(shops: list[Shop]) -> Shop:
     """Give the first tenant's shop."""
     return shops[0]
+
+
+@pytest.fixture
+def buyer(app: Any, accounts: Any, query: Callable[..., list[Any]], io_loop: Any) -> Buyer:
+    """Give a buyer of the first account's bot, which has a funnel."""
+
+    async def publish() -> None:
+        published = await versions.publish(app, accounts[0].account_id, FUNNEL, FILES, actor="command")
+        query("UPDATE bots SET funnel_id = %s WHERE id = %s", published.funnel_id, accounts[0].bot_id)
+
+    io_loop.run_sync(publish)
+    return Buyer(app, accounts[0], query)

@@ -18,8 +18,7 @@ from grimbots.conf import metrics
 from grimbots.services import clicks, pools, visits
 from grimbots.services.spool import Spool
 from grimbots.services.visits import Visit
-from grimbots.tests.services.test_updates import Buyer
-from grimbots.tests.services.test_updates import buyer as buyer
+from grimbots.tests.services.buyers import Buyer
 
 Query = Callable[..., list[Any]]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from grimbots.queue.task import Again
 from grimbots.services import deliveries, leads, messages, payments
+from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
-from grimbots.tests.services.shops import PRICE_CENTS, Shop
+from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS, Shop
 
 BLOCKED = "Forbidden: bot was blocked by the user"
 
@@ -97,19 +100,6 @@ async def test_delivery_given_up_while_telegram_answers_is_delivered(shop: Shop,
     await sending
     delivery = await read_delivery(shop, payment)
     assert (delivery.status, delivery.error, delivery.delivered_at) == ("delivered", None, shop.app.clock())
-
-
-@pytest.mark.gen_test
-async def test_a_late_word_that_it_was_sent_beats_one_that_it_failed(shop: Shop) -> None:
-    payment = await sell(shop)
-    message_id = (await read_delivery(shop, payment)).message_id
-    async with shop.app.db.transaction() as tx:
-        failed = await tx.messages.mark_given_up(message_id=message_id, account_id=payment.account_id, error="dead job")
-        await deliveries.conclude(tx, message=failed, now=shop.app.clock())
-        sent = failed._replace(status="sent", error=None)
-        await deliveries.conclude(tx, message=sent, now=shop.app.clock())
-        await deliveries.conclude(tx, message=failed, now=shop.app.clock())
-    assert (await read_delivery(shop, payment)).status == "delivered"
 
 
 async def list_attempts(shop: Shop, payment: Any) -> list[tuple[str, str | None]]:
@@ -262,3 +252,77 @@ async def test_retry_tries_no_other_delivery_of_the_buyer(shop: Shop, clock: Clo
     clock.move(seconds=30)
     assert len(await fire_retries(shop)) == 1
     assert [(await read_delivery(shop, payment)).status for payment in (first, second)] == ["planned", "failed"]
+
+
+async def split_delivery(shop: Shop, chat_id: int = 501) -> tuple[Any, list[Any]]:
+    """Sell what is delivered in two messages; returns the payment and both, in order."""
+    funnel = copy.deepcopy(FUNNEL)
+    funnel["steps"][-1]["album"] = [{"document": "a.pdf"}, {"document": "b.pdf"}]
+    funnel["steps"][-1]["link"] = {"text": "Abrir", "url": "https://example.com/"}
+    files = {"a.pdf": b"%PDF-a", "b.pdf": b"%PDF-b"}
+    published = await versions.publish(shop.app, shop.tenant.account_id, funnel, files, actor="test")
+    payment = await sell(replace(shop, version_id=published.version_id), chat_id)
+    said = await shop.list_said(f"p:{payment.id}:paid")
+    return payment, said[-2:]
+
+
+@pytest.mark.gen_test
+async def test_delivery_in_several_messages_is_delivered_with_the_last(shop: Shop, fake_telegram: Any) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    await messages.send(shop.app, message_id=album.id)
+    assert (await read_delivery(shop, payment)).status == "planned"
+    await messages.send(shop.app, message_id=text.id)
+    assert (await read_delivery(shop, payment)).status == "delivered"
+
+
+@pytest.mark.gen_test
+async def test_delivery_that_lost_a_message_is_not_delivered(shop: Shop, fake_telegram: Any) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big", times=1)
+    for message in (album, text):
+        await messages.send(shop.app, message_id=message.id)
+    delivery = await read_delivery(shop, payment)
+    assert (delivery.status, delivery.error, delivery.delivered_at) == ("failed", "Bad Request: file is too big", None)
+
+
+@pytest.mark.gen_test
+async def test_delivery_in_several_messages_is_given_whole_on_return(shop: Shop, fake_telegram: Any) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    fake_telegram.answer("sendMediaGroup", http=403, description=BLOCKED, times=1)
+    for message in (album, text):
+        await messages.send(shop.app, message_id=message.id)
+    assert (await read_delivery(shop, payment)).status == "failed"
+    jobs = await return_to(shop, payment)
+    assert [job.payload["message_id"] for job in jobs] == [album.id, text.id]
+    for job in jobs:
+        await messages.send(shop.app, **job.payload)
+    assert (await read_delivery(shop, payment)).status == "delivered"
+    assert await return_to(shop, payment) == []
+
+
+@pytest.mark.gen_test
+async def test_delivery_in_several_messages_is_completed_by_what_was_lost_alone(
+    shop: Shop, fake_telegram: Any, clock: Clock
+) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    fake_telegram.answer("sendMediaGroup", http=502, description="Bad Gateway")
+    for message in (album, text):
+        await send_until_it_ends(shop, clock, message.id)
+    assert (await read_delivery(shop, payment)).status == "failed"
+    parts = [{"message_id": number, "date": 0, "chat": {"id": 501}} for number in (5, 6)]
+    fake_telegram.answer("sendMediaGroup", result=parts)
+    await let_pass(shop, clock, minutes=2)
+    assert (await read_delivery(shop, payment)).status == "delivered"
+    assert len(fake_telegram.list_calls("sendMessage")) == 1
+
+
+@pytest.mark.gen_test
+async def test_delivery_that_telegram_refuses_waits_for_a_person(shop: Shop, fake_telegram: Any, clock: Clock) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big")
+    for message in (album, text):
+        await messages.send(shop.app, message_id=message.id)
+    clock.move(days=3)
+    assert await fire_retries(shop) == []
+    assert (await read_delivery(shop, payment)).status == "failed"
+    assert await list_attempts(shop, payment) == [("failed", "Bad Request: file is too big")]

@@ -21,15 +21,18 @@ SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
 
 UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
 
-INSERT INTO assets (account_id, sha256, content_type, content, created_at)
-SELECT id, 'sha256 of ' || name, 'image/png', convert_to(name, 'UTF8'), now() FROM accounts;
+INSERT INTO assets (account_id, sha256, content_type, size_bytes, created_at)
+SELECT id, 'sha256 of ' || name, 'image/png', length(name), now() FROM accounts;
+
+INSERT INTO asset_chunks (account_id, asset_id, number, content)
+SELECT account_id, id, 0, convert_to(sha256, 'UTF8') FROM assets;
 
 INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted, funnel_id, created_at, updated_at)
 SELECT account_id, 900000000 + account_id, 'bot_' || name, name, 'key of ' || name, 'token of ' || name, id, now(), now()
 FROM funnels;
 
-INSERT INTO bot_files (account_id, bot_id, sha256, file_id, created_at)
-SELECT bots.account_id, bots.id, assets.sha256, 'file_id of ' || bots.name, now()
+INSERT INTO bot_files (account_id, bot_id, sha256, form, file_id, created_at)
+SELECT bots.account_id, bots.id, assets.sha256, 'photo', 'file_id of ' || bots.name, now()
 FROM bots
 JOIN assets USING (account_id);
 

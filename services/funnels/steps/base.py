@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from grimbots.services.funnels.bodies import Shown, compose
 from grimbots.services.funnels.effects import NONCE, Effect, Say
 from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.media import Medium
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.texts import format_money, render_html, render_plain
 from grimbots.services.funnels.walks import Item, Walk
@@ -104,6 +106,14 @@ class Step(ABC):
         """Give what is wrong between its fields."""
         yield from ()
 
+    def list_media(self) -> Sequence[Medium]:
+        """Give the files it shows."""
+        return ()
+
+    def captions(self) -> bool:
+        """Tell whether its text is the caption of what it shows."""
+        return False
+
     def press(self, button: str, text: str, variables: Mapping[str, str]) -> dict[str, Any]:
         """Make a keyboard button that comes back to this step."""
         return {"text": render_plain(text, variables), "callback_data": write_callback(self.id, button)}
@@ -113,20 +123,20 @@ class Step(ABC):
         text: str,
         variables: Mapping[str, str],
         *,
-        photo: Mapping[str, str] | None = None,
+        media: Sequence[Shown] = (),
         rows: Sequence[Mapping[str, Any]] = (),
-        **about: Any,
-    ) -> Say:
-        """Make a message of a template: a picture's caption where there is a photo; one button a row.
+        payment_id: int | None = None,
+        delivery: bool = False,
+    ) -> tuple[Say, ...]:
+        """Make the messages of a template: mostly one, more where it does not fit into one; one button a row.
 
-        `about` goes to Say.
+        Of several the last bears the buttons, and is the delivery.
         """
-        html = render_html(text, variables)
-        body: dict[str, Any] = {"photo": dict(photo), "caption": html} if photo else {"text": html}
-        body["parse_mode"] = "HTML"
-        if rows:
-            body["reply_markup"] = {"inline_keyboard": [[dict(row)] for row in rows]}
-        return Say(self.id, "sendPhoto" if photo else "sendMessage", body, **about)
+        calls = compose(render_html(text, variables), media, rows)
+        return tuple(
+            Say(self.id, call.method, call.body, payment_id=payment_id, delivery=delivery and call is calls[-1])
+            for call in calls
+        )
 
 
 def write_callback(step: str, button: str, nonce: str = NONCE) -> str:

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from grimbots.services.funnels.events import PaymentEvent, Tapped
 from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Markup, Plain, Target, Whole
-from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
+from grimbots.services.funnels.steps.base import Exit, Scene, Turn
+from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.walks import Item
 
 ACCEPT, DECLINE = "accept", "decline"
@@ -19,7 +20,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bump(Step):
+class Bump(Showing):
     """One more product for the basket.
 
     Its buttons act only while the lead stands here: afterwards the basket is already charged for.
@@ -39,7 +40,7 @@ class Bump(Step):
         variables, labels = scene.variables([self.sells()]), LABELS[scene.version.language]
         accept = self.press(ACCEPT, self.accept or labels[ACCEPT], variables)
         decline = self.press(DECLINE, self.decline or labels[DECLINE], variables)
-        return Turn(scene.walk, (self.say(self.text, variables, rows=[accept, decline]),))
+        return Turn(scene.walk, self.say(self.text, variables, media=self.find_media(scene), rows=[accept, decline]))
 
     def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
         if not isinstance(event, Tapped) or not scene.stands_at(self.id):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+from grimbots.services.funnels.bodies import Shown
 from grimbots.services.funnels.effects import Charge as Open
 from grimbots.services.funnels.effects import Say, Verify
 from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentEvent, PaymentPending, Tapped
@@ -98,15 +99,15 @@ class Charge(Step):
                 shown = self._present(replace(order, **changes), scene, event.amount_cents)
                 return Turn(scene.walk.change_order(event.payment_id, **changes), shown)
             case ChargeFailed():
-                return Turn(self._closed(event, scene), (self._tell("failed", order, scene, AGAIN),))
+                return Turn(self._closed(event, scene), self._tell("failed", order, scene, AGAIN))
             case PaymentPending():
-                return Turn(scene.walk, (self._tell("pending", order, scene, PAID),))
+                return Turn(scene.walk, self._tell("pending", order, scene, PAID))
             case Expired():
                 waits = scene.stands_at(self.id) and scene.walk.basket == order.items
-                return Turn(self._closed(event, scene), (self._tell("expired", order, scene, AGAIN),) if waits else ())
+                return Turn(self._closed(event, scene), self._tell("expired", order, scene, AGAIN) if waits else ())
             case Paid():
                 paid = replace(self._closed(event, scene), basket=order.items)
-                return Turn(paid, (self._tell("confirmed", order, scene),), go=self.next)
+                return Turn(paid, self._tell("confirmed", order, scene), go=self.next)
 
     def exits(self) -> Iterator[Exit]:
         yield Exit(self.next, "next", "paid")
@@ -133,7 +134,7 @@ class Charge(Step):
     def _closed(self, event: PaymentEvent, scene: Scene) -> Walk:
         return scene.walk.change_order(event.payment_id, closed=True)
 
-    def _present(self, order: Order, scene: Scene, amount_cents: int | None = None) -> tuple[Say, Say]:
+    def _present(self, order: Order, scene: Scene, amount_cents: int | None = None) -> tuple[Say, ...]:
         """Show a code: the QR picture, then the code to copy with its two buttons."""
         variables = self._variables(order, scene)
         if amount_cents is not None:
@@ -143,10 +144,11 @@ class Charge(Step):
             rows.insert(
                 0, {"text": render_plain(self._text("copy", scene), variables), "copy_text": {"text": order.code}}
             )
-        qr = self.say(self._text("qr", scene), variables, photo={"qr": order.code}, payment_id=order.payment_id)
-        return qr, self.say(self._text("code", scene), variables, rows=rows, payment_id=order.payment_id)
+        picture = [Shown("photo", {"qr": order.code})]
+        qr = self.say(self._text("qr", scene), variables, media=picture, payment_id=order.payment_id)
+        return (*qr, *self.say(self._text("code", scene), variables, rows=rows, payment_id=order.payment_id))
 
-    def _tell(self, name: str, order: Order, scene: Scene, *buttons: str) -> Say:
+    def _tell(self, name: str, order: Order, scene: Scene, *buttons: str) -> tuple[Say, ...]:
         variables = self._variables(order, scene)
         rows = [self.press(button, self._text(button, scene), variables) for button in buttons]
         return self.say(self._text(name, scene), variables, rows=rows, payment_id=order.payment_id)

@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from grimbots.services.funnels.events import PaymentEvent, Tapped
-from grimbots.services.funnels.fields import Button, Buttons, Markup, Photo, Target
+from grimbots.services.funnels.fields import Button, Buttons, Markup, Target
 from grimbots.services.funnels.problems import Finding
-from grimbots.services.funnels.steps.base import END, Exit, Scene, Step, Turn
+from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn
+from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.texts import render_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message(Step):
-    """A text, a picture or both. A button's id is its place in the list."""
+class Message(Showing):
+    """A text, something to see or hear, or both. A button's id is its place in the list."""
 
     kind: ClassVar[str] = "message"
 
-    text: str = field(default="", metadata={"rule": Markup(caption_of="photo")})
-    photo: str = field(default="", metadata={"rule": Photo()})
+    text: str = field(default="", metadata={"rule": Markup()})
     buttons: tuple[Button, ...] = field(default=(), metadata={"rule": Buttons()})
     next: str = field(default="", metadata={"rule": Target()})
 
     def enter(self, scene: Scene) -> Turn:
         variables = scene.variables()
         rows = [self._row(place, button, variables) for place, button in enumerate(self.buttons)]
-        said = self.say(self.text, variables, photo=scene.version.find_photo(self.photo), rows=rows)
-        return Turn(scene.walk, (said,), go=None if self.taps() else self.next or END)
+        said = self.say(self.text, variables, media=self.find_media(scene), rows=rows)
+        return Turn(scene.walk, said, go=None if self.taps() else self.next or END)
 
     def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped) and event.button in self.taps():
@@ -45,9 +45,15 @@ class Message(Step):
     def taps(self) -> Sequence[str]:
         return [str(place) for place, button in enumerate(self.buttons) if button.next]
 
+    def has_buttons(self) -> bool:
+        return bool(self.buttons)
+
     def check(self) -> Iterator[Finding]:
-        if not self.text and not self.photo:
+        yield from Showing.check(self)
+        if not self.text and not self.list_media():
             yield Finding("text", "nothing_said")
+        if self.album and self.buttons and not self.text:
+            yield Finding("text", "album_without_text")
         if self.next and self.taps():
             yield Finding("next", "next_with_buttons")
 

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from grimbots.services.funnels.events import PaymentEvent, Tapped
-from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Button, Markup, OneButton, Photo, Plain, Whole
-from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
+from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Button, Markup, OneButton, Plain, Whole
+from grimbots.services.funnels.steps.base import Exit, Scene, Turn
+from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.walks import Item
 
 ACCEPT, DECLINE = "accept", "decline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer(Step):
+class Offer(Showing):
     """A product for a price. Its buttons work wherever the lead stands now: whoever scrolls up and wants it gets it."""
 
     kind: ClassVar[str] = "offer"
 
     product: str = field(metadata={"rule": Plain()})
     price_cents: int = field(metadata={"rule": Whole(least=1, most=MAX_PRICE_CENTS, code="bad_price")})
-    text: str = field(metadata={"rule": Markup(caption_of="photo")})
-    photo: str = field(default="", metadata={"rule": Photo()})
+    text: str = field(metadata={"rule": Markup()})
     accept: Button = field(metadata={"rule": OneButton(actions=("next",))})
     decline: Button | None = field(default=None, metadata={"rule": OneButton(actions=("next",))})
 
@@ -35,9 +35,7 @@ class Offer(Step):
         rows = [self.press(ACCEPT, self.accept.text, variables)]
         if self.decline:
             rows.append(self.press(DECLINE, self.decline.text, variables))
-        return Turn(
-            scene.walk, (self.say(self.text, variables, photo=scene.version.find_photo(self.photo), rows=rows),)
-        )
+        return Turn(scene.walk, self.say(self.text, variables, media=self.find_media(scene), rows=rows))
 
     def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped) and event.button == ACCEPT:

@@ -22,17 +22,38 @@ export function makeBubble(message, actions) {
   return make(
     "article",
     { class: `message ${isBot ? "theirs" : "mine"}`, "data-id": message.message_id },
-    make("div", { class: `bubble${message.photo ? " with-picture" : ""}` }, ...content(message, actions), foot(message)),
+    make("div", { class: `bubble${isPicture(message) ? " with-picture" : ""}` }, ...content(message, actions), foot(message)),
     rows.length ? make("div", { class: "keyboard" }, ...rows.map((row) => keyboardRow(message, row, actions))) : null,
   );
 }
 
 function content(message, actions) {
-  const picture = message.photo ? makePicture(message.photo.at(-1)) : null;
+  const picture = message.photo ? makePicture(message.photo.at(-1)) : makeMedium(message);
   const text = message.text ?? message.caption;
   const written = text ? make("div", { class: "text" }, ...write(text, message.entities ?? message.caption_entities ?? [], actions)) : null;
   const parts = [picture, written].filter(Boolean);
   return message.show_caption_above_media ? parts.reverse() : parts;
+}
+
+const isPicture = (message) => Boolean(message.photo || message.video || message.animation);
+const find = (file) => `/sandbox/files/${file.file_id}`;
+
+// A film, a sound, or a link to a file; the page plays what the browser can play.
+function makeMedium(message) {
+  const film = message.animation ?? message.video;
+  const sound = message.voice ?? message.audio;
+  if (film?.mime_type.startsWith("image/")) return makePicture(film);
+  if (film) {
+    const turns = message.animation ? { autoplay: true, loop: true, muted: true } : { controls: true };
+    return make("video", { class: "film", src: find(film), preload: "metadata", playsinline: true, ...turns });
+  }
+  if (sound) return make("audio", { class: "sound", src: find(sound), controls: true, preload: "metadata", "aria-label": sound.file_name ?? words.sound });
+  return message.document ? makeFileLink(message.document) : null;
+}
+
+function makeFileLink(file) {
+  const size = `${Math.max(1, Math.round(file.file_size / 1000))} kB`;
+  return make("a", { class: "file", href: find(file), download: file.file_name ?? "" }, make("b", {}, file.file_name ?? words.file), ` ${size}`);
 }
 
 function makePicture(photo) {

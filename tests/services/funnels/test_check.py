@@ -112,8 +112,31 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("bad_minutes", make_funnel(charge={"expires_in_minutes": 0}), ("charge", "expires_in_minutes")),
     ("code_missing", make_funnel(charge={"texts": {"code": "Pague!"}}), ("charge", "texts.code")),
     ("nothing_said", make_funnel(bye={"text": ""}), ("bye", "text")),
-    ("photo_missing", make_funnel(welcome={"photo": "other.png"}), ("welcome", "photo")),
-    ("photo_name", make_funnel(welcome={"photo": "../welcome.png"}), ("welcome", "photo")),
+    ("file_missing", make_funnel(welcome={"photo": "other.png"}), ("welcome", "photo")),
+    ("file_missing", make_funnel(bump={"voice": "other.ogg"}), ("bump", "voice")),
+    ("file_missing", make_funnel(bye={"album": [{"photo": "welcome.png"}, {"video": "x"}]}), ("bye", "album[1]")),
+    ("file_name", make_funnel(welcome={"photo": "../welcome.png"}), ("welcome", "photo")),
+    ("file_name", make_funnel(bye={"document": "a\nb.pdf"}), ("bye", "document")),
+    ("file_kind", make_funnel(bye={"video": "welcome.png"}), ("bye", "video")),
+    ("file_kind", make_funnel(delivery={"audio": "welcome.png"}), ("delivery", "audio")),
+    ("two_media", make_funnel(welcome={"document": "welcome.png"}), ("welcome", "document")),
+    ("two_media", make_funnel(welcome={"album": [{"photo": "welcome.png"}] * 2}), ("welcome", "album")),
+    ("album_size", make_funnel(bye={"album": [{"photo": "welcome.png"}]}), ("bye", "album")),
+    ("album_size", make_funnel(bye={"album": [{"photo": "welcome.png"}] * 11}), ("bye", "album")),
+    ("album_item", make_funnel(bye={"album": [{"photo": "welcome.png"}, {}]}), ("bye", "album[1]")),
+    ("unknown_field", make_funnel(bye={"album": [{"voice": "x"}] * 2}), ("bye", "album[0].voice")),
+    ("album_mixed", make_funnel(bye={"album": [{"photo": "welcome.png"}, {"document": "x"}]}), ("bye", "album")),
+    (
+        "album_without_text",
+        make_funnel(welcome={"photo": "", "text": "", "album": [{"photo": "welcome.png"}] * 2}),
+        ("welcome", "text"),
+    ),
+    ("caption_too_long", make_funnel(bye={"text": "x" * 1025, "document": "welcome.png"}), ("bye", "text")),
+    (
+        "caption_too_long",
+        make_funnel(bye={"text": "x" * 1025, "album": [{"photo": "welcome.png"}] * 2}),
+        ("bye", "text"),
+    ),
 ]
 
 
@@ -130,16 +153,95 @@ def test_check_wants_a_delivery_to_hold_something() -> None:
     assert find(funnel) == [("delivery", "text")]
 
 
+def make_png(width: int, height: int) -> bytes:
+    """Make the beginning of a PNG."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4) + height.to_bytes(4)
+
+
 @pytest.mark.parametrize(
-    ("content", "code"), [(b"GIF89a", "photo_kind"), (PNG + bytes(10 * 1024 * 1024), "photo_too_big")]
+    ("content", "code"),
+    [
+        (b"GIF89a", "file_kind"),
+        (b"", "file_empty"),
+        (PNG + bytes(10_000_000), "file_too_big"),
+        (make_png(6000, 4001), "photo_shape"),
+        (make_png(2001, 100), "photo_shape"),
+        (make_png(0, 5), "photo_shape"),
+    ],
 )
 def test_check_refuses_pictures_telegram_refuses(content: bytes, code: str) -> None:
     (problem,) = check(FUNNEL, {"welcome.png": content})
-    assert (problem.field, problem.message) == ("photo", MESSAGES[code][0])
+    assert problem.field == "photo"
+    assert problem.message.startswith(MESSAGES[code][0].partition("{")[0])
+
+
+@pytest.mark.parametrize("content", [make_png(6000, 4000), make_png(2000, 100), PNG])
+def test_check_takes_pictures_telegram_takes(content: bytes) -> None:
+    assert check(FUNNEL, {"welcome.png": content}) == []
+
+
+MP4, OPUS = b"\0\0\0\x18ftypisom", b"OggS" + bytes(24) + b"OpusHead"
+MEDIA = [
+    ("video", MP4, True),
+    ("video", b"\0\0\0\x18ftypqt  ", False),
+    ("video", b"\x1aE\xdf\xa3", False),
+    ("animation", MP4, True),
+    ("animation", b"GIF89a", True),
+    ("animation", PNG, False),
+    ("voice", OPUS, True),
+    ("voice", b"OggS" + bytes(24) + b"\x01vorbis", False),
+    ("voice", b"ID3\x04", True),
+    ("audio", b"\xff\xfb\x90", True),
+    ("audio", b"\0\0\0\x18ftypM4A ", True),
+    ("audio", MP4, False),
+    ("audio", OPUS, False),
+    ("document", b"%PDF-1.7", True),
+    ("document", b"anything", True),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "is_fine"), MEDIA)
+def test_check_looks_at_the_content_not_at_the_name(kind: str, content: bytes, is_fine: bool) -> None:
+    found = check(make_funnel(bye={kind: "file.mp4"}), {**FILES, "file.mp4": content})
+    assert [(problem.step, problem.field) for problem in found] == ([] if is_fine else [("bye", kind)])
+
+
+def test_check_measures_a_file_without_reading_it(tmp_path: Path) -> None:
+    big = tmp_path / "course.zip"
+    with big.open("wb") as file:
+        file.truncate(50_000_001)
+    (problem,) = check(make_funnel(bye={"document": "course.zip"}), {**FILES, "course.zip": big})
+    assert "50 MB" in problem.message
+
+
+def test_check_adds_up_the_files_of_an_album(tmp_path: Path) -> None:
+    files: dict[str, bytes | Path] = {**FILES}
+    for name in ("a", "b"):
+        files[name] = tmp_path / name
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(25_000_001)
+    (problem,) = check(make_funnel(bye={"album": [{"document": "a"}, {"document": "b"}]}), files)
+    assert (problem.field, "50 MB" in problem.message) == ("album", True)
+
+
+def test_check_takes_albums_of_each_family() -> None:
+    files = {**FILES, "v.mp4": MP4, "a.mp3": b"ID3"}
+    for items in (
+        [{"photo": "welcome.png"}, {"video": "v.mp4"}],
+        [{"audio": "a.mp3"}] * 2,
+        [{"document": "v.mp4"}] * 10,
+    ):
+        assert check(make_funnel(bye={"album": items}), files) == []
+
+
+def test_check_takes_a_delivery_that_is_only_a_file() -> None:
+    funnel = make_funnel(delivery={"text": "", "document": "welcome.png"})
+    next(step for step in funnel["steps"] if step["id"] == "delivery").pop("link")
+    assert check(funnel, FILES) == []
 
 
 def test_check_covers_every_message_with_a_bad_funnel() -> None:
-    elsewhere = {"nothing_delivered", "photo_kind", "photo_too_big"}
+    elsewhere = {"nothing_delivered", "file_empty", "file_too_big", "photo_shape", "album_too_big"}
     assert {code for code, _, _ in CASES} | elsewhere == set(MESSAGES)
 
 
@@ -200,7 +302,7 @@ def test_read_files_takes_only_pictures_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(PNG)
     (folder / "welcome.png").write_bytes(PNG)
     (folder / "funnel.json").write_text(json.dumps(make_funnel(offer={"photo": "../secret.png"})))
-    assert read_files(folder / "funnel.json")[1] == FILES
+    assert read_files(folder / "funnel.json")[1] == {"welcome.png": folder / "welcome.png"}
 
 
 DOCS = Path(__file__).parents[3] / "docs" / "funnels.md"

@@ -52,7 +52,8 @@ async def test_publish_stores_pictures_by_their_content(app: Any, accounts: Any)
     version = await versions.load(app, published.version_id)
     sha256 = version.assets["welcome.png"]
     asset = await app.db.assets.find(account_id=accounts[0].account_id, sha256=sha256)
-    assert (bytes(asset.content), asset.content_type) == (PNG, "image/png")
+    chunk = await app.db.assets.find_chunk(account_id=accounts[0].account_id, asset_id=asset.id, number=0)
+    assert (bytes(chunk), asset.content_type, asset.size_bytes) == (PNG, "image/png", len(PNG))
     assert await app.db.assets.find(account_id=accounts[1].account_id, sha256=sha256) is None
 
 

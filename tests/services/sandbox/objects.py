@@ -8,6 +8,7 @@ from typing import Any
 from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook
 from grimbots.tests.services.sandbox.test_pictures import make_png, upload
 
+MEDIA = {"video": b"\0\0\0\x18ftypisom", "animation": b"GIF89a", "voice": b"OggS", "audio": b"ID3", "document": b"%PDF"}
 KEYBOARD = {
     "inline_keyboard": [
         [{"text": "a", "callback_data": "b", "style": "success"}, {"text": "c", "copy_text": {"text": "d"}}],
@@ -34,6 +35,12 @@ async def make_objects(served: Driver, webhook: Webhook) -> Objects:
     first = await served.send('<b>x</b> <a href="https://a.b">y</a> @ana #z', parse_mode="HTML", reply_markup=KEYBOARD)
     second = await served.send("re", reply_parameters={"message_id": first["message_id"]}, protect_content=True)
     third = (await upload(served, make_png(), caption="<i>x</i>", parse_mode="HTML", has_spoiler="true")).json["result"]
+    media = [
+        (await upload(served, content, kind, f"send{kind.title()}", caption="x")).json["result"]
+        for kind, content in MEDIA.items()
+    ]
+    items = [{"type": "video", "media": media[0]["video"]["file_id"]}] * 2
+    album = (await served.call("sendMediaGroup", chat_id=CHAT, media=items)).json["result"]
     change = {"chat_id": CHAT, "message_id": first["message_id"], "text": "z", "reply_markup": KEYBOARD}
     edited = (await served.call("editMessageText", **change)).json["result"]
     await served.chat("taps", {"button": "a"})
@@ -42,7 +49,7 @@ async def make_objects(served: Driver, webhook: Webhook) -> Objects:
     await webhook.wait(4)
     refused = [await served.call("sendMessage", chat_id=chat_id, text="x") for chat_id in (1, CHAT)]
     return Objects(
-        messages=[first, second, third, edited, *(await served.chat("messages")).json],
+        messages=[first, second, third, *media, *album, edited, *(await served.chat("messages")).json],
         updates=webhook.updates,
         user=(await served.call("getMe")).json["result"],
         webhook_info=(await served.call("getWebhookInfo")).json["result"],

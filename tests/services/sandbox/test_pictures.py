@@ -23,8 +23,10 @@ def make_png(width: int = 4, height: int = 3) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-async def upload(sandbox: Driver, content: bytes, field: str = "photo", **params: Any) -> Reply:
-    """Call sendPhoto as multipart."""
+async def upload(
+    sandbox: Driver, content: bytes, field: str = "photo", method: str = "sendPhoto", **params: Any
+) -> Reply:
+    """Call a method as multipart."""
     edge = "edge1234"
     parts = [
         f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -32,7 +34,7 @@ async def upload(sandbox: Driver, content: bytes, field: str = "photo", **params
     ]
     head = f'--{edge}\r\nContent-Disposition: form-data; name="{field}"; filename="a.png"\r\n'
     parts.append(f"{head}Content-Type: image/png\r\n\r\n".encode() + content + f"\r\n--{edge}--\r\n".encode())
-    url = f"{sandbox.server.url}/bot{sandbox.token}/sendPhoto"
+    url = f"{sandbox.server.url}/bot{sandbox.token}/{method}"
     return await ask(url, "POST", b"".join(parts), Content_Type=f"multipart/form-data; boundary={edge}")
 
 

@@ -9,44 +9,37 @@ INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
 VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
 
 -- name: close :one
--- A late word that it was sent after all beats an earlier one that it failed. What takes several messages is carried by the
--- last: it is judged when that one ends, and again whenever one before it does that was tried anew; it is delivered only if
--- none of them is lost. None: nothing is delivered by this message, it is delivered already, or another is on its way.
+-- What the messages of a delivery say together, now that one of them has ended: delivered when all are sent, failed when one was lost
+-- and none is on its way. A late word that one was sent after all counts. `is_passing`: it is worth trying again. None: the message is
+-- no part of a delivery, or others are on their way, or it is delivered already.
+WITH known AS (
+    SELECT deliveries.id, payments.bot_id, every(parts.status = 'sent') AS is_whole,
+        bool_or(parts.status IN ('planned', 'sending')) AS is_on_its_way,
+        bool_or(parts.status = 'failed' AND NOT parts.is_lasting) AS is_passing,
+        (array_agg(coalesce(parts.error, parts.status) ORDER BY parts.ordinal) FILTER (WHERE parts.status <> 'sent'))[1] AS lost,
+        (array_agg(parts.error ORDER BY parts.ordinal) FILTER (WHERE parts.error IS NOT NULL))[1] AS remark
+    FROM messages AS told
+    JOIN payments ON payments.id = told.payment_id
+    JOIN deliveries ON deliveries.payment_id = payments.id
+    JOIN messages AS carrier ON carrier.id = deliveries.message_id AND (carrier.cause, carrier.step) = (told.cause, told.step)
+    JOIN messages AS parts ON parts.cause = carrier.cause AND parts.step = carrier.step
+    WHERE told.id = %(message_id)s
+        AND told.account_id = %(account_id)s
+        AND deliveries.account_id = %(account_id)s
+    GROUP BY deliveries.id, payments.bot_id
+)
 UPDATE deliveries
-SET status = CASE WHEN lost.error IS NULL THEN %(status)s ELSE 'failed' END,
-    error = coalesce(%(error)s, lost.error),
-    delivered_at = CASE WHEN lost.error IS NULL THEN %(delivered_at)s::timestamptz END,
+SET status = CASE WHEN known.is_whole THEN 'delivered' ELSE 'failed' END,
+    error = CASE WHEN known.is_whole THEN known.remark ELSE known.lost END,
+    delivered_at = CASE WHEN known.is_whole THEN %(now)s::timestamptz END,
     tries = deliveries.tries + 1
-FROM payments, messages AS told, messages AS last
-LEFT JOIN LATERAL (
-    SELECT
-        min(coalesce(earlier.error, earlier.status)) FILTER (WHERE earlier.status <> 'sent') AS error,
-        bool_or(earlier.status IN ('planned', 'sending')) AS is_open
-    FROM messages AS earlier
-    WHERE earlier.cause = last.cause
-        AND earlier.step = last.step
-        AND earlier.ordinal < last.ordinal
-) AS lost ON true
-WHERE told.id = %(message_id)s
-    AND told.account_id = %(account_id)s
-    AND last.cause = told.cause
-    AND last.step = told.step
-    AND last.account_id = %(account_id)s
-    AND (last.id = told.id OR last.ordinal > told.ordinal AND last.status = 'sent')
-    AND lost.is_open IS NOT TRUE
+FROM known
+WHERE deliveries.id = known.id
     AND deliveries.account_id = %(account_id)s
-    AND deliveries.message_id = last.id
     AND deliveries.status <> 'delivered'
-    AND payments.account_id = %(account_id)s
-    AND payments.id = deliveries.payment_id
-RETURNING
-    deliveries.id,
-    deliveries.account_id,
-    deliveries.payment_id,
-    payments.bot_id,
-    deliveries.tries,
-    deliveries.status,
-    deliveries.error;
+    AND (known.is_whole OR NOT known.is_on_its_way)
+RETURNING deliveries.id, deliveries.account_id, deliveries.payment_id, known.bot_id, deliveries.tries, deliveries.status,
+    deliveries.error, known.is_passing;
 
 -- name: count_owed :many
 -- Of every account: what was paid for before an instant and is not delivered, by status.
@@ -82,26 +75,26 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead, or the one that is named, become planned, and with them those of their messages that were lost:
--- the one that carries it, those before it; once per failure. What has arrived is not said again.
+-- Failed deliveries of a lead, or the one that is named, become planned, and those of their messages that were lost; once per failure.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        is_lasting = false,
         regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
-    JOIN messages AS last ON last.id = deliveries.message_id AND last.account_id = deliveries.account_id
+    JOIN messages AS carrier ON carrier.id = deliveries.message_id AND carrier.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.lead_id = %(lead_id)s
         AND (%(delivery_id)s::bigint IS NULL OR deliveries.id = %(delivery_id)s)
         AND deliveries.status = 'failed'
         AND messages.account_id = %(account_id)s
-        AND messages.cause = last.cause
-        AND messages.step = last.step
-        AND messages.ordinal <= last.ordinal
+        AND messages.cause = carrier.cause
+        AND messages.step = carrier.step
         AND messages.status = 'failed'
-    RETURNING deliveries.id AS delivery_id, messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants,
+        deliveries.id AS delivery_id
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',

@@ -114,13 +114,14 @@ async def _in_doubt(app: App, attempt: Attempt) -> Done:
         await app.db.messages.mark_uncertain(message_id=message.id, attempts=message.attempts, error=reason)
         return Done()
     if app.clock() - message.sending_at >= GIVE_UP_AFTER:
-        return await _fail(app, attempt, f"no clear answer in {message.attempts} attempts: {reason}")
+        said = f"no clear answer in {message.attempts} attempts: {reason}"
+        return await _fail(app, attempt, said, is_lasting=False)
     raise Again(_wait_seconds(attempt), reason)
 
 
 async def _dead_chat(app: App, attempt: Attempt) -> Done:
     status = "gone" if is_gone_for_good(attempt.answer.description) else "blocked"
-    return await _fail(app, attempt, attempt.answer.description, lead_status=status)
+    return await _fail(app, attempt, attempt.answer.description, is_lasting=True, lead_status=status)
 
 
 async def _dead_bot(app: App, attempt: Attempt) -> NoReturn:
@@ -134,7 +135,7 @@ async def _dead_bot(app: App, attempt: Attempt) -> NoReturn:
 
 
 async def _refused(app: App, attempt: Attempt) -> Done:
-    return await _fail(app, attempt, attempt.answer.description)
+    return await _fail(app, attempt, attempt.answer.description, is_lasting=True)
 
 
 async def _plan_again(app: App, attempt: Attempt) -> None:
@@ -144,13 +145,15 @@ async def _plan_again(app: App, attempt: Attempt) -> None:
     )
 
 
-async def _fail(app: App, attempt: Attempt, reason: str, *, lead_status: str = "") -> Done:
+async def _fail(app: App, attempt: Attempt, reason: str, *, is_lasting: bool, lead_status: str = "") -> Done:
     message = attempt.message
     async with app.db.transaction() as tx:
         if lead_status:  # the lead's row first, as everywhere
             lead = {"lead_id": message.lead_id, "account_id": message.account_id}
             await tx.messages.silence_lead(**lead, status=lead_status, since=message.sending_at)
-        written = await tx.messages.mark_failed(message_id=message.id, attempts=message.attempts, error=reason)
+        written = await tx.messages.mark_failed(
+            message_id=message.id, attempts=message.attempts, error=reason, is_lasting=is_lasting
+        )
         if written is not None:
             await deliveries.conclude(tx, message=written, now=app.clock())
     return Done()

@@ -1,7 +1,8 @@
-"""Deliveries: what was paid for, handed over once, tried until Telegram has accepted its message or the chat is dead.
+"""Deliveries: what was paid for, handed over once, tried until Telegram has accepted it or the chat is dead.
 
-A message that failed is planned again by a timer, at growing distances; where the chat is dead, when the buyer is back.
-Every end of a try is a row (delivery_attempts).
+What failed for a reason that passes (no clear answer, a dead job) is planned again by a timer, at growing distances;
+where the chat is dead, when the buyer is back; what Telegram refuses waits for a person. Every end of a try is a row
+(delivery_attempts). Of several messages only those that were lost are sent again.
 """
 
 from __future__ import annotations
@@ -18,40 +19,29 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
     from grimbots.sql.database import Row, Transaction
 
-FINAL = {"sent": "delivered", "failed": "failed", "discarded": "failed"}  # a message's status -> its delivery's
-
 
 async def plan(
     tx: Transaction, *, account_id: int, payment_id: int, lead_id: int, step: str, message_id: int, now: datetime
 ) -> None:
-    """Note that `message_id` hands over what `payment_id` paid for; once per payment and step."""
+    """Note that `message_id`, and those of its step before it, hand over what `payment_id` paid for; once for both."""
     await tx.deliveries.add(
         account_id=account_id, payment_id=payment_id, lead_id=lead_id, step=step, message_id=message_id, now=now
     )
 
 
 async def conclude(tx: Transaction, *, message: Row, now: datetime) -> None:
-    """Write a message's outcome on the delivery it carries, if it carries one; failed, it is planned to be tried again.
+    """Write what became of the delivery that a message is a part of, if it is one; to be tried again where that helps.
 
-    `message` has its new status. A late word that it was sent beats one that it failed.
+    The message's row has its new status already.
     """
-    status = FINAL.get(message.status)
-    if status is None:
-        return
-    closed = await tx.deliveries.close(
-        account_id=message.account_id,
-        message_id=message.id,
-        status=status,
-        error=message.error,
-        delivered_at=now if status == "delivered" else None,
-    )
+    closed = await tx.deliveries.close(account_id=message.account_id, message_id=message.id, now=now)
     if closed is None:
         return
     metrics.delivery_attempts.labels(closed.status).inc()
     await tx.deliveries.add_attempt(
         account_id=closed.account_id, delivery_id=closed.id, status=closed.status, error=closed.error, now=now
     )
-    if closed.status == "failed" and message.status != "discarded":
+    if closed.is_passing:
         await _plan_retry(tx, closed, now)
 
 

@@ -1,5 +1,5 @@
--- Serves deliveries.close: a message was sent or failed, and what it delivers follows it.
--- Plan: Index Scan, one row. It is asked after every message that speaks of a payment.
+-- Serves what begins at a message: messages.plan_again and sales.list_mishaps, where a person sends one again.
+-- Plan: Index Scan, one row.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_message ON deliveries (message_id);
 
 -- Serves deliveries.plan_again: what a buyer who comes back is still owed. Asked at every update of a lead that was away.

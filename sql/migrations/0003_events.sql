@@ -6,6 +6,9 @@ ALTER TABLE payments
     ADD COLUMN asked_at       timestamptz,                          -- when anybody asked last: nobody does again within seconds
     ADD CHECK (next_check_at IS NULL OR state IN ('pending', 'expired'));
 
+ALTER TABLE messages
+    ADD COLUMN is_lasting     boolean NOT NULL DEFAULT false;       -- failed for a reason that does not pass: refused, or the chat is dead
+
 ALTER TABLE deliveries
     ADD COLUMN tries          integer NOT NULL DEFAULT 0;           -- times it was tried to the end: accepted or not
 

@@ -9,40 +9,37 @@ INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
 VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
 
 -- name: close :one
--- A late word that it was sent after all beats an earlier one that it failed. What takes several messages is carried by the
--- last, and delivered only if none of those before it was lost. None: nothing is delivered by this message, or it is
--- delivered already.
+-- What the messages of a delivery say together, now that one of them has ended: delivered when all are sent, failed when one was lost
+-- and none is on its way. A late word that one was sent after all counts. `is_passing`: it is worth trying again. None: the message is
+-- no part of a delivery, or others are on their way, or it is delivered already.
+WITH known AS (
+    SELECT deliveries.id, payments.bot_id, every(parts.status = 'sent') AS is_whole,
+        bool_or(parts.status IN ('planned', 'sending')) AS is_on_its_way,
+        bool_or(parts.status = 'failed' AND NOT parts.is_lasting) AS is_passing,
+        (array_agg(coalesce(parts.error, parts.status) ORDER BY parts.ordinal) FILTER (WHERE parts.status <> 'sent'))[1] AS lost,
+        (array_agg(parts.error ORDER BY parts.ordinal) FILTER (WHERE parts.error IS NOT NULL))[1] AS remark
+    FROM messages AS told
+    JOIN payments ON payments.id = told.payment_id
+    JOIN deliveries ON deliveries.payment_id = payments.id
+    JOIN messages AS carrier ON carrier.id = deliveries.message_id AND (carrier.cause, carrier.step) = (told.cause, told.step)
+    JOIN messages AS parts ON parts.cause = carrier.cause AND parts.step = carrier.step
+    WHERE told.id = %(message_id)s
+        AND told.account_id = %(account_id)s
+        AND deliveries.account_id = %(account_id)s
+    GROUP BY deliveries.id, payments.bot_id
+)
 UPDATE deliveries
-SET status = CASE WHEN lost.error IS NULL THEN %(status)s ELSE 'failed' END,
-    error = coalesce(%(error)s, lost.error),
-    delivered_at = CASE WHEN lost.error IS NULL THEN %(delivered_at)s::timestamptz END,
+SET status = CASE WHEN known.is_whole THEN 'delivered' ELSE 'failed' END,
+    error = CASE WHEN known.is_whole THEN known.remark ELSE known.lost END,
+    delivered_at = CASE WHEN known.is_whole THEN %(now)s::timestamptz END,
     tries = deliveries.tries + 1
-FROM payments, messages AS last
-LEFT JOIN LATERAL (
-    SELECT coalesce(earlier.error, earlier.status) AS error
-    FROM messages AS earlier
-    WHERE earlier.cause = last.cause
-        AND earlier.step = last.step
-        AND earlier.ordinal < last.ordinal
-        AND earlier.status IN ('failed', 'uncertain', 'discarded')
-    ORDER BY earlier.ordinal
-    LIMIT 1
-) AS lost ON true
-WHERE deliveries.account_id = %(account_id)s
-    AND deliveries.message_id = %(message_id)s
+FROM known
+WHERE deliveries.id = known.id
+    AND deliveries.account_id = %(account_id)s
     AND deliveries.status <> 'delivered'
-    AND payments.account_id = %(account_id)s
-    AND payments.id = deliveries.payment_id
-    AND last.id = deliveries.message_id
-    AND last.account_id = deliveries.account_id
-RETURNING
-    deliveries.id,
-    deliveries.account_id,
-    deliveries.payment_id,
-    payments.bot_id,
-    deliveries.tries,
-    deliveries.status,
-    deliveries.error;
+    AND (known.is_whole OR NOT known.is_on_its_way)
+RETURNING deliveries.id, deliveries.account_id, deliveries.payment_id, known.bot_id, deliveries.tries, deliveries.status,
+    deliveries.error, known.is_passing;
 
 -- name: count_owed :many
 -- Of every account: what was paid for before an instant and is not delivered, by status.
@@ -78,33 +75,33 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: plan_again :many
--- Failed deliveries of a lead, or the one that is named, become planned, and their messages with them: the one that carries it
--- and those before it that were lost; once per failure.
+-- Failed deliveries of a lead, or the one that is named, become planned, and those of their messages that were lost; once per failure.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        is_lasting = false,
         regrants = messages.regrants + 1,
         planned_at = %(now)s
     FROM deliveries
-    JOIN messages AS last ON last.id = deliveries.message_id AND last.account_id = deliveries.account_id
+    JOIN messages AS carrier ON carrier.id = deliveries.message_id AND carrier.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s
         AND deliveries.lead_id = %(lead_id)s
         AND (%(delivery_id)s::bigint IS NULL OR deliveries.id = %(delivery_id)s)
         AND deliveries.status = 'failed'
-        AND last.status IN ('failed', 'sent')
         AND messages.account_id = %(account_id)s
-        AND messages.cause = last.cause
-        AND messages.step = last.step
-        AND (messages.id = last.id OR messages.ordinal < last.ordinal AND messages.status = 'failed')
-    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
+        AND messages.cause = carrier.cause
+        AND messages.step = carrier.step
+        AND messages.status = 'failed'
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants,
+        deliveries.id AS delivery_id
 ), marked AS (
     UPDATE deliveries
     SET status = 'planned',
         error = NULL
     FROM again
     WHERE deliveries.account_id = %(account_id)s
-        AND deliveries.message_id = again.id
+        AND deliveries.id = again.delivery_id
 )
 SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again

@@ -31,7 +31,8 @@ RETURNING messages.id, messages.account_id, messages.bot_id, messages.lead_id, l
 UPDATE messages
 SET status = CASE WHEN messages.status = 'sending' AND messages.policy = 'once' THEN 'uncertain' ELSE 'failed' END,
     error = CASE WHEN messages.status = 'sending' AND messages.policy = 'once' THEN 'the attempt ended without an answer'
-        ELSE 'the chat is ' || leads.status END
+        ELSE 'the chat is ' || leads.status END,
+    is_lasting = messages.status = 'planned' OR messages.policy = 'retry'
 FROM leads
 WHERE messages.id = %(message_id)s
     AND leads.id = messages.lead_id
@@ -96,7 +97,8 @@ LIMIT %(limit)s;
 -- By the attempt that knows it. An attempt that a later one has overtaken (`attempts`) leaves the word to that one.
 UPDATE messages
 SET status = 'failed',
-    error = %(error)s
+    error = %(error)s,
+    is_lasting = %(is_lasting)s
 WHERE id = %(message_id)s
     AND attempts = %(attempts)s
     AND status IN ('sending', 'uncertain')
@@ -106,7 +108,8 @@ RETURNING id, account_id, payment_id, status, error;
 -- By whoever finds its job dead.
 UPDATE messages
 SET status = 'failed',
-    error = %(error)s
+    error = %(error)s,
+    is_lasting = false
 WHERE id = %(message_id)s
     AND account_id = %(account_id)s
     AND status IN ('planned', 'sending')

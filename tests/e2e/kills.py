@@ -51,19 +51,28 @@ class Buyer:
 
     async def walk(self) -> None:
         """Do it all, as fast as the bot answers."""
+        txid = await self.order()
+        await self.pay(txid)
+        await self.wait_delivered()
+
+    async def order(self) -> str:
+        """Walk to the code and return its charge's txid."""
         for number in range(self.starts):
             await self._api("POST", "messages", {"text": f"/start {number}"})
             await asyncio.sleep(random.uniform(0.2, 1.5))
         await self._tap(f"C {self.starts - 1}", "Quero")
         await self._tap("Oferta", "Comprar")
-        await self._pay()
-        await self._find("Acesso liberado")
-
-    async def _pay(self) -> None:
         code = (await self._find("<code>"))["entities_text"]
         charges = await self.installation.api("GET", "pix")
-        txid = next(charge["txid"] for charge in charges if charge["code"] == code)
+        return next(str(charge["txid"]) for charge in charges if charge["code"] == code)
+
+    async def pay(self, txid: str) -> None:
+        """Pay three times."""
         await self.installation.api("POST", f"pix/{txid}/pay", {"times": 3})
+
+    async def wait_delivered(self) -> None:
+        """Wait for what was bought."""
+        await self._find("Acesso liberado")
 
     async def _tap(self, text: str, button: str) -> None:
         message = await self._find(text)

@@ -44,23 +44,23 @@ class Shop:
     key: str
     secret: str
 
-    async def accept_offer(self, chat_id: int = 501) -> Any:
-        """Let a lead accept the offer and return the new payment."""
+    async def accept_offer(self, chat_id: int = 501, update_id: int = 0) -> Any:
+        """Let a lead accept the offer and return the new payment; again with another `update_id`."""
         version = await versions.load(self.app, self.version_id)
         bot = await self.app.bots.by_id(self.app, self.tenant.bot_id)
-        now, cause = self.app.clock(), f"u:{bot.id}:{chat_id}"
+        now, cause = self.app.clock(), f"u:{bot.id}:{update_id or chat_id}"
         async with self.app.db.transaction() as tx:
             lead = await leads.lock(tx, bot, chat_id, Person("Ana"), now)
             walk, _ = advance(version, leads.walk(lead), Started(), now)
-            walk, planned = advance(version, walk, Tapped("offer", "accept", "nonce"), now)
+            walk, planned = advance(version, walk, Tapped("offer", "accept", f"nonce {update_id}"), now)
             await leads.save(tx, lead, walk, now)
             await effects.plan(self.app, tx, cause=cause, lead=lead, version_id=version.id, effects=planned)
             (opened,) = await tx.payments.list_open_by_cause(account_id=bot.account_id, cause=cause)
         return await self.read(opened.id)
 
-    async def charge(self, chat_id: int = 501) -> Any:
+    async def charge(self, chat_id: int = 501, update_id: int = 0) -> Any:
         """Let a lead accept the offer, ask the provider, and return the pending payment."""
-        payment = await self.accept_offer(chat_id)
+        payment = await self.accept_offer(chat_id, update_id)
         await payments.charge(self.app, payment_id=payment.id)
         return await self.read(payment.id)
 

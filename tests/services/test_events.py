@@ -10,8 +10,7 @@ import pytest
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.task import Again
 from grimbots.services import events
-from grimbots.services.errors import NotFound, Unavailable
-from grimbots.sql.database import Database
+from grimbots.services.errors import NotFound
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import write_event
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
@@ -77,16 +76,6 @@ async def test_receive_with_the_queue_away_stores_the_event_for_the_sweep(shop: 
     nowhere = Queue("redis://127.0.0.1:1", consumer_host="test", slot=1, queue_slots={})
     await replace(shop, app=replace(shop.app, queue=nowhere)).receive(b"{}")
     assert len(await shop.list_events()) == 1
-
-
-@pytest.mark.gen_test
-async def test_receive_with_postgres_away_asks_to_be_sent_again(shop: Shop) -> None:
-    nowhere = Database("postgresql://127.0.0.1:1/nothing", timeout_seconds=0.5)
-    await nowhere.open()
-    with pytest.raises(Unavailable) as refused:
-        await replace(shop, app=replace(shop.app, db=nowhere)).receive(b"{}")
-    await nowhere.close()
-    assert refused.value.retry_after_seconds == 1
 
 
 @pytest.mark.gen_test
@@ -165,6 +154,17 @@ async def test_apply_ignores_what_concerns_no_charge(shop: Shop, body: bytes) ->
     (event_id,) = await shop.list_events()
     await shop.apply_events()
     assert (await read_event(shop, event_id)).status == "ignored"
+
+
+@pytest.mark.gen_test
+async def test_a_flood_of_forged_events_asks_the_provider_once_in_a_while(shop: Shop) -> None:
+    payment = await shop.charge()
+    for number in range(10):
+        await shop.receive(write_event(payment.txid, **TRANSFER) + b" " * number, {})
+    for event_id in await shop.list_events():
+        with pytest.raises(Again):
+            await events.apply(shop.app, event_id=event_id)
+    assert [method for method, _ in shop.provider.calls] == ["PUT", "GET"]
 
 
 @pytest.mark.gen_test

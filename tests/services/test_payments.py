@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import events, leads, payments, timers
+from grimbots.services import checks, events, leads, payments, timers
 from grimbots.services.errors import Conflict, NotFound
 from grimbots.tests.conftest import Clock
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
@@ -156,6 +156,7 @@ async def test_settle_acts_once_however_many_tell_of_it_at_once(shop: Shop, cloc
         *(events.apply(shop.app, event_id=event_id) for event_id in stored),
         *(payments.verify(shop.app, payment_id=payment.id, cause=f"u:1:{n}") for n in (1, 2)),
         payments.expire(shop.app, timer_id=timer.id, payment_id=payment.id),
+        checks.check(shop.app, payment_id=payment.id, number=0),
         settle(shop, payment),
     )
     assert len(stored) == 4

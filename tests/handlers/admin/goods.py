@@ -101,9 +101,9 @@ async def _spoil(shop: Shop, query: Query, payment: Any) -> None:
     )
     query("UPDATE leads SET status = 'blocked' WHERE id = %s", payment.lead_id)
     query(
-        "UPDATE messages SET status = 'uncertain', sending_at = planned_at, error = 'no answer',"
-        " attempts = 2 WHERE id IN"
-        " (SELECT id FROM messages WHERE status = 'planned' AND payment_id <> %s ORDER BY id LIMIT 2)",
+        "UPDATE messages SET status = 'uncertain', sending_at = planned_at, error = 'no answer within 30 s',"
+        " attempts = 2 WHERE id IN ("
+        "SELECT id FROM messages WHERE status = 'planned' AND payment_id <> %s ORDER BY id LIMIT 2)",
         payment.id,
     )
 

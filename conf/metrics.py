@@ -27,6 +27,8 @@ def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = 
 http_requests = _counter("http_requests_total", "Requests answered, by handler and status class", "handler", "status")
 http_request_seconds = _histogram("http_request_seconds", "From the request's last byte to its answer", "handler")
 
+logins = _counter("logins_total", "Attempts to log in by outcome", "outcome")
+
 updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")
 updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
 updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")

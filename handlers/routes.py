@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from grimbots.conf.settings import Settings
+from grimbots.handlers.admin.assets import AssetHandler
+from grimbots.handlers.admin.events import EventsHandler
+from grimbots.handlers.admin.languages import LanguageHandler
+from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
+from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
+from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler
+from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
@@ -13,6 +20,8 @@ from grimbots.handlers.sandbox import SandboxHandler
 from grimbots.handlers.telegram import TelegramHandler
 
 Route = tuple[str, type[Any]]
+
+ACCOUNT = r"/sales/([a-z0-9][a-z0-9._-]{0,39})"
 
 
 def routes(settings: Settings) -> list[Route]:
@@ -30,5 +39,20 @@ def routes(settings: Settings) -> list[Route]:
         (r"/health", HealthHandler),
         (r"/metrics", MetricsHandler),
     ]
-    local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler)] if settings.sandbox else []
-    return visitors + parties + operators + local
+    people: list[Route] = [
+        (r"/", IndexHandler),
+        (r"/login", LoginHandler),
+        (r"/logout(/everywhere)?", LogoutHandler),
+        (r"/language", LanguageHandler),
+        (r"/static/([a-z]{1,32}\.[a-z]{1,8})", AssetHandler),
+        (r"/sales", SalesIndexHandler),
+        (ACCOUNT, SalesHandler),
+        (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+        (ACCOUNT + r"/messages", MishapsHandler),
+        (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
+        (ACCOUNT + r"/events", EventsHandler),
+        (r"/admin/queues", QueuesHandler),
+        (r"/admin/queues/(requeue|discard)", DeadJobHandler),
+    ]
+    local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
+    return visitors + parties + operators + people + (local if settings.sandbox else [])

@@ -78,7 +78,7 @@ class Queue:
 
     async def hold_source(self, source: str, seconds: float) -> None:
         """Start nothing of a source for a while; a longer hold stays."""
-        await _wait_answer(self.line.send(Hold("source", source, round(seconds * 1000))))
+        await wait_answer(self.line.send(Hold("source", source, round(seconds * 1000))))
 
     def guard(self) -> None:
         """Raise LeaseLost unless the running job is surely still ours. To be called right before an effect outside."""
@@ -89,7 +89,7 @@ class Queue:
     async def _submit(self, move: Intake) -> Accepted:
         if not self.line.admits():
             raise QueueUnavailable("redis is away")
-        accepted: Accepted = await _wait_answer(self.line.submit(move))
+        accepted: Accepted = await wait_answer(self.line.submit(move))
         return accepted
 
     async def follow(self) -> None:
@@ -112,8 +112,8 @@ class Queue:
             self.line.refuse_all("the queue's line broke: see the log")
 
 
-async def _wait_answer(answer: asyncio.Future[Any]) -> Any:
-    """Wait for an answer as long as a sender may."""
+async def wait_answer(answer: asyncio.Future[Any]) -> Any:
+    """Wait for an answer as long as a sender may. Raise QueueUnavailable when it does not come."""
     late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _expire, answer)
     try:
         return await answer

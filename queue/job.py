@@ -69,6 +69,9 @@ class Verdict(StrEnum):
     DEAD = "DEAD"  # retry: attempts spent, the job is dead now
     REPLACED = "REPLACED"  # register: a later boot of this host and slot is there; exit
     UNREGISTERED = "UNREGISTERED"
+    RUNNING = "RUNNING"  # requeue, discard: a process runs the job; nothing was done
+    PENDING = "PENDING"  # discard: the job waits and will run; nothing was done
+    GONE = "GONE"  # requeue: nothing is kept of the job, or only that it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +217,22 @@ class Hold:
     ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """An operator's: a dead job goes to the tail as if new, past the cap too. -> Verdict: OK, RUNNING or GONE"""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """An operator's: forget a dead job for good. -> Verdict: OK (nothing of it is left), RUNNING or PENDING"""
+
+    id: str
+
+
 Intake = Enqueue | BuryNew
-Drain = Claim | Ack | Retry | Release | Register | Beat | Deregister | Upkeep | Mine | Hold
+Drain = Claim | Ack | Retry | Release | Register | Beat | Deregister | Upkeep | Mine | Hold | Requeue | Discard
 Move = Intake | Drain
 DrainReply = Verdict | ClaimReply | UpkeepReply | Sequence[Claimed]
 

@@ -18,6 +18,7 @@ from grimbots.queue.job import (
     Claimed,
     ClaimReply,
     Deregister,
+    Discard,
     Drain,
     DrainReply,
     Enqueue,
@@ -27,6 +28,7 @@ from grimbots.queue.job import (
     Mine,
     Register,
     Release,
+    Requeue,
     Retry,
     Upkeep,
     UpkeepReply,
@@ -84,17 +86,23 @@ def _by_consumer(name: str) -> Callable[[Register | Beat | Deregister | Mine], F
     return lambda move: [name, move.consumer]
 
 
+def _by_id(name: str) -> Callable[[Requeue | Discard], Fields]:
+    return lambda move: [name, move.id]
+
+
 _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
     Ack: _encode_ack,
     Beat: _by_consumer("beat"),
     BuryNew: _encode_bury,
     Claim: _encode_claim,
     Deregister: _by_consumer("deregister"),
+    Discard: _by_id("discard"),
     Enqueue: _encode_enqueue,
     Hold: _encode_hold,
     Mine: _by_consumer("mine"),
     Register: _by_consumer("register"),
     Release: _encode_release,
+    Requeue: _by_id("requeue"),
     Retry: _encode_retry,
     Upkeep: _encode_upkeep,
 }

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Any
-
-from argon2 import PasswordHasher
 
 from grimbots.services.errors import Conflict, Invalid, NotFound
 
@@ -73,7 +70,7 @@ async def add_user(
     address = email.strip().lower()
     _check_user(address, password, administrator, account, role)
     tenant = await get_account(app, account) if account else None
-    hashed = await asyncio.to_thread(PasswordHasher().hash, password)
+    hashed = await app.passwords.hash(password)
     async with app.db.transaction() as tx:
         user_id: int | None = await tx.users.add(
             email=address, password_hash=hashed, is_administrator=administrator, now=app.clock()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grimbots.services import gateway_accounts
 from grimbots.services.caches import Cache
 from grimbots.services.funnels.versions import VersionCache
+from grimbots.services.passwords import Passwords
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -43,3 +44,4 @@ class App:
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)
     gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)
+    passwords: Passwords = field(default_factory=Passwords)

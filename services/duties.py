@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import checks, clicks, receptions, sweep, timers
+from grimbots.services import checks, clicks, logins, receptions, sweep, timers
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -37,6 +37,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         repeat(app, sweep.sweep, SWEEP_SECONDS),
         repeat(app, app.pools.load, POOLS_SECONDS),
         repeat(app, keep_days, DAYS_SECONDS),
+        repeat(app, logins.forget_old, DAYS_SECONDS),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Ask Postgres whether it really answers, for /health and doctor."""
+"""The stores as the edges see them: whether Postgres really answers, and what is raised while one is away."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
+
+AWAY = (DatabaseUnavailable, StatementTimeout, QueueUnavailable)
+"""What a page answers with "try again in a moment"; nothing is known to be done."""
 
 
 async def check_database(app: App) -> dict[str, Any]:

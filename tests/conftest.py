@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 import redis.asyncio
 import tornado.ioloop
+from argon2 import PasswordHasher
 
 from grimbots.conf.settings import Settings, is_loopback, load
 from grimbots.handlers.commands.embedded.children import stop
@@ -318,22 +319,22 @@ def app(
     from grimbots.services.app import App
     from grimbots.services.bots import BotCache
     from grimbots.services.clients.telegram import TelegramClient
+    from grimbots.services.passwords import Passwords
     from grimbots.services.pools import PoolCache
 
-    telegram = TelegramClient(http, fake_telegram.url)
-    bots = BotCache(settings.bot_cache_seconds)
     return App(
         settings=settings,
         db=database,
         queue=queue,
         http=http,
-        telegram=telegram,
+        telegram=TelegramClient(http, fake_telegram.url),
         vault=vault,
-        bots=bots,
+        bots=BotCache(settings.bot_cache_seconds),
         event_spool=event_spool,
         pools=PoolCache(),
         click_spool=click_spool,
         clock=clock,
+        passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),  # a real one takes 0.1 s
     )
 
 

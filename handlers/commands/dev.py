@@ -24,8 +24,9 @@ from grimbots.handlers.commands.embedded.servers import (
     write_overrides,
 )
 from grimbots.handlers.commands.ports import check_free, find_free
-from grimbots.handlers.commands.seeds import BOT, SLUG, seed
+from grimbots.handlers.commands.seeds import BOT, EMAIL, SLUG, seed
 from grimbots.handlers.commands.supervisors import Supervisor, is_listening
+from grimbots.services import logins
 from grimbots.sql.migrate import migrate
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Plan:
     settings: Settings
     missing: list[str]
     overrides: dict[str, str] = field(default_factory=dict)
+    link: str = ""  # the secret of the link that logs in to the demo shop
 
     @property
     def has_demo(self) -> bool:
@@ -121,6 +123,7 @@ async def _start_demo(server: Server, plan: Plan, supervisor: Supervisor) -> Non
     await supervisor.add(partial(_start_own, plan, "The sandbox", "sandbox", address))
     async with server.build_app(plan.settings, with_queue=False) as app:
         await seed(app, _say)
+        plan.link = await logins.make_link(app, EMAIL)
 
 
 async def _start_store(plan: Plan, setting: str) -> Child:
@@ -151,7 +154,7 @@ def _print_screen(plan: Plan) -> None:
     grimbots = Path(sys.argv[0])
     shown = grimbots.relative_to(Path.cwd()) if grimbots.is_relative_to(Path.cwd()) else grimbots
     opened = [
-        *([("talk to @" + BOT, f"{here}/sandbox"), ("come by an ad", f"{here}/go/{SLUG}")] if plan.has_demo else []),
+        *(_list_demo(plan, here, f"{shown} user link {EMAIL}") if plan.has_demo else []),
         ("its health", f"{here}/health"),
         ("add a bot", f"{shown} bot add --account <name>   (README: a second bot in five minutes)"),
         ("everything else", f"{shown} --help"),
@@ -164,3 +167,13 @@ def _print_screen(plan: Plan) -> None:
         sep="\n",
         flush=True,
     )
+
+
+def _list_demo(plan: Plan, here: str, another: str) -> list[tuple[str, str]]:
+    """List what the demo shop has to open; its sales by a link that works once."""
+    return [
+        ("talk to @" + BOT, f"{here}/sandbox"),
+        ("come by an ad", f"{here}/go/{SLUG}"),
+        ("see its sales", f"{here}/login/link/{plan.link}"),
+        ("", f"(once, within ten minutes; another: {another})"),
+    ]

@@ -1,4 +1,7 @@
-"""The demo shop of `grimbots dev`: an account, the sandbox's gateway, a funnel, a bot, a link. Safe to repeat."""
+"""The demo shop of `grimbots dev`: an account, a gateway, a funnel, a bot, a link, and somebody who may look at it all.
+
+Safe to repeat.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.handlers.commands.sandbox import make_bot
 from grimbots.services import accounts, bots, gateway_accounts, pools
-from grimbots.services.errors import NotFound, ServiceError
+from grimbots.services.errors import Conflict, NotFound, ServiceError
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.files import read_files
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
 
 DEMO = Path(__file__).parent / "demo" / "demo.json"
-ACCOUNT, BOT, SLUG = "demo", "demo_bot", "demo"
+ACCOUNT, BOT, SLUG, EMAIL = "demo", "demo_bot", "demo", "demo@example.com"
 
 
 async def seed(app: App, say: Callable[[str], None]) -> None:
@@ -33,6 +36,7 @@ async def seed(app: App, say: Callable[[str], None]) -> None:
         await pools.save(app, account=ACCOUNT, slug=SLUG, usernames=[BOT], actor="command")
     for username, row in known.items():
         await _repair_webhook(app, username, row.id, say)
+    await _make_person(app)
 
 
 async def _make_shop(app: App) -> None:
@@ -50,6 +54,17 @@ async def _get_account(app: App) -> Any:
         return await accounts.get_account(app, ACCOUNT)
     except NotFound:
         return await accounts.add_account(app, ACCOUNT, actor="command")
+
+
+async def _make_person(app: App) -> None:
+    """Add who logs in by the link on the screen: an owner and administrator, with a password that nobody knows."""
+    password = secrets.token_urlsafe(32)
+    try:
+        await accounts.add_user(
+            app, email=EMAIL, password=password, administrator=True, account=ACCOUNT, role="owner", actor="command"
+        )
+    except Conflict:
+        return  # an earlier run has
 
 
 async def _repair_webhook(app: App, username: str, bot_id: int, say: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prompts import ask_secret
-from grimbots.services import accounts
+from grimbots.services import accounts, logins
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
@@ -22,6 +22,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--account", help="the account this person works for")
     parser.add_argument("--role", default="owner", choices=accounts.ROLES)
     parser.set_defaults(run=add)
+    parser = verbs.add_parser("link", help="in the sandbox: a link that logs somebody in, once, for ten minutes")
+    parser.add_argument("email")
+    parser.set_defaults(run=link)
 
 
 async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
@@ -38,4 +41,12 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
             actor="command",
         )
     print(f"{arguments.email} may log in now")
+    return 0
+
+
+async def link(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print a link that logs somebody in."""
+    async with server.build_app(settings, with_queue=False) as app:
+        token = await logins.make_link(app, arguments.email)
+    print(f"http://{settings.host}:{settings.port}/login/link/{token}")
     return 0

@@ -128,4 +128,4 @@ def check(place: Any, wish: Mapping[str, Any]) -> None:
     if wish.get("times", 1) < 1 or not 0 < wish.get("chance", 1) <= 1:
         raise Invalid("'times' must be 1 or more, and 'chance' over 0 and at most 1.")
     if not wish.keys() & EFFECTS:
-        raise Invalid(f"A fault on {place} needs something to do: {', '.join(EFFECTS & {*known})}.")
+        raise Invalid(f"A fault on {place} needs something to do: {', '.join(sorted(EFFECTS & {*known}))}.")

@@ -84,7 +84,7 @@ CREATE TABLE IF NOT EXISTS parcels (
     owner       TEXT NOT NULL,
     queue       TEXT NOT NULL,
     body        TEXT NOT NULL,
-    made_at     REAL NOT NULL,
+    made_at     REAL NOT NULL, -- it does not leave before
     expires_at  REAL,
     attempts    INTEGER NOT NULL DEFAULT 0,
     last_error  TEXT,

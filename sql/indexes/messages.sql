@@ -11,3 +11,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_open ON messages (id) WHERE sta
 -- Serves messages.mark_sent, which counts the chat's messages of the last seconds for the pacing.
 -- Plan: Index Only Scan over those seconds, however long the chat's past is.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_lead_sent ON messages (lead_id, sent_at) WHERE sent_at IS NOT NULL;
+
+-- Serves sales.list_mishaps and sales.count_trouble: what a person must look at.
+-- Plan: Index Scan Backward, up to its LIMIT. Partial: it holds what went wrong, not the millions sent.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_mishaps ON messages (account_id, id) WHERE status IN ('failed', 'uncertain');

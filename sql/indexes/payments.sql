@@ -13,3 +13,11 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_paid ON payments (lead_id)
 -- Serves payments.count_flagged, asked at every scrape: what a person should look at.
 -- Plan: Index Scan, up to its LIMIT. Partial: nearly every payment is as it should be.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_flagged ON payments (id) WHERE flags <> '{}';
+
+-- Serves sales.count_by_bot: the charges of some days.
+-- Plan: Index Scan over those days of one account.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_created ON payments (account_id, created_at);
+
+-- Serves sales.count_by_bot: what was paid in some days.
+-- Plan: Index Scan over those days of one account. Partial: most charges are never paid.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_paid ON payments (account_id, paid_at) WHERE paid_at IS NOT NULL;

@@ -40,6 +40,21 @@ WHERE messages.id = %(message_id)s
         OR messages.status IN ('planned', 'sending') AND leads.status <> 'active')
 RETURNING messages.id, messages.account_id, messages.payment_id, messages.status, messages.error;
 
+-- name: discard :one
+-- By a person; `error` is what its delivery is told. None: it is neither failed nor uncertain any more.
+UPDATE messages
+SET status = 'discarded'
+WHERE account_id = %(account_id)s
+    AND id = %(message_id)s
+    AND status IN ('failed', 'uncertain')
+RETURNING id, account_id, payment_id, status, 'discarded by a person'::text AS error;
+
+-- name: find :one
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
+FROM messages
+WHERE account_id = %(account_id)s
+    AND id = %(message_id)s;
+
 -- name: find_by_cause :one
 -- hot
 SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
@@ -141,6 +156,31 @@ SET chat_id = %(chat_id)s
 WHERE id = %(lead_id)s
     AND account_id = %(account_id)s
     AND NOT EXISTS (SELECT FROM leads AS other WHERE other.bot_id = leads.bot_id AND other.chat_id = %(chat_id)s);
+
+-- name: plan_again :one
+-- By a person: as if for the first time, and the delivery it carries with it. None: it is neither failed nor uncertain any more.
+WITH again AS (
+    UPDATE messages
+    SET status = 'planned',
+        error = NULL,
+        regrants = regrants + 1,
+        resent = resent OR status = 'uncertain',
+        planned_at = %(now)s
+    WHERE account_id = %(account_id)s
+        AND id = %(message_id)s
+        AND status IN ('failed', 'uncertain')
+    RETURNING id, account_id, bot_id, chat_id, cause, ordinal, regrants
+), owed AS (
+    UPDATE deliveries
+    SET status = 'planned',
+        error = NULL
+    FROM again
+    WHERE deliveries.account_id = %(account_id)s
+        AND deliveries.message_id = again.id
+        AND deliveries.status = 'failed'
+)
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
+FROM again;
 
 -- name: silence_lead :exec
 -- Telegram says the chat is dead; unless the lead has come back since the attempt began.

@@ -12,11 +12,13 @@ from grimbots.queue.job import (
     BuryNew,
     Claim,
     Claimed,
+    Discard,
     Drain,
     Enqueue,
     Intake,
     Job,
     Release,
+    Requeue,
     Retry,
 )
 from grimbots.tests.queue.audit import QUEUES
@@ -130,6 +132,13 @@ class Maker:
                 owner, job_id, fence, after_ms, "bad é\ud800" * 9, random.random() < 0.7, random.random() < 0.05
             )
         return Release(owner, job_id, fence)
+
+    def make_operation(self) -> Drain:
+        """Let an operator act on a job: a dead one mostly, or one that runs, any, or one that never was."""
+        known, dead, running = list(self.model.entries), self.model.dead(), list(self.model.running())
+        chosen = self.random.choices((dead, running, known, []), weights=(5, 1, 1, 1))[0]
+        job_id = self.random.choice(chosen or ["nobody"])
+        return Requeue(job_id) if self.random.random() < 0.7 else Discard(job_id)
 
     def make_claim(self, process: Process) -> Claim:
         """Make the next claim of a process, its suspect counted."""

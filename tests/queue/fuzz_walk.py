@@ -233,6 +233,11 @@ class Fuzzer:
         held = Hold("source", source, ms) if self.random.random() < 0.3 else Hold("group", f"{source}|{chat}", ms)
         await self.run([held])
 
+    async def operate(self) -> None:
+        """Let an operator put a dead job back or throw it away, and perhaps say so twice."""
+        move = self.maker.make_operation()
+        await self.run([move] * self.random.choice((1, 1, 2)))
+
     # The end ----------------------------------------------------------------------------------------------------------
 
     async def finish(self) -> None:
@@ -266,6 +271,7 @@ _ACTS: dict[Callable[[Fuzzer], Any], float] = {
     Fuzzer.wake: 6,
     Fuzzer.hold: 4,
     Fuzzer.look: 3,
+    Fuzzer.operate: 3,
     Fuzzer.die: 3,
     Fuzzer.leave: 2,
     Fuzzer.spawn: 2,

@@ -18,12 +18,14 @@ from grimbots.queue.job import (
     Claimed,
     ClaimReply,
     Deregister,
+    Discard,
     Enqueue,
     Hold,
     Job,
     Mine,
     Register,
     Release,
+    Requeue,
     Retry,
     Upkeep,
     UpkeepReply,
@@ -269,17 +271,46 @@ def _hold(model: Model, move: Hold, _reply: Any) -> Verdict:
     return Verdict.OK
 
 
+def _find_place(model: Model, job_id: str) -> Verdict:
+    """Tell where a job is that is not dead."""
+    entry = model.entries.get(job_id)
+    if not entry or entry.done:
+        return Verdict.GONE
+    return Verdict.RUNNING if job_id in model.running() else Verdict.PENDING
+
+
+def _requeue(model: Model, move: Requeue, _reply: Any) -> Verdict:
+    entry = model.entries.get(move.id)
+    if entry and entry.dead_ms is not None:
+        model.forget([move.id])
+        model.append(entry.job)
+        return Verdict.OK
+    place = _find_place(model, move.id)
+    return Verdict.OK if place is Verdict.PENDING else place
+
+
+def _discard(model: Model, move: Discard, _reply: Any) -> Verdict:
+    entry = model.entries.get(move.id)
+    if entry and entry.dead_ms is not None:
+        model.forget([move.id])
+        return Verdict.OK
+    place = _find_place(model, move.id)
+    return Verdict.OK if place is Verdict.GONE else place
+
+
 _MOVES: Mapping[type, Callable[[Model, Any, Any], Any]] = {
     Ack: _ack,
     Beat: _beat,
     BuryNew: _bury,
     Claim: _claim,
     Deregister: _deregister,
+    Discard: _discard,
     Enqueue: _enqueue,
     Hold: _hold,
     Mine: _mine,
     Register: _register,
     Release: _release,
+    Requeue: _requeue,
     Retry: _retry,
     Upkeep: _upkeep,
 }

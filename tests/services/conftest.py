@@ -10,10 +10,12 @@ import psycopg2
 import pytest
 
 from grimbots.services.funnels import versions
+from grimbots.services.sessions import Member
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL
+from grimbots.tests.services.people import make_member
 from grimbots.tests.services.shops import Shop, open_shop
 
 
@@ -51,6 +53,17 @@ def shops(io_loop: Any, app: Any, provider: FakeProvider, accounts: Any) -> list
 def shop(shops: list[Shop]) -> Shop:
     """Give the first tenant's shop."""
     return shops[0]
+
+
+@pytest.fixture
+def members(io_loop: Any, app: Any, accounts: Any) -> list[Member]:
+    """Give an owner of each tenant."""
+
+    async def make() -> list[Member]:
+        return [await make_member(app, tenant) for tenant in accounts]
+
+    made: list[Member] = io_loop.run_sync(make)
+    return made
 
 
 @pytest.fixture

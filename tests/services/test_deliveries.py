@@ -286,6 +286,21 @@ async def test_delivery_that_lost_a_message_is_not_delivered(shop: Shop, fake_te
 
 
 @pytest.mark.gen_test
+async def test_lost_message_of_a_delivery_is_given_again_by_itself(shop: Shop, fake_telegram: Any) -> None:
+    payment, (album, text) = await split_delivery(shop)
+    fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big", times=2)
+    for message in (album, text):
+        await messages.send(shop.app, message_id=message.id)
+    for status in ("failed", "delivered"):
+        (job,) = await return_to(shop, payment)
+        assert job.payload["message_id"] == album.id
+        assert (await read_delivery(shop, payment)).status == "planned"
+        await messages.send(shop.app, **job.payload)
+        assert (await read_delivery(shop, payment)).status == status
+    assert len(fake_telegram.list_calls("sendMessage")) == 1
+
+
+@pytest.mark.gen_test
 async def test_delivery_in_several_messages_is_given_whole_on_return(shop: Shop, fake_telegram: Any) -> None:
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=403, description=BLOCKED, times=1)

@@ -13,6 +13,15 @@ SELECT accounts.id, users.id, 'owner', now()
 FROM accounts
 JOIN users ON users.email = accounts.name || '@example.com';
 
+INSERT INTO sessions (user_id, token_hash, created_at, seen_at, expires_at)
+SELECT id, 'session of ' || email, now(), now(), now() + interval '7 days' FROM users;
+
+INSERT INTO login_attempts (key, attempts, since)
+SELECT 'email of ' || email, 1, now() FROM users;
+
+INSERT INTO sign_in_links (user_id, token_hash, expires_at)
+SELECT id, 'link of ' || email, now() + interval '10 minutes' FROM users;
+
 INSERT INTO funnels (account_id, name, created_at)
 SELECT id, 'funnel of ' || name, now() FROM accounts;
 
@@ -108,7 +117,7 @@ SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM pay
 INSERT INTO provider_events (account_id, gateway_account_id, dedup_key, headers, body, verified, status, payment_id, received_at,
     settled_at)
 SELECT account_id, gateway_account_id, 'event of ' || txid, '{}', convert_to(txid, 'UTF8'), 'yes',
-    CASE state WHEN 'new' THEN 'received' ELSE 'applied' END, id, now() - interval '1 hour', CASE state WHEN 'new' THEN NULL ELSE now() END
+    CASE state WHEN 'new' THEN 'received' WHEN 'cancelled' THEN 'unmatched' ELSE 'applied' END, id, now() - interval '1 hour', CASE state WHEN 'new' THEN NULL ELSE now() END
 FROM payments;
 
 -- Two messages for each payment: one sent, and one that is mostly sent, else planned, sending or failed.

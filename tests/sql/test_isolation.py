@@ -44,11 +44,20 @@ TRUSTED_ID = {
     "provider_events.find_by_id",
     "timers.bury",
     "timers.finish",
+    "users.list_memberships",
 }
 """They are told an id that came out of our own rows or jobs, never from outside."""
 
-OPAQUE_KEY = {"bots.find_by_key", "gateway_accounts.find_by_key"}
-"""They are told a key nobody can guess, and the key is the right to ask."""
+OPAQUE_KEY = {
+    "bots.find_by_key",
+    "gateway_accounts.find_by_key",
+    "sessions.find",
+    "sessions.remove",
+    "sessions.remove_all",
+    "sessions.touch",
+    "sign_in_links.take",
+}
+"""They are told a key nobody can guess, or what was found by it; the key is the right to ask."""
 
 EVERY_ACCOUNT = {
     "accounts.add",
@@ -61,6 +70,9 @@ EVERY_ACCOUNT = {
     "gateway_accounts.list_page",
     "installation.find",
     "installation.remember",
+    "login_attempts.count",
+    "login_attempts.forget",
+    "login_attempts.forget_old",
     "messages.list_stale",
     "payments.claim_checks",
     "payments.count_flagged",
@@ -71,10 +83,14 @@ EVERY_ACCOUNT = {
     "pools.announce_change",
     "pools.list_live_by_slug",
     "server.read_version",
+    "sessions.add",
+    "sessions.forget_old",
+    "sign_in_links.put",
     "timers.claim_due",
     "users.add",
+    "users.find_by_email",
 }
-"""Sweeps, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
+"""Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,
@@ -89,11 +105,18 @@ VALUES: dict[str, Callable[[], Any]] = {
 }
 """For a parameter that is no column's: any value of its type."""
 
+ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
+
 CHOSEN: dict[str, Values] = {
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},
     "payments.move": {"to_state": "cancelled"},
     "provider_events.close": {"status": "applied"},
+    "sales.count_by_bot": {"since": ALWAYS, "until": NEVER},
+    "sales.count_trouble": {"limit": 1000},
+    "sales.list_events": {"before_id": PAST_ALL_IDS, "limit": 50},
+    "sales.list_mishaps": {"before_id": PAST_ALL_IDS, "limit": 50},
+    "sales.list_payments": {"before_id": PAST_ALL_IDS, "limit": 50},
 }
 """Values that neither a column's name nor its type tells."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tornado.testing import bind_unused_port
@@ -141,6 +143,25 @@ def test_dev_shows_what_to_open_and_leaves_nothing_behind(dev: Dev) -> None:
     assert dev.send(signal.SIGINT) == 0
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
     assert not (dev.folder / "var" / "dev.json").exists()
+
+
+@pytest.mark.slow
+def test_dev_shows_a_link_that_logs_in_to_the_sales_once(dev: Dev) -> None:
+    dev.start()
+    (link,) = re.findall(rf"{dev.url}/login/link/\S+", dev.read())
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = browser.open(link).read().decode()
+    fields = dict(re.findall(r'name="(form|token)" value="([^"]*)"', page.partition('action="/login/link"')[2]))
+    sales = browser.open(f"{dev.url}/login/link", urlencode(fields).encode())
+    assert (sales.url, "@demo_bot" in sales.read().decode()) == (f"{dev.url}/sales/demo", True)
+    again = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = again.open(link).read().decode()
+    fields |= re.findall(r'name="(form)" value="([^"]*)"', page)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        again.open(f"{dev.url}/login/link", urlencode(fields).encode())
+    another = dev.run("user", "link", "demo@example.com").strip()
+    assert another.startswith(f"{dev.url}/login/link/")
+    assert another != link
 
 
 @pytest.mark.slow

@@ -1,0 +1,34 @@
+"""How the pages write money, instants and spans of time, in the reader's language and the account's zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+
+from grimbots.services.funnels.texts import format_money
+
+INSTANTS = {"pt-BR": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def show_money(cents: int, language: str) -> str:
+    """Write reais so that the sign never stands alone at a line's end: R$ 1.234,56 or R$ 1,234.56."""
+    return format_money(cents, language).replace(" ", NO_BREAK_SPACE)
+
+
+def show_instant(at: datetime, zone: tzinfo, language: str) -> str:
+    """Write an instant to the minute."""
+    return at.astimezone(zone).strftime(INSTANTS[language])
+
+
+def show_span(seconds: float) -> str:
+    """Write how long something lasts, in its largest unit: 12 s, 3 min, 2 h, 5 d."""
+    for size, sign in UNITS:
+        if seconds >= size:
+            return f"{seconds // size:.0f}{NO_BREAK_SPACE}{sign}"
+    return f"{seconds:.0f}{NO_BREAK_SPACE}s"
+
+
+def read_ms(ms: int) -> datetime:
+    """Read Redis's milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,42 @@
+"""Dead jobs, as an administrator of the installation treats them: run again, or forgotten. Each act is audited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grimbots.queue.job import Verdict
+from grimbots.queue.operators import Operator
+
+if TYPE_CHECKING:
+    from grimbots.services.app import App
+    from grimbots.services.sessions import Visitor
+
+
+async def requeue(app: App, visitor: Visitor, job_id: str) -> Verdict:
+    """Let a dead job run again. What it then does, its row in Postgres decides: a message given up stays given up.
+
+    Raises:
+        NotFound: the visitor is no administrator.
+        QueueUnavailable: it is not known whether it happened.
+    """
+    await _note(app, visitor, "job.requeue", job_id)
+    return await Operator(app.queue).requeue(job_id)
+
+
+async def discard(app: App, visitor: Visitor, job_id: str) -> Verdict:
+    """Forget a dead job and its payload. Raises as `requeue`."""
+    await _note(app, visitor, "job.discard", job_id)
+    return await Operator(app.queue).discard(job_id)
+
+
+async def _note(app: App, visitor: Visitor, action: str, job_id: str) -> None:
+    """Note what is asked for before it is done: nothing an operator does may lack its line."""
+    visitor.demand_administrator()
+    await app.db.audit.note(
+        account_id=None,
+        actor=f"user:{visitor.user_id}",
+        action=action,
+        subject=f"job:{job_id}",
+        details={},
+        at=app.clock(),
+    )

@@ -1,0 +1,7 @@
+-- Serves sessions.remove_all: "log out everywhere".
+-- Plan: Index Scan, a handful of rows.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS sessions_user ON sessions (user_id);
+
+-- Serves sessions.forget_old, once an hour.
+-- Plan: Index Scan over what is over.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS sessions_expires ON sessions (expires_at);

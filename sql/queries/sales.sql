@@ -1,0 +1,141 @@
+-- What a seller's pages read. Every statement takes the account; pages go backwards from an id that was seen.
+
+-- name: count_by_bot :many
+-- Each bot's figures between two instants; a bot that was removed only where it has any.
+WITH arrived AS (
+    SELECT bot_id, count(*) AS leads
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND created_at >= %(since)s
+        AND created_at < %(until)s
+    GROUP BY bot_id
+), charged AS (
+    SELECT bot_id, count(*) AS charges, sum(amount_cents)::bigint AS cents
+    FROM payments
+    WHERE account_id = %(account_id)s
+        AND created_at >= %(since)s
+        AND created_at < %(until)s
+        AND txid IS NOT NULL
+    GROUP BY bot_id
+), paid AS (
+    SELECT bot_id, count(*) AS sales, sum(paid_cents)::bigint AS cents
+    FROM payments
+    WHERE account_id = %(account_id)s
+        AND paid_at >= %(since)s
+        AND paid_at < %(until)s
+    GROUP BY bot_id
+), delivered AS (
+    SELECT payments.bot_id, count(*) AS deliveries
+    FROM deliveries
+    JOIN payments ON payments.id = deliveries.payment_id
+    WHERE deliveries.account_id = %(account_id)s
+        AND deliveries.delivered_at >= %(since)s
+        AND deliveries.delivered_at < %(until)s
+    GROUP BY payments.bot_id
+)
+SELECT bots.username, bots.name, bots.status, coalesce(arrived.leads, 0) AS leads, coalesce(charged.charges, 0) AS charges,
+    coalesce(charged.cents, 0) AS charged_cents, coalesce(paid.sales, 0) AS paid, coalesce(paid.cents, 0) AS paid_cents,
+    coalesce(delivered.deliveries, 0) AS delivered
+FROM bots
+LEFT JOIN arrived ON arrived.bot_id = bots.id
+LEFT JOIN charged ON charged.bot_id = bots.id
+LEFT JOIN paid ON paid.bot_id = bots.id
+LEFT JOIN delivered ON delivered.bot_id = bots.id
+WHERE bots.account_id = %(account_id)s
+    AND (bots.status <> 'removed' OR arrived.leads > 0 OR charged.charges > 0 OR paid.sales > 0 OR delivered.deliveries > 0)
+ORDER BY bots.username, bots.id;
+
+-- name: count_trouble :one
+-- What waits for a person, each counted up to a limit.
+SELECT (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM messages
+        WHERE account_id = %(account_id)s
+            AND status IN ('failed', 'uncertain')
+        LIMIT %(limit)s
+    ) AS found
+) AS messages, (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM provider_events
+        WHERE account_id = %(account_id)s
+            AND status IN ('unmatched', 'unconfirmed', 'failed')
+        LIMIT %(limit)s
+    ) AS found
+) AS events, (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM deliveries
+        WHERE account_id = %(account_id)s
+            AND status <> 'delivered'
+        LIMIT %(limit)s
+    ) AS found
+) AS owed;
+
+-- name: find_payment :one
+SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
+    payments.error, payments.created_at, payments.expires_at, payments.paid_at, gateway_accounts.gateway, pools.slug, clicks.clicked_at,
+    clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content, clicks.utm_term
+FROM payments
+JOIN bots ON bots.id = payments.bot_id
+JOIN leads ON leads.id = payments.lead_id
+LEFT JOIN clicks ON clicks.id = payments.click_id
+LEFT JOIN pools ON pools.id = clicks.pool_id
+LEFT JOIN gateway_accounts ON gateway_accounts.id = payments.gateway_account_id
+WHERE payments.account_id = %(account_id)s
+    AND payments.id = %(payment_id)s;
+
+-- name: list_events :many
+-- Events that no charge could be settled with, the newest first.
+SELECT provider_events.id, gateway_accounts.gateway, provider_events.verified, provider_events.status, provider_events.payment_id,
+    provider_events.received_at
+FROM provider_events
+JOIN gateway_accounts ON gateway_accounts.id = provider_events.gateway_account_id
+WHERE provider_events.account_id = %(account_id)s
+    AND provider_events.status IN ('unmatched', 'unconfirmed', 'failed')
+    AND provider_events.id < %(before_id)s
+ORDER BY provider_events.id DESC
+LIMIT %(limit)s;
+
+-- name: list_mishaps :many
+-- Messages that did not arrive, or may not have, the newest first; with the payment whose delivery they carry.
+SELECT messages.id, bots.username AS bot, leads.first_name, leads.status AS lead_status, messages.method, messages.step,
+    messages.status, messages.error, messages.attempts, messages.planned_at, deliveries.payment_id AS delivers_payment_id
+FROM messages
+JOIN bots ON bots.id = messages.bot_id
+JOIN leads ON leads.id = messages.lead_id
+LEFT JOIN deliveries ON deliveries.message_id = messages.id
+WHERE messages.account_id = %(account_id)s
+    AND messages.status IN ('failed', 'uncertain')
+    AND messages.id < %(before_id)s
+ORDER BY messages.id DESC
+LIMIT %(limit)s;
+
+-- name: list_payments :many
+-- The newest first. `received_cents`: all that came in for it. `delivery`: the worst of its deliveries', null while there is none.
+SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
+    payments.created_at, payments.paid_at, received.cents AS received_cents, handed.status AS delivery, pools.slug, clicks.utm_source,
+    clicks.utm_campaign
+FROM payments
+JOIN bots ON bots.id = payments.bot_id
+JOIN leads ON leads.id = payments.lead_id
+LEFT JOIN clicks ON clicks.id = payments.click_id
+LEFT JOIN pools ON pools.id = clicks.pool_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(amount_cents), 0)::bigint AS cents
+    FROM payment_receipts
+    WHERE payment_id = payments.id
+) AS received
+CROSS JOIN LATERAL (
+    SELECT (array_agg(status ORDER BY array_position(ARRAY['failed', 'planned', 'delivered'], status)))[1] AS status
+    FROM deliveries
+    WHERE payment_id = payments.id
+) AS handed
+WHERE payments.account_id = %(account_id)s
+    AND payments.id < %(before_id)s
+ORDER BY payments.id DESC
+LIMIT %(limit)s;

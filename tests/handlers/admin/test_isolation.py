@@ -1,0 +1,217 @@
+"""Every route, asked with another account's names and ids: nothing is shown, nothing changes.
+
+The routes come from the URL map itself: one that is not listed here fails the first test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from grimbots.handlers.routes import ACCOUNT, routes
+from grimbots.services import events
+from grimbots.tests.fakes.provider import write_event
+from grimbots.tests.handlers.admin.goods import Goods, stock
+from grimbots.tests.handlers.admin.readers import Reader, Seen
+from grimbots.tests.services.shops import Shop
+
+
+@dataclass(frozen=True)
+class World:
+    """Two accounts with goods: `own` is the asking one's, `other` is asked for."""
+
+    own: Goods
+    other: Goods
+    own_shop: Shop
+    other_shop: Shop
+    query: Callable[..., list[Any]]
+
+    def fingerprint(self) -> list[Any]:
+        """Sum up all the other account has, save events, which anybody may send who knows its webhook's key."""
+        tables = self.query(
+            "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND column_name = 'account_id' AND table_name NOT LIKE 'applied_updates%%'"
+            " AND table_name <> 'provider_events' ORDER BY table_name"
+        )
+        sums = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} AS t WHERE account_id = %s"
+        return [self.query(sums.format(table), self.other.account_id) for (table,) in tables]
+
+
+Attempt = Callable[[Reader, World], Any]
+
+
+def get(path: str, **values: str) -> Attempt:
+    """Open a page; {own} and {other} in its path are filled from the world."""
+
+    async def attempt(reader: Reader, world: World) -> Seen:
+        return await reader.get(path.format(own=world.own, other=world.other))
+
+    return attempt
+
+
+def post(path: str, **fields: str) -> Attempt:
+    """Send a form."""
+
+    async def attempt(reader: Reader, world: World) -> Seen:
+        filled = {name: value.format(own=world.own, other=world.other) for name, value in fields.items()}
+        return await reader.post(path.format(own=world.own, other=world.other), filled)
+
+    return attempt
+
+
+async def post_update(reader: Reader, world: World) -> Seen:
+    """Post an update to the other's bot with the own bot's secret."""
+    app, tenant = world.own_shop.app, world.other_shop.tenant
+    secret = app.vault.webhook_secret(world.own_shop.tenant.key, 1)
+    answer = await reader._client.fetch(
+        f"{reader.base_url}/webhook/telegram/{tenant.key}",
+        method="POST",
+        body='{"update_id": 1}',
+        headers={"X-Telegram-Bot-Api-Secret-Token": secret},
+        raise_error=False,
+    )
+    return Seen(answer.code, answer.headers, answer.body.decode(), {})
+
+
+async def post_event(reader: Reader, world: World) -> Seen:
+    """Tell the other's webhook that its pending charge is paid, signed with the own secret, and let it act."""
+    pending = await world.other_shop.read(world.other.payment_id + 1)
+    paid = {"end_to_end_id": "E9", "amount_cents": pending.amount_cents, "at": world.own_shop.app.clock().isoformat()}
+    body = write_event(pending.txid, **paid)
+    answer = await reader._client.fetch(
+        f"{reader.base_url}/webhook/payment/sandbox/{world.other_shop.key}",
+        method="POST",
+        body=body,
+        headers=world.own_shop.provider.sign(body, world.own_shop.secret),
+        raise_error=False,
+    )
+    world.own_shop.app.clock.move(minutes=11)
+    for event_id in await world.own_shop.list_events():
+        await events.apply(world.own_shop.app, event_id=event_id)
+    return Seen(answer.code, answer.headers, answer.body.decode(), {})
+
+
+OTHERS = "/sales/{other.account}"
+OWN = "/sales/{own.account}"
+ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
+    r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": [(post_update, {401})],
+    r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": [(post_event, {200})],
+    r"/go/([A-Za-z0-9_-]{1,64})/?": [(get("/go/{other.account}"), {404})],  # a slug is public, an account's name is none
+    r"/live": [(get("/live"), {200})],
+    r"/ready": [(get("/ready"), {200})],
+    r"/health": [(get("/health"), {200, 503})],
+    r"/metrics": [(get("/metrics"), {200})],
+    r"/": [(get("/"), {303})],
+    r"/login": [(get("/login"), {303})],
+    r"/logout(/everywhere)?": [(post("/logout", user="{other.account}"), {303})],
+    r"/language": [(post("/language", language="en", back=OTHERS), {303})],
+    r"/static/([a-z]{1,32}\.[a-z]{1,8})": [(get("/static/pages.css"), {200})],
+    r"/sales": [(get("/sales?account={other.account}"), {303})],
+    ACCOUNT: [
+        (get(OTHERS), {404}),
+        (get(OTHERS + "?days=30&before=9000000000"), {404}),
+        (get(OWN + "?before={other.payment_id}"), {200}),
+        (get(OWN + "?account={other.account}&account_id={other.account_id}"), {200}),
+    ],
+    ACCOUNT + r"/payments/([0-9]{1,18})": [
+        (get(OTHERS + "/payments/{other.payment_id}"), {404}),
+        (get(OWN + "/payments/{other.payment_id}"), {404}),
+    ],
+    ACCOUNT + r"/messages": [
+        (get(OTHERS + "/messages"), {404}),
+        (get(OWN + "/messages?before=900000000000"), {200}),
+    ],
+    ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)": [
+        (post(f"{base}/messages/{{other.message_id}}/{verb}"), {404})
+        for base in (OTHERS, OWN)
+        for verb in ("resend", "discard")
+    ],
+    ACCOUNT + r"/events": [
+        (get(OTHERS + "/events"), {404}),
+        (get(OWN + "/events?before=900000000000"), {200}),
+    ],
+    r"/admin/queues": [(get("/admin/queues"), {404}), (get("/admin/queues?after={other.job_id}"), {404})],
+    r"/admin/queues/(requeue|discard)": [
+        (post("/admin/queues/requeue", id="{other.job_id}"), {404}),
+        (post("/admin/queues/discard", id="{other.job_id}"), {404}),
+    ],
+    r"/sandbox(?:/.*)?": [],  # the sandbox's own world, on this machine only (tests/handlers/test_sandbox.py)
+    r"/login/link(?:/([A-Za-z0-9_-]{43}))?": [(post("/login/link", token="{other.account}"), {401})],
+}
+TRIED = [(pattern, place) for pattern, attempts in ATTEMPTS.items() for place in range(len(attempts))]
+
+
+@pytest.fixture
+def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> World:
+    """Give both accounts goods, and the second a charge that nobody has paid."""
+    own, other = [io_loop.run_sync(partial(stock, shop, query)) for shop in shops]
+    pending = io_loop.run_sync(partial(shops[1].charge, 502))
+    query("UPDATE leads SET first_name = %s WHERE account_id = %s", other.mark, other.account_id)
+    assert pending.id == other.payment_id + 1
+    return World(own, other, shops[0], shops[1], query)
+
+
+def test_every_route_is_tried(settings: Any) -> None:
+    assert {pattern for pattern, _ in routes(settings)} == set(ATTEMPTS)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(("pattern", "place"), TRIED)
+async def test_route_gives_an_owner_nothing_of_another_account(
+    world: World, owner: Reader, pattern: str, place: int
+) -> None:
+    attempt, expected = ATTEMPTS[pattern][place]
+    before = world.fingerprint()
+    seen = await attempt(owner, world)
+    assert seen.status in expected
+    assert world.other.mark not in seen.text + str(dict(seen.headers))
+    assert world.fingerprint() == before
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("pattern", [pattern for pattern in ATTEMPTS if pattern.startswith(ACCOUNT)])
+async def test_route_gives_an_administrator_nothing_of_an_account(
+    world: World, administrator: Reader, pattern: str
+) -> None:
+    before = world.fingerprint()
+    for attempt, _ in ATTEMPTS[pattern]:
+        assert (await attempt(administrator, world)).status == 404
+    assert world.fingerprint() == before
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("pattern", [pattern for pattern in ATTEMPTS if pattern.startswith((ACCOUNT, "/admin"))])
+async def test_route_gives_a_stranger_nothing(world: World, stranger: Reader, pattern: str) -> None:
+    before = world.fingerprint()
+    for attempt, _ in ATTEMPTS[pattern]:
+        seen = await attempt(stranger, world)
+        assert (seen.status, seen.place, seen.html) == (303, "/login", "")
+    assert world.fingerprint() == before
+
+
+@pytest.mark.gen_test
+async def test_the_account_itself_is_shown_what_the_others_are_not(world: World, other: Reader) -> None:
+    """Without this the tests above could look for what is nowhere."""
+    paths = ["", "/messages", f"/payments/{world.other.payment_id}"]
+    pages = [await other.get(f"/sales/{world.other.account}{path}") for path in paths]
+    assert [(page.status, world.other.mark in page.text) for page in pages] == [(200, True)] * 3
+    notices = await other.get(f"/sales/{world.other.account}/events")
+    assert f"Aviso {world.other.event_id}" in notices.text
+    before = world.fingerprint()
+    seen = await other.post(f"/sales/{world.other.account}/messages/{world.other.message_id}/discard")
+    assert (seen.status, world.fingerprint() == before) == (303, False)
+
+
+@pytest.mark.gen_test
+async def test_viewer_sees_and_does_nothing(world: World, viewer: Reader) -> None:
+    page = await viewer.get(f"/sales/{world.own.account}/messages")
+    assert (page.status, world.own.mark in page.text) == (200, True)
+    assert "resend" not in page.html
+    for verb in ("resend", "discard"):
+        seen = await viewer.post(f"/sales/{world.own.account}/messages/{world.own.message_id}/{verb}")
+        assert seen.status == 403
+    assert world.query("SELECT status FROM messages WHERE id = %s", world.own.message_id) == [("failed",)]

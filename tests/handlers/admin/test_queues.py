@@ -1,0 +1,115 @@
+"""The queues' page: depths, processes, dead jobs run again or deleted, and nobody but administrators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from grimbots.handlers.admin import queues
+from grimbots.queue.inspector import Inspector
+from grimbots.queue.job import Job
+from grimbots.tests.handlers.admin.readers import Reader
+from grimbots.tests.services.test_messages_jobs import work
+
+NASTY = "<script>alert(1)</script>"
+
+
+def make_job(job_id: str, task: str = "updates.handle", **payload: Any) -> Job:
+    """Make a job of the first account."""
+    return Job(job_id, task, "tasks", "b1", "1", "55", payload)
+
+
+async def list_dead(app: Any) -> list[str]:
+    """List the ids of the dead jobs."""
+    return [dead.job.id for dead in await Inspector(app.queue).dead()]
+
+
+@pytest.mark.gen_test
+async def test_page_shows_every_queue_and_process(administrator: Reader, app: Any) -> None:
+    assert "grimbots serve" in (await administrator.get("/admin/queues")).html
+    await app.queue.bury(make_job("u:1:1"), "junk")
+    async with work(app):
+        page = (await administrator.get("/admin/queues")).text
+    for word in ("campaigns", "gateway", "tasks", "webhook", "test:0:", "Redis "):
+        assert word in page
+
+
+@pytest.mark.gen_test
+async def test_page_shows_a_dead_job_with_its_texts_masked(administrator: Reader, app: Any) -> None:
+    update = {"message": {"text": "my secret", "chat": {"id": 5}}}
+    await app.queue.bury(make_job("u:1:1", update=update), "chat_full")
+    page = (await administrator.get("/admin/queues")).text
+    for word in ("u:1:1", "updates.handle", "a conversa tinha mensagens demais", '"<9 characters>"', '"id": 5'):
+        assert word in page
+    assert "my secret" not in page
+
+
+@pytest.mark.gen_test
+async def test_page_shows_names_of_strangers_as_texts(administrator: Reader, app: Any) -> None:
+    await app.queue.bury(make_job(f"u:{NASTY}", **{NASTY: 1, "odd \ud800": 2, "long" * 2000: 3}), NASTY)
+    page = await administrator.get("/admin/queues")
+    assert (page.status, "<script" in page.html, NASTY in page.text) == (200, False, True)
+    assert len(page.html) < 20_000
+
+
+@pytest.mark.gen_test
+async def test_dead_job_runs_again(administrator: Reader, app: Any) -> None:
+    await app.queue.bury(make_job("u:1:1"), "attempts")
+    answer = await administrator.post("/admin/queues/requeue", {"id": "u:1:1"})
+    page = await administrator.follow(answer)
+    assert "A tarefa voltou para o fim da fila" in page.text
+    assert await list_dead(app) == []
+    assert {depth.queue: depth.pending for depth in await Inspector(app.queue).queues()}["tasks"] == 1
+
+
+@pytest.mark.gen_test
+async def test_dead_job_is_deleted(administrator: Reader, app: Any) -> None:
+    await app.queue.bury(make_job("u:1:1"), "attempts")
+    page = await administrator.follow(await administrator.post("/admin/queues/discard", {"id": "u:1:1"}))
+    assert "A tarefa foi apagada" in page.text
+    assert await Inspector(app.queue).job("u:1:1") is None
+
+
+@pytest.mark.gen_test
+async def test_act_on_what_is_not_dead_says_what_it_is(administrator: Reader, app: Any) -> None:
+    await app.queue.enqueue(make_job("u:1:1"))
+    waiting = await administrator.follow(await administrator.post("/admin/queues/discard", {"id": "u:1:1"}))
+    assert "já está na fila" in waiting.text
+    gone = await administrator.follow(await administrator.post("/admin/queues/requeue", {"id": "nobody"}))
+    assert "já terminou ou foi apagada" in gone.text
+    assert (await administrator.post("/admin/queues/requeue")).status == 400
+    assert (await administrator.get("/admin/queues?said=<script>")).text.count("said") == 0
+
+
+@pytest.mark.gen_test
+async def test_message_given_up_says_that_the_row_decides(administrator: Reader, app: Any) -> None:
+    await app.queue.bury(make_job("u:1:1#0", "messages.send", message_id=1), "attempts")
+    assert "quem reenvia é o vendedor" in (await administrator.get("/admin/queues")).text
+
+
+@pytest.mark.gen_test
+async def test_dead_jobs_are_read_page_by_page(
+    administrator: Reader, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "PAGE_JOBS", 2)
+    for place in range(3):
+        await app.queue.bury(make_job(f"u:1:{place}#0"), "attempts")
+    first = await administrator.get("/admin/queues")
+    older = first.html.partition('href="/admin/queues?after=')[2].partition('"')[0]
+    second = await administrator.get(f"/admin/queues?after={older}")
+    ids = [f"u:1:{place}#0" for place in range(3)]
+    assert sorted(one for one in ids for page in (first, second) if f"<code>{one}</code>" in page.text) == ids
+
+
+@pytest.mark.gen_test
+async def test_seller_sees_no_queues_and_cannot_tell_that_there_are(owner: Reader, app: Any) -> None:
+    await app.queue.bury(make_job("u:1:1"), "attempts")
+    for answer in (
+        await owner.get("/admin/queues"),
+        await owner.post("/admin/queues/requeue", {"id": "u:1:1"}),
+        await owner.post("/admin/queues/discard", {"id": "u:1:1"}),
+    ):
+        assert (answer.status, "u:1:1" in answer.text) == (404, False)
+    assert await list_dead(app) == ["u:1:1"]
+    assert "/admin/queues" not in (await owner.get("/sales/tenant1")).html

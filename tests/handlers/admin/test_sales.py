@@ -1,0 +1,162 @@
+"""The sales pages: figures, payments and their reasons, in words; texts of strangers as texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from grimbots.services import sales
+from grimbots.tests.fakes.provider import write_event
+from grimbots.tests.handlers.admin.goods import sell
+from grimbots.tests.handlers.admin.readers import Reader
+from grimbots.tests.services.shops import PRICE_CENTS, Shop
+
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+
+
+@pytest.mark.gen_test
+async def test_sales_shows_a_sale(owner: Reader, shop: Shop) -> None:
+    await sell(shop, 501, 123_456)
+    page = (await owner.get("/sales/tenant1")).text
+    for word in (
+        "R$ 1.234,56",
+        "R$ 19,90",
+        "@tenant1_bot",
+        "pago",
+        "a caminho",
+        "02/03/2026 09:00",
+        "America/Sao_Paulo",
+    ):
+        assert word in page
+
+
+@pytest.mark.gen_test
+async def test_sales_in_english(owner: Reader, shop: Shop) -> None:
+    await sell(shop, 501, 123_456)
+    page = (await owner.get("/sales/tenant1", Accept_Language="en")).text
+    for word in ("R$ 1,234.56", "Paid", "on its way", "2026-03-02 09:00"):
+        assert word in page
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("transfers", "reason"),
+    [
+        ([1000], "retida, não paga a cobrança nem entrega. Ao todo entraram R$ 10,00 para R$ 19,90"),
+        ([2500], "Entrou mais que o preço: R$ 25,00 para R$ 19,90"),
+        ([PRICE_CENTS] * 3, "Pago mais de uma vez: entraram R$ 59,70 para R$ 19,90"),
+    ],
+)
+async def test_payment_shows_why_it_is_flagged(owner: Reader, shop: Shop, transfers: list[int], reason: str) -> None:
+    payment = await sell(shop, 501, *transfers)
+    for path in ("/sales/tenant1", f"/sales/tenant1/payments/{payment.id}"):
+        assert reason in (await owner.get(path)).text
+
+
+@pytest.mark.gen_test
+async def test_payment_that_came_late_says_so(owner: Reader, shop: Shop, clock: Any) -> None:
+    payment = await shop.charge(501)
+    clock.move(hours=1)
+    await shop.receive(shop.provider.pay(payment.txid))
+    await shop.apply_events()
+    assert "Pago depois do vencimento" in (await owner.get("/sales/tenant1")).text
+
+
+@pytest.mark.gen_test
+async def test_payment_with_a_flag_nobody_named_is_shown_by_it(
+    owner: Reader, shop: Shop, query: Callable[..., list[Any]]
+) -> None:
+    await shop.charge(501)
+    query("UPDATE payments SET flags = '{novel}'")
+    assert "novel" in (await owner.get("/sales/tenant1")).text
+
+
+@pytest.mark.gen_test
+async def test_payment_shows_its_story(owner: Reader, shop: Shop) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS)
+    page = (await owner.get(f"/sales/tenant1/payments/{payment.id}")).text
+    for word in (
+        "aguardando → <b>pago</b>",
+        "o provedor avisou: R$ 19,90 para R$ 19,90 · E5010",
+        "access",
+        "a caminho",
+    ):
+        assert word in page
+
+
+@pytest.mark.gen_test
+async def test_notices_say_what_was_wrong(owner: Reader, shop: Shop, clock: Any) -> None:
+    payment = await shop.charge(501)
+    await shop.receive(b"junk of nobody's charge")
+    forged = {"X-Sandbox-Signature": "t=1,v1=00"}
+    paid = {"end_to_end_id": "E9", "amount_cents": payment.amount_cents, "at": shop.app.clock().isoformat()}
+    await shop.receive(write_event(payment.txid, **paid), forged)
+    clock.move(minutes=11)
+    await shop.apply_events()
+    page = (await owner.get("/sales/tenant1/events")).text
+    assert "assinatura inválida ou ausente" in page
+    assert "O provedor, perguntado, não confirma este pagamento" in page
+    assert (await shop.read(payment.id)).state == "pending"
+
+
+@pytest.mark.gen_test
+async def test_names_are_texts(owner: Reader, shop: Shop, query: Callable[..., list[Any]]) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS)
+    query("UPDATE leads SET first_name = %s", NASTY)
+    query("UPDATE payments SET description = %s, error = %s", NASTY, NASTY)
+    query("UPDATE bots SET username = %s", NASTY)
+    query("UPDATE messages SET status = 'failed', error = %s, step = %s", NASTY, NASTY)
+    query("UPDATE payment_transitions SET reason = %s", NASTY)
+    for path in ("", "/messages", f"/payments/{payment.id}"):
+        page = await owner.get(f"/sales/tenant1{path}")
+        assert page.status == 200
+        assert "<script" not in page.html
+        assert "<img src=x" not in page.html
+        assert NASTY in page.text
+
+
+@pytest.mark.gen_test
+async def test_address_is_a_text(owner: Reader, accounts: Any) -> None:
+    page = await owner.get('/sales/tenant1?days="><script>alert(1)</script>')
+    assert (page.status, "<script" in page.html) == (400, False)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("query_string", ["days=2", "days=", "before=x", "before=-1", "before=99999999999999999999"])
+async def test_odd_addresses_are_refused_in_words(owner: Reader, accounts: Any, query_string: str) -> None:
+    page = await owner.get(f"/sales/tenant1?{query_string}")
+    assert (page.status, "O pedido não faz sentido" in page.text) == (400, True)
+
+
+@pytest.mark.gen_test
+async def test_payments_are_read_page_by_page(owner: Reader, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sales, "PAGE_ROWS", 2)
+    made = [(await shop.charge(501 + place)).id for place in range(3)]
+    first = await owner.get("/sales/tenant1")
+    assert f"before={made[1]}" in first.html
+    second = await owner.get(f"/sales/tenant1?before={made[1]}")
+    assert (f"payments/{made[0]}" in second.html, f"payments/{made[1]}" in second.html) == (True, False)
+    assert "Voltar aos mais novos" in second.text
+
+
+@pytest.mark.gen_test
+async def test_switcher_shows_every_account_of_this_person(
+    owner: Reader, accounts: Any, query: Callable[..., list[Any]]
+) -> None:
+    assert 'class="menu accounts"' not in (await owner.get("/sales/tenant1")).html
+    query(
+        "INSERT INTO memberships SELECT %s, id, 'viewer', now() FROM users WHERE email = 'owner@example.com'",
+        accounts[1].account_id,
+    )
+    assert 'href="/sales/tenant2"' in (await owner.get("/sales/tenant1")).html
+    assert "só de leitura" in (await owner.get("/sales/tenant2")).text
+
+
+@pytest.mark.gen_test
+async def test_empty_account_says_what_to_do(owner: Reader, accounts: Any, query: Callable[..., list[Any]]) -> None:
+    query("UPDATE bots SET status = 'removed'")
+    page = (await owner.get("/sales/tenant1")).text
+    assert "grimbots bot add" in page
+    assert "Nenhuma cobrança ainda" in page

@@ -41,7 +41,7 @@ class LoginHandler(PageHandler):
         email = self.get_body_argument("email", "")
         password = self.get_body_argument("password", "", strip=False)
         try:
-            token = await logins.log_in(self.app, email=email, password=password, address=self.request.remote_ip or "")
+            token = await logins.log_in(self.app, email=email, password=password, address=self.client_address)
         except Unauthorized:
             self._ask(HTTPStatus.UNAUTHORIZED, self.texts.say("login_wrong"), email)
         except TooMany as error:

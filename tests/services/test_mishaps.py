@@ -31,7 +31,11 @@ async def plan(chat: Chat, status: str, **changes: Any) -> Any:
     """Plan a message that has come to a bad end."""
     message = await chat.plan(**changes)
     chat.execute(
-        "UPDATE messages SET status = %s, attempts = 1, error = 'Bad Request' WHERE id = %s", status, message.id
+        "UPDATE messages SET status = %s, attempts = 1, error = 'Bad Request', sending_at = planned_at,"
+        " sent_at = CASE %s WHEN 'sent' THEN planned_at END WHERE id = %s",
+        status,
+        status,
+        message.id,
     )
     return message
 
@@ -67,9 +71,7 @@ async def test_resend_again_is_a_job_of_its_own(
 
 
 @pytest.mark.gen_test
-async def test_resend_is_not_given_up_for_its_dead_job(
-    app: Any, chat: Chat, members: list[Member], clock: Any
-) -> None:
+async def test_resend_is_not_given_up_for_its_dead_job(app: Any, chat: Chat, members: list[Member], clock: Any) -> None:
     message = await chat.plan()
     await app.queue.bury(messages.job(message), "attempts")
     await messages.give_up(app, message, "its job is dead")
@@ -116,7 +118,7 @@ async def test_discard_of_a_delivery_leaves_it_failed_for_all_to_see(
 ) -> None:
     payment = await sell(shop)
     message_id = (await read_delivery(shop, payment)).message_id
-    query("UPDATE messages SET status = 'uncertain' WHERE id = %s", message_id)
+    query("UPDATE messages SET status = 'uncertain', sending_at = planned_at WHERE id = %s", message_id)
     await mishaps.discard(app, members[0], message_id)
     assert query("SELECT status FROM messages WHERE id = %s", message_id) == [("discarded",)]
     assert (await read_delivery(shop, payment)).status == "failed"

@@ -127,7 +127,7 @@ async def test_dial_reaches_the_second_host_when_the_first_is_silent(postgres_ur
     async with open_proxy(postgres_url) as silent, open_proxy(postgres_url) as proxy:
         silent.silence()
         hosts = f"host=127.0.0.1,127.0.0.1 port={silent.port},{proxy.port} user=grimbots dbname=postgres"
-        pool = Pool(Dialler(hosts, 10, connect_timeout_seconds=0.1), 1, 5, 10)
+        pool = Pool(Dialler(hosts, 10, connect_timeout_seconds=1.0), 1, 5, 10)
         async with pool.session() as connection:
             assert connection.raw.info.port == proxy.port
         await pool.close()

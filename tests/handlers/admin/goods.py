@@ -55,7 +55,7 @@ async def stock(shop: Shop, query: Query) -> Goods:
     query("UPDATE deliveries SET status = 'failed', error = %s WHERE payment_id = %s", error, payment.id)
     await shop.receive(mark.encode())
     ((event_id,),) = query("SELECT id FROM provider_events WHERE account_id = %s", shop.tenant.account_id)
-    query("UPDATE provider_events SET status = 'unmatched' WHERE id = %s", event_id)
+    query("UPDATE provider_events SET status = 'unmatched', settled_at = received_at WHERE id = %s", event_id)
     job = payments.job(payment)
     await shop.app.queue.bury(job, "attempts")
     return Goods(shop.tenant.name, shop.tenant.account_id, mark, payment.id, message_id, event_id, job.id)
@@ -79,7 +79,10 @@ async def fill(shop: Shop, query: Query, clock: Any) -> None:
     await _spoil(shop, query, made[5])
     await shop.receive(b'{"event":"pix.received"}')
     await shop.receive(b'{"event":"forged"}', {"X-Sandbox-Signature": "t=1,v1=00"})
-    query("UPDATE provider_events SET status = CASE verified WHEN 'no' THEN 'unconfirmed' ELSE 'unmatched' END")
+    query(
+        "UPDATE provider_events SET status = CASE verified WHEN 'no' THEN 'unconfirmed' ELSE 'unmatched' END,"
+        " settled_at = received_at"
+    )
     query("UPDATE provider_events SET payment_id = %s WHERE status = 'unconfirmed'", made[7].id)
     for place, reason in enumerate(("attempts", "poison", "chat_full")):
         await shop.app.queue.bury(payments.job(made[place]), reason)
@@ -98,8 +101,9 @@ async def _spoil(shop: Shop, query: Query, payment: Any) -> None:
     )
     query("UPDATE leads SET status = 'blocked' WHERE id = %s", payment.lead_id)
     query(
-        "UPDATE messages SET status = 'uncertain', error = 'no answer within 30 s', attempts = 2"
-        " WHERE id IN (SELECT id FROM messages WHERE status = 'planned' AND payment_id <> %s ORDER BY id LIMIT 2)",
+        "UPDATE messages SET status = 'uncertain', sending_at = planned_at, error = 'no answer within 30 s',"
+        " attempts = 2 WHERE id IN ("
+        "SELECT id FROM messages WHERE status = 'planned' AND payment_id <> %s ORDER BY id LIMIT 2)",
         payment.id,
     )
 

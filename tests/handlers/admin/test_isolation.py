@@ -31,13 +31,17 @@ class World:
     query: Callable[..., list[Any]]
 
     def fingerprint(self) -> list[Any]:
-        """Sum up all the other account has, save events, which anybody may send who knows its webhook's key."""
+        """Sum up all the other account has, save events, which anybody may send who knows its webhook's key.
+
+        Nor is it news when a provider was asked last: an event that proves nothing makes us ask.
+        """
         tables = self.query(
             "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public'"
             " AND column_name = 'account_id' AND table_name NOT LIKE 'applied_updates%%'"
             " AND table_name <> 'provider_events' ORDER BY table_name"
         )
-        sums = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} AS t WHERE account_id = %s"
+        row = "(to_jsonb(t) - 'asked_at')::text"
+        sums = f"SELECT md5(coalesce(string_agg({row}, '' ORDER BY {row}), '')) FROM {{}} AS t WHERE account_id = %s"
         return [self.query(sums.format(table), self.other.account_id) for (table,) in tables]
 
 
@@ -100,7 +104,9 @@ OWN = "/sales/{own.account}"
 ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": [(post_update, {401})],
     r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": [(post_event, {200})],
-    r"/go/([A-Za-z0-9_-]{1,64})/?": [(get("/go/{other.account}"), {404})],  # a slug is public, an account's name is none
+    r"/go/([A-Za-z0-9_-]{1,64})/?": [
+        (get("/go/{other.account}"), {404})
+    ],  # a slug is public, an account's name is none
     r"/live": [(get("/live"), {200})],
     r"/ready": [(get("/ready"), {200})],
     r"/health": [(get("/health"), {200, 503})],

@@ -37,7 +37,7 @@ async def test_page_shows_what_did_not_arrive(owner: Reader, goods: Goods) -> No
 async def test_page_warns_of_a_message_that_may_have_arrived(
     owner: Reader, goods: Goods, query: Callable[..., list[Any]]
 ) -> None:
-    query("UPDATE messages SET status = 'uncertain' WHERE id = %s", goods.message_id)
+    query("UPDATE messages SET status = 'uncertain', sending_at = planned_at WHERE id = %s", goods.message_id)
     query("UPDATE leads SET status = 'blocked'")
     page = (await owner.get(PATH)).text
     assert "O Telegram pode ter recebido" in page

@@ -61,7 +61,41 @@ async def test_payment_that_came_late_says_so(owner: Reader, shop: Shop, clock: 
     clock.move(hours=1)
     await shop.receive(shop.provider.pay(payment.txid))
     await shop.apply_events()
-    assert "Pago depois do vencimento" in (await owner.get("/sales/tenant1")).text
+    assert "Chegou depois do vencimento" in (await owner.get("/sales/tenant1")).text
+
+
+@pytest.mark.gen_test
+async def test_order_paid_by_two_charges_says_so(owner: Reader, shop: Shop, query: Callable[..., list[Any]]) -> None:
+    await sell(shop, 501, PRICE_CENTS)
+    query("UPDATE payments SET flags = '{double,unsold}'")
+    page = (await owner.get("/sales/tenant1")).text
+    assert "O mesmo pedido foi pago também em outra cobrança" in page
+    assert "O produto não está mais à venda" in page
+
+
+@pytest.mark.gen_test
+async def test_sale_shows_its_click(owner: Reader, shop: Shop, query: Callable[..., list[Any]]) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS)
+    now, which = shop.app.clock(), (shop.tenant.account_id, shop.tenant.bot_id)
+    query(
+        "INSERT INTO pools (account_id, slug, created_at, updated_at) VALUES (%s, 'promo', %s, %s)", which[0], now, now
+    )
+    query(
+        "INSERT INTO clicks (account_id, bot_id, token, noted_at, clicked_at, pool_id, utm_source, utm_campaign,"
+        " utm_term) SELECT %s, %s, 'token', %s, %s, id, 'facebook', %s, 'curso' FROM pools",
+        *which,
+        now,
+        now,
+        NASTY,
+    )
+    query("UPDATE payments SET click_id = (SELECT id FROM clicks)")
+    sales_page, story = await owner.get("/sales/tenant1"), await owner.get(f"/sales/tenant1/payments/{payment.id}")
+    assert f"facebook / {NASTY}" in sales_page.text
+    for word in ("/go/promo", "facebook", NASTY, "curso"):
+        assert word in story.text
+    assert "<script" not in sales_page.html + story.html
+    query("UPDATE clicks SET utm_source = NULL, utm_campaign = NULL")
+    assert "· /go/promo" in (await owner.get("/sales/tenant1")).text
 
 
 @pytest.mark.gen_test
@@ -99,6 +133,13 @@ async def test_notices_say_what_was_wrong(owner: Reader, shop: Shop, clock: Any)
     assert "assinatura inválida ou ausente" in page
     assert "O provedor, perguntado, não confirma este pagamento" in page
     assert (await shop.read(payment.id)).state == "pending"
+
+
+@pytest.mark.gen_test
+async def test_history_names_what_was_held(owner: Reader, shop: Shop) -> None:
+    payment = await sell(shop, 501, 1000)
+    page = (await owner.get(f"/sales/tenant1/payments/{payment.id}")).text
+    assert "o provedor avisou: R$ 10,00 para R$ 19,90 · E5010 · retida: abaixo do preço" in page
 
 
 @pytest.mark.gen_test

@@ -31,6 +31,9 @@ def report(reply: UpkeepReply) -> None:
         metrics.queue_reaped.inc(reply.reaped_jobs)
         log.warning("took %d jobs back from %s", reply.reaped_jobs, ", ".join(reply.reaped_consumers))
     if reply.poisoned:
-        log.error("%d jobs are dead: each was running at three crashes (poison)", reply.poisoned)
+        log.error(
+            "%d jobs are dead: each was running at three crashes or more, as the suspect at two (poison)",
+            reply.poisoned,
+        )
     if reply.shifted_ms:
         log.warning("redis was away: every lease was prolonged by up to %d ms", reply.shifted_ms)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg2
 import pytest
 import redis.asyncio
@@ -24,6 +25,10 @@ from grimbots.conf.settings import Settings, is_loopback, load
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
+
+# How long an example takes says nothing on a machine that does other things too.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 FIRST_INSTANT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 # Each table's ids begin elsewhere, so that a bot's id taken for an account's finds nothing.

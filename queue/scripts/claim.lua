@@ -7,7 +7,6 @@
 --
 -- Sources take turns in a queue's ring, chats and unordered jobs take turns in a source's ready list.
 
-local SUSPECT_CRASHES = 2
 local SUSPECT_WAIT_MS = 200
 local CLAIM_LIMIT = 64            -- jobs that one claim may start in one queue: no call holds Redis for long
 local PASS_LIMIT = 64             -- sources and chats that it may pass over there

@@ -1,6 +1,8 @@
 -- flights.lua (a part of the drain script): who runs what, and how a job leaves its consumer.
 
+local SUSPECT_CRASHES = 2         -- a process runs one such job at a time
 local POISON_CRASHES = 3
+local POISON_BLAMES = 2           -- crashes that tell against it: a bystander of kills from outside must live
 
 -- Field of a flight hash that holds its consumer's last claim. No job has the empty id.
 local LAST_CLAIM = ''
@@ -70,13 +72,19 @@ local function kill(job, reason)
   end
 end
 
+-- Note on a job that its process died, and against it when it ran alone or as the suspect. True when it is poison.
+local function note_crash(job, flights)
+  if #flights == 1 or (job.crashes or 0) >= SUSPECT_CRASHES then job.blames = (job.blames or 0) + 1 end
+  job.crashes = (job.crashes or 0) + 1
+  return job.crashes >= POISON_CRASHES and (job.blames or 0) >= POISON_BLAMES
+end
+
 -- Take away what a consumer runs, newest claim first so that the heads keep their order. Returns jobs, poisoned.
 local function reap(consumer, crashed)
   local flights, poisoned = read_flights(consumer), 0
   for i = #flights, 1, -1 do
     local job = load_job(flights[i].id)
-    if crashed then job.crashes = (job.crashes or 0) + 1 end
-    if crashed and job.crashes >= POISON_CRASHES then
+    if crashed and note_crash(job, flights) then
       kill(job, 'poison')
       poisoned = poisoned + 1
     else

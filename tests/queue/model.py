@@ -15,7 +15,7 @@ from grimbots.queue.job import (
     Retry,
 )
 
-POISON_CRASHES, PASSED_LIMIT = 3, 32
+SUSPECT_CRASHES, POISON_CRASHES, POISON_BLAMES, PASSED_LIMIT = 2, 3, 2, 32
 
 
 class Violation(AssertionError):
@@ -36,6 +36,7 @@ class Entry:
     at_ms: int
     attempts: int = 0
     crashes: int = 0
+    blames: int = 0
     failing_since: int | None = None
     not_before: int = 0
     excused_until: int = 0  # a suspect that a claim may have sent away to wait
@@ -182,8 +183,9 @@ class Model:
         flights, poisoned = self.flights.pop(consumer, {}), 0
         for job_id in flights:
             entry = self.entries[job_id]
+            entry.blames += crashed and (len(flights) == 1 or entry.crashes >= SUSPECT_CRASHES)
             entry.crashes += crashed
-            if crashed and entry.crashes >= POISON_CRASHES:
+            if crashed and entry.crashes >= POISON_CRASHES and entry.blames >= POISON_BLAMES:
                 self.kill(entry, "poison")
                 poisoned += 1
         self.leases.pop(consumer, None)

@@ -125,8 +125,8 @@ class Fuzzer:
     async def spawn(self) -> None:
         """Boot a process for a slot; whoever had it is a zombie from now on, or dead."""
         slot = self.random.randrange(SLOTS)
-        self.boots += self.random.randint(1, 9)
-        process = Process(f"h:ost:{slot}:{9_999_999_990 + self.boots}")
+        self.boots += 1 + self.boots * self.random.randint(0, 10) // 100  # so that it gains a digit every now and then
+        process = Process(f"h:ost:{slot}:{self.boots}")
         for old in [old for old in self.processes if old.name.startswith(f"h:ost:{slot}:")]:
             self._bury_process(old)
         self.processes.append(process)

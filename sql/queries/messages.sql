@@ -41,13 +41,13 @@ WHERE messages.id = %(message_id)s
 RETURNING messages.id, messages.account_id, messages.payment_id, messages.status, messages.error;
 
 -- name: discard :one
--- By a person; `error` is what its delivery is told. None: it is neither failed nor uncertain any more.
+-- By a person. None: it is neither failed nor uncertain any more.
 UPDATE messages
 SET status = 'discarded'
 WHERE account_id = %(account_id)s
     AND id = %(message_id)s
     AND status IN ('failed', 'uncertain')
-RETURNING id, account_id, payment_id, status, 'discarded by a person'::text AS error;
+RETURNING id, account_id, payment_id, status, error;
 
 -- name: find :one
 SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
@@ -158,25 +158,27 @@ WHERE id = %(lead_id)s
     AND NOT EXISTS (SELECT FROM leads AS other WHERE other.bot_id = leads.bot_id AND other.chat_id = %(chat_id)s);
 
 -- name: plan_again :one
--- By a person: as if for the first time, and the delivery it carries with it. None: it is neither failed nor uncertain any more.
+-- By a person: as if for the first time, and the delivery it is a part of with it. None: it is neither failed nor uncertain any more.
 WITH again AS (
     UPDATE messages
     SET status = 'planned',
         error = NULL,
+        is_lasting = false,
         regrants = regrants + 1,
         resent = resent OR status = 'uncertain',
         planned_at = %(now)s
     WHERE account_id = %(account_id)s
         AND id = %(message_id)s
         AND status IN ('failed', 'uncertain')
-    RETURNING id, account_id, bot_id, chat_id, cause, ordinal, regrants
+    RETURNING id, account_id, bot_id, chat_id, cause, ordinal, step, regrants
 ), owed AS (
     UPDATE deliveries
     SET status = 'planned',
         error = NULL
     FROM again
+    JOIN messages AS carrier ON carrier.cause = again.cause AND carrier.step = again.step
     WHERE deliveries.account_id = %(account_id)s
-        AND deliveries.message_id = again.id
+        AND deliveries.message_id = carrier.id
         AND deliveries.status = 'failed'
 )
 SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants

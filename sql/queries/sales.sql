@@ -102,13 +102,20 @@ ORDER BY provider_events.id DESC
 LIMIT %(limit)s;
 
 -- name: list_mishaps :many
--- Messages that did not arrive, or may not have, the newest first; with the payment whose delivery they carry.
+-- Messages that did not arrive, or may not have, the newest first; with the payment whose delivery they are a part of.
 SELECT messages.id, bots.username AS bot, leads.first_name, leads.status AS lead_status, messages.method, messages.step,
-    messages.status, messages.error, messages.attempts, messages.planned_at, deliveries.payment_id AS delivers_payment_id
+    messages.status, messages.error, messages.attempts, messages.planned_at, delivery.payment_id AS delivers_payment_id
 FROM messages
 JOIN bots ON bots.id = messages.bot_id
 JOIN leads ON leads.id = messages.lead_id
-LEFT JOIN deliveries ON deliveries.message_id = messages.id
+LEFT JOIN LATERAL (
+    SELECT deliveries.payment_id
+    FROM messages AS carrier
+    JOIN deliveries ON deliveries.message_id = carrier.id
+    WHERE carrier.cause = messages.cause
+        AND carrier.step = messages.step
+    LIMIT 1
+) AS delivery ON true
 WHERE messages.account_id = %(account_id)s
     AND messages.status IN ('failed', 'uncertain')
     AND messages.id < %(before_id)s

@@ -113,6 +113,29 @@ async def test_resend_of_a_failed_delivery_delivers(
 
 
 @pytest.mark.gen_test
+async def test_resend_of_one_of_a_deliverys_messages_delivers(
+    app: Any, shop: Shop, members: list[Member], query: Callable[..., list[Any]]
+) -> None:
+    payment = await sell(shop)
+    carrier_id = (await read_delivery(shop, payment)).message_id
+    ((part_id,),) = query(
+        "INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, step, payment_id, method, body,"
+        " policy, status, error, planned_at)"
+        " SELECT account_id, bot_id, lead_id, chat_id, cause, ordinal + 9, step, payment_id, method, body, policy,"
+        " 'failed', 'Bad Request', planned_at FROM messages WHERE id = %s RETURNING id",
+        carrier_id,
+    )
+    await messages.send(shop.app, message_id=carrier_id)
+    assert (await read_delivery(shop, payment)).status == "failed"
+    (mishap,) = (await sales.list_mishaps(app, members[0])).rows
+    assert (mishap.id, mishap.delivers_payment_id) == (part_id, payment.id)
+    await mishaps.resend(app, members[0], part_id)
+    assert (await read_delivery(shop, payment)).status == "planned"
+    await messages.send(shop.app, message_id=part_id)
+    assert (await read_delivery(shop, payment)).status == "delivered"
+
+
+@pytest.mark.gen_test
 async def test_discard_of_a_delivery_leaves_it_failed_for_all_to_see(
     app: Any, shop: Shop, members: list[Member], query: Callable[..., list[Any]]
 ) -> None:

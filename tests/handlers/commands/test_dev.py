@@ -210,8 +210,8 @@ def test_dev_takes_a_second_bot_by_the_commands_of_the_readme(dev: Dev) -> None:
 
 
 @pytest.mark.slow
-def test_dev_seeds_nothing_where_stores_are_named(dev: Dev, migrated_url: str, flushed_redis_url: str) -> None:
-    dev.environ |= {"DATABASE_URL": migrated_url, "REDIS_URL": flushed_redis_url}
+def test_dev_seeds_nothing_where_stores_are_named(dev: Dev, database_url: str, flushed_redis_url: str) -> None:
+    dev.environ |= {"DATABASE_URL": database_url, "REDIS_URL": flushed_redis_url}
     dev.start()
     assert len(dev.list_children()) == 1
     assert "/sandbox" not in dev.read()

@@ -49,8 +49,6 @@ local function resolve(source, entry)
   return head_of(group)
 end
 
-local function is_suspect(job) return (job.crashes or 0) >= SUSPECT_CRASHES end
-
 local function start(job, packed, claiming)
   if is_suspect(job) then claiming.free_suspects = claiming.free_suspects - 1 end
   if job.settled or job.held_until then      -- somebody runs it (again): an old owner's repeat is LOST from now on

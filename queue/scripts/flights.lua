@@ -72,9 +72,11 @@ local function kill(job, reason)
   end
 end
 
+local function is_suspect(job) return (job.crashes or 0) >= SUSPECT_CRASHES end
+
 -- Note on a job that its process died, and against it when it ran alone or as the suspect. True when it is poison.
 local function note_crash(job, flights)
-  if #flights == 1 or (job.crashes or 0) >= SUSPECT_CRASHES then job.blames = (job.blames or 0) + 1 end
+  if #flights == 1 or is_suspect(job) then job.blames = (job.blames or 0) + 1 end
   job.crashes = (job.crashes or 0) + 1
   return job.crashes >= POISON_CRASHES and (job.blames or 0) >= POISON_BLAMES
 end

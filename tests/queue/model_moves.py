@@ -31,10 +31,10 @@ from grimbots.queue.job import (
     UpkeepReply,
     Verdict,
 )
-from grimbots.tests.queue.model import Entry, LastClaim, Model, Violation, expect
+from grimbots.tests.queue.model import SUSPECT_CRASHES, Entry, LastClaim, Model, Violation, expect
 
 LEASE_MS, OUTAGE_MS, BEAT_SLACK_MS, HEAD_BUDGET_MS, SUSPECT_WAIT_MS = 10_000, 3_000, 1_000, 60_000, 200
-SUSPECT_CRASHES, REAP_LIMIT = 2, 8
+REAP_LIMIT = 8
 
 
 def apply(model: Model, move: Any, reply: Any) -> None:

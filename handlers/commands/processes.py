@@ -56,9 +56,12 @@ async def _work(
     supervisor: Supervisor, command: Command, slots: Sequence[int], sockets: Sequence[socket], renewal: asyncio.Event
 ) -> None:
     """Start them all side by side, then renew them whenever told."""
-    async with asyncio.TaskGroup() as group:
-        for slot in slots:
-            group.create_task(supervisor.add(partial(_start, command, slot, sockets)))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for slot in slots:
+                group.create_task(supervisor.add(partial(_start, command, slot, sockets)))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # one of them says enough
     notify(READY)
     log.info("%d processes serve", len(slots))
     while True:

@@ -61,7 +61,9 @@ class Family(Crew):
 
     async def open(self) -> None:
         """Start the parent."""
-        self._parent = await self.spawn([sys.executable, "-m", "grimbots.tests.chaos.parents", *self.command])
+        self._parent = await self.spawn(
+            [sys.executable, "-m", "grimbots.tests.queue.parent", str(WORKERS), *self.command]
+        )
         await self.wait_whole()
 
     async def close(self) -> None:

@@ -124,13 +124,21 @@ class Ledger:
         verbs: dict[str, Callable[..., Awaitable[Any]]] = {
             verb.__name__: verb for verb in (self.plan, self.begin, self.call, self.put_back, self.finish)
         }
-        with suppress(OSError, asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):
             async with asyncio.TaskGroup() as group:
-                while line := await reader.readline():
+                while line := await _hear(reader):
                     number, verb, *arguments = json.loads(line)
                     group.create_task(_answer(writer, number, verbs[verb](pid, *arguments)))
         self.pids.discard(pid)
         writer.close()
+
+
+async def _hear(reader: asyncio.StreamReader) -> bytes:
+    """Read a line; nothing where the worker was killed."""
+    try:
+        return await reader.readline()
+    except OSError:
+        return b""
 
 
 async def _answer(writer: asyncio.StreamWriter, number: int, work: Awaitable[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The product's own parent over other children: `python -m ... <command ...>`."""
+"""The parent of `grimbots serve --processes` over a test's own children: `python -m ... <processes> <command ...>`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 
 from grimbots.conf import logs
 from grimbots.handlers.commands.processes import keep_processes
-from grimbots.tests.chaos.crews import WORKERS
 
 if __name__ == "__main__":
     logs.set_up("INFO")
-    asyncio.run(keep_processes(sys.argv[1:], range(WORKERS)))
+    asyncio.run(keep_processes(sys.argv[2:], range(int(sys.argv[1]))))

@@ -18,6 +18,7 @@ from grimbots.tests.queue.servers import RedisServer
 
 FREEZE_SECONDS = (11.0, 13.0)  # past the lease
 OUTAGE_SECONDS = 12.0
+CALM_SECONDS = 2.5  # after another fault, before it no more counts as part of a recovery
 LEASE_TAKES_SECONDS = 12.0
 WORDS = (b"claim", b"ack", b"enqueue", b"beat", b"upkeep", b"register", b"mine")
 
@@ -101,6 +102,7 @@ class Storm:
         fault.ended_at = monotonic()
 
     async def _kill_stranger(self, fault: Fault) -> None:
+        await asyncio.sleep(CALM_SECONDS)
         self._kill(fault)
         await asyncio.sleep(LEASE_TAKES_SECONDS)
         await self.crew.mend()

@@ -9,9 +9,8 @@ from itertools import pairwise
 from statistics import median
 
 from grimbots.tests.chaos.ledger import EFFECTS_PER_UPDATE, Effect, Start
-from grimbots.tests.chaos.storms import Fault
+from grimbots.tests.chaos.storms import CALM_SECONDS, Fault
 
-CALM_SECONDS = 2.5  # after another fault, before it no more counts as part of a recovery
 DIED = {"kill_worker", "kill_stranger"}
 
 

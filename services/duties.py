@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import checks, clicks, logins, receptions, sweep, timers
+from grimbots.services import campaigns, checks, clicks, logins, receptions, sweep, timers
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 TIMERS_SECONDS = 1
 EVENTS_SECONDS = 1
 CHECKS_SECONDS = 2
+CAMPAIGNS_SECONDS = 0.5
 CLICKS_SECONDS = 1
 SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
@@ -33,6 +34,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         repeat(app, timers.fire_due, TIMERS_SECONDS),
         repeat(app, receptions.store_spooled, EVENTS_SECONDS),
         repeat(app, checks.hand_out_due, CHECKS_SECONDS),
+        repeat(app, campaigns.hand_out_due, CAMPAIGNS_SECONDS),
         repeat(app, clicks.store_spooled, CLICKS_SECONDS),
         repeat(app, sweep.sweep, SWEEP_SECONDS),
         repeat(app, app.pools.load, POOLS_SECONDS),

@@ -44,7 +44,7 @@ from grimbots.handlers.roles import EVERYTHING, Role
 from grimbots.handlers.routes import STATUS_ROUTES, Route, routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, duties, gateway_accounts, receptions, secrets
+from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
@@ -173,6 +173,7 @@ async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], sto
     await app.event_spool.open()
     await app.click_spool.open()
     await app.pools.load(app)
+    await crons.enter(app)
     web, worker = build_web(app, role), Worker(app.queue, app) if role.work else None
     server, status = _listen(web, app.settings, sockets)
     background = [asyncio.create_task(coroutine) for coroutine in _background(app)]

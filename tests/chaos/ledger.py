@@ -103,9 +103,10 @@ class Ledger:
         await asyncio.sleep(CALL_SECONDS)
 
     async def put_back(self, pid: int, name: str) -> None:
-        """sending -> planned: surely not executed."""
-        if self.effects[name].state == "sending":
-            self.effects[name].state = "planned"
+        """sending -> planned: surely not executed. Nothing where somebody else tries meanwhile."""
+        effect = self.effects[name]
+        if effect.state == "sending" and effect.holder == pid:
+            effect.state = "planned"
 
     async def finish(self, pid: int, name: str) -> None:
         """-> sent: written by whoever knows it, fence or no fence."""

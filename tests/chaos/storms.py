@@ -152,8 +152,12 @@ class Storm:
         await self._family.renew()
 
     async def _kill_parent(self, fault: Fault) -> None:
-        self.under_way += sum(self.crew.ledger.count_under_way(pid) for pid in self.crew.ledger.pids)
+        orphans = set(self.crew.ledger.pids)
+        self.under_way += sum(self.crew.ledger.count_under_way(pid) for pid in orphans)
         await self._family.kill_parent()
+        # They drain, and lose what they still begin to whoever takes their slots.
+        runs = (run for runs in self.crew.ledger.starts.values() for run in runs)
+        self.under_way += sum(run.pid in orphans and run.at > fault.began_at for run in runs)
 
     @property
     def _family(self) -> Family:

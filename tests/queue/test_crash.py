@@ -16,7 +16,7 @@ import pytest
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Job
 from grimbots.tests.queue.desks import make_job, run_worker, wait_until
-from grimbots.tests.queue.victim import TASKS, Place
+from grimbots.tests.queue.victim import STUCK_SECONDS, TASKS, Place
 
 WORK, WAIT, DIE, BLOCK, BLOCK_ONCE = (TASKS[f"test.{name}"] for name in ("work", "wait", "die", "block", "block_once"))
 
@@ -51,6 +51,12 @@ async def _victim(url: str, slot: int, folder: Path) -> AsyncIterator[Victim]:
         yield victim
     finally:
         await victim.end()
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the victims' loops be stuck for 3 s instead of 30."""
+    monkeypatch.setenv(STUCK_SECONDS, "3")
 
 
 def _read(folder: Path, word: str) -> list[int]:
@@ -140,11 +146,13 @@ async def test_does_nothing_more_after_a_freeze_past_its_lease(
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=30)
-async def test_ends_a_process_whose_loop_is_stuck(queue: Queue, flushed_redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.gen_test(timeout=90)
+async def test_ends_a_process_whose_loop_is_stuck(
+    queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
+) -> None:
     async with _victim(flushed_redis_url, 3, tmp_path) as victim:
         await queue.enqueue(make_job(BLOCK, "1"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await victim.process.wait() == 70
     said = (tmp_path / "victim3.log").read_text()
     assert "the event loop is held up" in said
@@ -169,14 +177,14 @@ async def _family(url: str, processes: int, folder: Path) -> AsyncIterator[async
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=90)
 async def test_a_parent_replaces_a_stuck_process_and_its_job_runs_again(
-    queue: Queue, flushed_redis_url: str, tmp_path: Path
+    queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
 ) -> None:
     async with _family(flushed_redis_url, 1, tmp_path):
         await queue.enqueue(make_job(BLOCK_ONCE, "1", chat="9"))
         await queue.enqueue(_work(1))
-        await wait_until(lambda: _read(tmp_path, "effect") == [0, 1], seconds=30)
+        await wait_until(lambda: _read(tmp_path, "effect") == [0, 1], seconds=60)
     assert "Process 0 ended (exit code 70): starting it again" in (tmp_path / "family.log").read_text()
 
 

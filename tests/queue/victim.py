@@ -21,7 +21,7 @@ from grimbots.queue.task import Task
 from grimbots.queue.worker import Worker
 from grimbots.tests.queue.desks import SLOTS, make_task
 
-IMPATIENT = Patience(stuck_seconds=3.0)
+STUCK_SECONDS = "VICTIM_STUCK_SECONDS"  # the name of a variable: how long its loop may be stuck
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ async def suffer(url: str, slot: int, folder: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     queue = Queue(url, consumer_host="victim", slot=slot, queue_slots=SLOTS)
-    with LoopWatch(IMPATIENT):
+    with LoopWatch(Patience(stuck_seconds=float(os.environ.get(STUCK_SECONDS, "30")))):
         await queue.start()
         worker = Worker(queue, Place(queue, folder), tasks=TASKS)
         working = worker.start()

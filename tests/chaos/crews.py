@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 
+from grimbots.handlers.commands.embedded.children import dress
 from grimbots.tests.chaos.ledger import Ledger
 from grimbots.tests.queue.desks import wait_until
 
@@ -49,9 +50,10 @@ class Crew(ABC):
         await wait_until(lambda: len(self.ledger.pids) == WORKERS, START_SECONDS)
 
     async def spawn(self, command: list[str], slot: int = 0) -> asyncio.subprocess.Process:
-        """Start a process."""
+        """Start a process, which ends with this one."""
         environ = {**os.environ, "GRIMBOTS_SLOT": str(slot)}
-        return await asyncio.create_subprocess_exec(*command, env=environ, stdout=self._log, stderr=self._log)
+        leashed = dress(command, identity=None, death_signal=signal.SIGTERM)
+        return await asyncio.create_subprocess_exec(*leashed, env=environ, stdout=self._log, stderr=self._log)
 
 
 class Family(Crew):

@@ -232,9 +232,8 @@ async def _drain(web: Application, server: HTTPServer, worker: Worker | None) ->
     log.info("stopping: finishing what runs (%s s at most)", DRAIN_SECONDS)
     web.settings["draining"].set()
     server.stop()
-    if worker:
-        await worker.drain(DRAIN_SECONDS)
-    await web.settings["open_requests"].wait_none(DRAIN_SECONDS)
+    finishing = [web.settings["open_requests"].wait_none(DRAIN_SECONDS)]
+    await asyncio.gather(*finishing, *([worker.drain(DRAIN_SECONDS)] if worker else []))
     await server.close_all_connections()
 
 

@@ -10,7 +10,7 @@ from grimbots.handlers.commands.embedded.children import CannotStart, Child, sto
 
 SHORT_LIFE_SECONDS = 2.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
-DRAIN_SECONDS = 30.0  # a little more than the server gives its own jobs
+DRAIN_SECONDS = 40.0  # the server gives its jobs 25, then farewells that Redis may not answer
 
 Start = Callable[[], Awaitable[Child]]
 Say = Callable[[str], None]

@@ -86,6 +86,14 @@ class Installation:
         self.children[name].process.send_signal(signal.SIGKILL)
         await wait(self.children[name])
 
+    async def pause(self, name: str) -> None:
+        """Let one process hang: it is there, and answers nobody until `resume`."""
+        os.killpg(self.children[name].process.pid, signal.SIGSTOP)
+
+    async def resume(self, name: str) -> None:
+        """Let it go on."""
+        os.killpg(self.children[name].process.pid, signal.SIGCONT)
+
     async def _start_postgres(self) -> Child:
         self.environ["DATABASE_URL"], child = await start_postgres(
             self.folder / "postgres", self.folder / "postgres.log"

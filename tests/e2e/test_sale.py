@@ -1,4 +1,4 @@
-"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder; an ad's click, the chat, paid thrice, the sales.
+"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder: an ad's click, the chat, paid thrice.
 
 Pictures of every stage go to the folder GRIMBOTS_PICTURES names, if it does.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,20 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.handlers.commands.ports import find_free
+from grimbots.tests import rows
+from grimbots.tests.browsers import choose_browser
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS, STEP_MS = 90, 15_000
 STORES = ("DATABASE_URL", "REDIS_URL", "GRIMBOTS_ENV")
 
@@ -71,14 +63,7 @@ class Shop:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Read rows from the private Postgres."""
-        url = json.loads((self.data / "dev.json").read_text())["DATABASE_URL"]
-        connection = psycopg2.connect(url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return rows.query(json.loads((self.data / "dev.json").read_text())["DATABASE_URL"], statement)
 
     def read_link(self) -> str:
         """Find the link that logs in on the screen."""
@@ -106,12 +91,11 @@ def shop(servers_folder: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def page(shop: Shop) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: `make browser` installs Debian's")
+    chosen = choose_browser()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(**chosen)
         page = browser.new_page(locale="pt-BR", viewport={"width": 1280, "height": 900})
         page.set_default_timeout(STEP_MS)
         yield page

@@ -112,10 +112,18 @@ class Traveller:
         faults += [] if deliveries == [("delivered",)] else [f"deliveries {deliveries}"]
         return [f"before {self.halt}: {fault}" for fault in [*faults, *await self._judge_chat()]]
 
+    async def tap_bump(self) -> None:
+        """Take the bump, which asks for the charge."""
+        await self._tap("Incluir?", "Sim")
+
+    def query(self, statement: str) -> list[Any]:
+        """Run a statement in which {mine} picks the rows of his lead."""
+        return self.installation.query(statement.format(mine=self._is_mine))
+
     async def _walk(self, steps: Sequence[str]) -> None:
         for step in steps:
             if step not in BY_THEMSELVES:
-                await getattr(self, f"_{step}")()
+                await ACTS[step](self)
 
     async def _go(self) -> None:
         address = f"http://{HOST}:{self.installation.port}/go/{SLUG}"
@@ -135,14 +143,12 @@ class Traveller:
     async def _offer(self) -> None:
         await self._tap("Oferta", "Quero")
 
-    async def _bump(self) -> None:
-        await self._tap("Incluir?", "Sim")
-
-    async def _pay(self) -> None:
+    async def pay(self, **options: Any) -> None:
+        """Pay the charge whose code he was shown, with options of the sandbox's (docs/sandbox.md)."""
         code = _read_code(await self._find(CODE))
         charges = await self.installation.api("GET", "pix")
         (txid,) = [charge["txid"] for charge in charges if charge["code"] == code]
-        await self.installation.api("POST", f"pix/{txid}/pay", {})
+        await self.installation.api("POST", f"pix/{txid}/pay", options)
 
     async def _hold(self, fault: dict[str, Any], step: str, under_way: str) -> None:
         """Take a step whose consequence is held back, and wait until that is under way."""
@@ -203,6 +209,15 @@ class Traveller:
 
     async def _api(self, method: str, path: str, body: Any = None) -> Any:
         return await self.installation.api(method, f"bots/{BOT}/chats/{self.chat_id}/{path}", body)
+
+
+ACTS = {
+    "go": Traveller._go,
+    "start": Traveller._start,
+    "offer": Traveller._offer,
+    "bump": Traveller.tap_bump,
+    "pay": Traveller.pay,
+}
 
 
 def _read_code(message: dict[str, Any]) -> str:

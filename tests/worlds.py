@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.services import campaigns
 from grimbots.tests.fakes.provider import write_event
 from grimbots.tests.handlers.admin.goods import Goods, stock
 from grimbots.tests.services.shops import Shop
@@ -46,19 +47,23 @@ class World:
 
     def find_button_of_other(self) -> str:
         """Give the callback_data of a button that was shown in the other's chat OTHERS_CHAT."""
-        ((data,),) = self.query(
-            "SELECT body #>> '{reply_markup,inline_keyboard,0,0,callback_data}' FROM messages"
-            " WHERE account_id = %s AND chat_id = %s AND step = 'offer'",
+        rows = self.query(
+            "SELECT jsonb_path_query_first(body, '$.**.callback_data') FROM messages"
+            " WHERE account_id = %s AND chat_id = %s AND nonce IS NOT NULL",
             self.other.account_id,
             OTHERS_CHAT,
         )
+        ((data,),) = rows
         return str(data)
 
 
 async def make_world(shops: list[Shop], query: Query) -> World:
-    """Give both accounts goods, and the second a charge that nobody has paid."""
+    """Give both accounts goods, and the second a charge that nobody has paid and a campaign."""
     own, other = [await stock(shop, query) for shop in shops]
     pending = await shops[1].charge(OTHERS_CHAT)
     query("UPDATE leads SET first_name = %s WHERE account_id = %s", other.mark, other.account_id)
+    tenant, app = shops[1].tenant, shops[1].app
+    which = {"account": tenant.name, "bot": f"{tenant.name}_bot", "funnel": "curso", "audience": "all"}
+    await campaigns.start(app, **which, quiet_days=0, starts_at=app.clock(), actor="test")
     assert pending.id == other.payment_id + 1
     return World(own, other, shops[0], shops[1], query)

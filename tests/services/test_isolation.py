@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import REGISTRY, Again
-from grimbots.services import checks, clicks, deliveries, events, messages, payments
+from grimbots.services import campaigns, checks, clicks, crons, deliveries, events, messages, payments
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
@@ -76,7 +76,20 @@ async def apply_event_of_others_charge(world: World) -> None:
         await events.apply(world.own_shop.app, event_id=event_id)
 
 
+async def expand_others_campaign(world: World) -> None:
+    ((campaign_id, number),) = world.query("SELECT id, slices FROM campaigns")
+    own_id = world.own.account_id
+    await campaigns.expand(world.own_shop.app, account_id=own_id, campaign_id=campaign_id, number=number)
+
+
+async def keep_the_days(world: World) -> None:
+    """Run a cron, which is the installation's and no account's."""
+    await crons.run(world.own_shop.app, name="keep_days", due_at=0.0)
+
+
 RUNS: dict[str, list[Run]] = {
+    "campaigns.expand": [expand_others_campaign],
+    "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
     "messages.send": [send],
@@ -86,7 +99,7 @@ RUNS: dict[str, list[Run]] = {
     "payments.verify": [verify],
     "updates.handle": [start_with_others_token, tap_others_button],
 }
-REFUSED = {apply_event_of_others_charge, tap_others_button}
+REFUSED = {expand_others_campaign, keep_the_days, apply_event_of_others_charge, tap_others_button}
 """They change nothing at all; the other runs do what they are there for, in their own account."""
 
 

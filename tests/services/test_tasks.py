@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import REGISTRY, Again
-from grimbots.services import checks, deliveries, events, messages, payments, updates  # noqa: F401  their tasks
+from grimbots.services import campaigns, checks, crons, deliveries, events, messages, payments, updates  # noqa: F401  their tasks
 from grimbots.services.bots import BotCache
 from grimbots.sql.database import Database
 
 PAYLOADS: dict[str, dict[str, Any]] = {
+    "campaigns.expand": {"account_id": 1, "campaign_id": 1, "number": 0},
+    "crons.run": {"name": "keep_days", "due_at": 0.0},
     "deliveries.retry": {"timer_id": 1, "delivery_id": 1},
     "events.apply": {"event_id": 1},
     "messages.send": {"message_id": 1},

@@ -127,10 +127,7 @@ async def send(app: App, *, message_id: int) -> Done:
 @task("messages.broadcast", queue="campaigns", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
 async def broadcast(app: App, *, account_id: int, cause: str) -> Done:
     """Send, in order, what a campaign says to one lead. Outside the chat's order: an answer never waits for it."""
-    try:
-        planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
-    except (DatabaseUnavailable, StatementTimeout) as error:
-        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
     for message in planned:
         if not message.regrants:  # what a person sends again has a job of its own
             await send(app, message_id=message.id)

@@ -30,6 +30,11 @@ async def send(world: World) -> None:
     await messages.send(world.own_shop.app, message_id=world.own.message_id)
 
 
+async def broadcast_others_message(world: World) -> None:
+    ((cause,),) = world.query("SELECT DISTINCT cause FROM messages WHERE id = %s", world.other.message_id)
+    await messages.broadcast(world.own_shop.app, account_id=world.own.account_id, cause=cause)
+
+
 async def retry(world: World) -> None:
     ((delivery_id,),) = world.query("SELECT id FROM deliveries WHERE account_id = %s", world.own.account_id)
     await deliveries.retry(world.own_shop.app, timer_id=0, delivery_id=delivery_id)
@@ -92,6 +97,7 @@ RUNS: dict[str, list[Run]] = {
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
+    "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
     "payments.charge": [charge],
     "payments.check": [check],
@@ -99,7 +105,13 @@ RUNS: dict[str, list[Run]] = {
     "payments.verify": [verify],
     "updates.handle": [start_with_others_token, tap_others_button],
 }
-REFUSED = {expand_others_campaign, keep_the_days, apply_event_of_others_charge, tap_others_button}
+REFUSED = {
+    broadcast_others_message,
+    expand_others_campaign,
+    keep_the_days,
+    apply_event_of_others_charge,
+    tap_others_button,
+}
 """They change nothing at all; the other runs do what they are there for, in their own account."""
 
 

@@ -17,6 +17,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "crons.run": {"name": "keep_days", "due_at": 0.0},
     "deliveries.retry": {"timer_id": 1, "delivery_id": 1},
     "events.apply": {"event_id": 1},
+    "messages.broadcast": {"account_id": 1, "cause": "c:1:1"},
     "messages.send": {"message_id": 1},
     "payments.charge": {"payment_id": 1},
     "payments.check": {"payment_id": 1, "number": 0},

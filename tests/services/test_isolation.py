@@ -31,7 +31,8 @@ async def send(world: World) -> None:
 
 
 async def broadcast_others_message(world: World) -> None:
-    ((cause,),) = world.query("SELECT DISTINCT cause FROM messages WHERE id = %s", world.other.message_id)
+    wanted = "SELECT DISTINCT cause FROM messages WHERE account_id = %s AND chat_id = %s AND status = 'planned'"
+    ((cause,),) = world.query(wanted, world.other.account_id, OTHERS_CHAT)
     await messages.broadcast(world.own_shop.app, account_id=world.own.account_id, cause=cause)
 
 
@@ -106,10 +107,10 @@ RUNS: dict[str, list[Run]] = {
     "updates.handle": [start_with_others_token, tap_others_button],
 }
 REFUSED = {
+    apply_event_of_others_charge,
     broadcast_others_message,
     expand_others_campaign,
     keep_the_days,
-    apply_event_of_others_charge,
     tap_others_button,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""

@@ -17,7 +17,7 @@ from grimbots.services import pools
 from grimbots.tests.e2e.installation import ACCOUNT, HOST, Installation, until
 
 BOT, SLUG = "road_bot", "demo"
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 CODE = "Se preferir"  # how the message with the code begins
 HELD_SECONDS = 2.0  # so long the provider, or Telegram, keeps an answer back: the stores stop meanwhile
 FUNNEL: dict[str, Any] = {

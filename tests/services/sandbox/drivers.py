@@ -207,3 +207,8 @@ async def has_pending(sandbox: Driver, count: int) -> bool:
 async def has_failed(sandbox: Driver) -> bool:
     """Tell whether a delivery has gone wrong."""
     return "last_error_date" in (await sandbox.call("getWebhookInfo")).json["result"]
+
+
+async def read_answers(sandbox: Driver) -> Any:
+    """Give the answers to the person's taps."""
+    return (await sandbox.chat("changes?since=0")).json["answers"]

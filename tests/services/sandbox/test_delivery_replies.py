@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grimbots.tests.services.sandbox.drivers import (
+from grimbots.tests.services.sandbox.drivers import read_answers, (
     CHAT,
     Driver,
     Webhook,
@@ -40,11 +40,6 @@ async def test_method_in_the_answer_is_run_and_noted(served: Driver, webhook: We
         "webhook",
         {"ok": True, "result": True},
     )
-
-
-async def read_answers(sandbox: Driver) -> Any:
-    """Give the answers to the person's taps."""
-    return (await sandbox.chat("changes?since=0")).json["answers"]
 
 
 @pytest.mark.gen_test

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from grimbots.tests.services.sandbox.drivers import read_answers, (
+from grimbots.tests.services.sandbox.drivers import (
     CHAT,
     Driver,
     Webhook,
     has_message,
     has_pending,
+    read_answers,
     wait_until,
 )
 

@@ -27,7 +27,7 @@ class Crew(ABC):
     def __init__(self, folder: Path, redis_url: str, ledger: Ledger) -> None:
         self.ledger = ledger
         self.command = [sys.executable, "-m", "grimbots.tests.chaos.workers", redis_url, str(ledger.path)]
-        self._log = (folder / "workers.log").open("ab")
+        self._log = folder / "workers.log"
 
     @abstractmethod
     async def open(self) -> None:
@@ -53,7 +53,8 @@ class Crew(ABC):
         """Start a process, which ends with this one."""
         environ = {**os.environ, "GRIMBOTS_SLOT": str(slot)}
         leashed = dress(command, identity=None, death_signal=signal.SIGTERM)
-        return await asyncio.create_subprocess_exec(*leashed, env=environ, stdout=self._log, stderr=self._log)
+        with self._log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(*leashed, env=environ, stdout=log, stderr=log)
 
 
 class Family(Crew):

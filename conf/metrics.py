@@ -34,6 +34,9 @@ updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead let
 updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")
 updates_swapped = _counter("telegram_updates_swapped_total", "Updates that acted after a later one of their chat")
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
+outbound_refused = _counter(
+    "outbound_refused_total", "Requests not sent because the places and the line of their party were taken", "party"
+)
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")

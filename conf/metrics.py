@@ -76,6 +76,7 @@ queue_outcomes = _counter("queue_outcomes_total", "Attempts by outcome", "task",
 queue_batch_moves = _histogram("queue_batch_moves", "Moves in one round trip", buckets=(1, 2, 4, 8, 16, 32, 64, 128))
 queue_script_seconds = _histogram("queue_script_seconds", "One round trip of the scripts")
 queue_empty_claims = _counter("queue_empty_claims_total", "Claims that found nothing")
+queue_deaths = _counter("queue_deaths_total", "Jobs given up, by why (queue/reports.py, Death)", "reason")
 queue_lost = _counter("queue_lost_total", "Moves answered LOST: somebody else owned the job")
 queue_reaped = _counter("queue_reaped_jobs_total", "Jobs taken back from a consumer that died")
 sweep_enqueued = _counter("sweep_enqueued_total", "Effects found planned without a job, by kind", "kind")

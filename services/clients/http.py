@@ -66,9 +66,23 @@ class Response:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    data: bytes | aiohttp.FormData | None
+    headers: Mapping[str, str]
+    public_only: bool
+
+
 @dataclass(slots=True)
 class _Attempt:
+    deadline: float  # monotonic
     has_begun: bool = False
+
+    @property
+    def left_seconds(self) -> float:
+        return max(self.deadline - time.monotonic(), LEAST_SECONDS)
 
 
 class HttpClient:
@@ -130,30 +144,33 @@ class HttpClient:
         if not self._is_open:
             raise NeverSent(f"{party}: the client is closed")
         data, content_headers = _encode(json, form, files, body)
-        attempt, deadline = _Attempt(), time.monotonic() + timeout_seconds
-        remote = self._find_party(party)
+        call = _Call(method, url, data, {**content_headers, **(headers or {})}, public_only)
+        attempt = _Attempt(time.monotonic() + timeout_seconds)
         try:
-            async with remote.places.hold(timeout_seconds):
-                way = await find_way(
-                    url, self._proxy, remote.names, public_only=public_only, seconds=self._connect_seconds
-                )
-                async with remote.session(way.is_guarded).request(
-                    method,
-                    way.url,
-                    data=data,
-                    headers={**content_headers, **way.headers, **(headers or {})},
-                    allow_redirects=False,
-                    timeout=self._timeout(deadline - time.monotonic()),
-                    trace_request_ctx=attempt,
-                    **way.options,
-                ) as response:
-                    return Response(response.status, response.headers, await _read(response, max_response_bytes))
+            return await self._send(self._find_party(party), call, attempt, max_response_bytes)
         except NoPlace as full:
             metrics.outbound_refused.labels(_kind_of(party)).inc()
             failure: NeverSent | Ambiguous = NeverSent(f"{party}: {full}")
         except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             failure = _classify(error, party, attempt)
         raise failure  # outside the block: no context, so no URL, hangs on it
+
+    async def _send(self, party: Party, call: _Call, attempt: _Attempt, max_response_bytes: int) -> Response:
+        async with party.places.hold(attempt.left_seconds):
+            way = await find_way(
+                call.url, self._proxy, party.names, public_only=call.public_only, seconds=self._connect_seconds
+            )
+            async with party.session(way.is_guarded).request(
+                call.method,
+                way.url,
+                data=call.data,
+                headers={**way.headers, **call.headers},
+                allow_redirects=False,
+                timeout=self._timeout(attempt.left_seconds),
+                trace_request_ctx=attempt,
+                **way.options,
+            ) as response:
+                return Response(response.status, response.headers, await _read(response, max_response_bytes))
 
     def _find_party(self, name: str) -> Party:
         party = self._parties.get(name)
@@ -163,8 +180,7 @@ class HttpClient:
         return party
 
     def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        total = max(seconds, LEAST_SECONDS)
-        return aiohttp.ClientTimeout(total=total, connect=min(self._connect_seconds, total), ceil_threshold=60)
+        return aiohttp.ClientTimeout(total=seconds, connect=min(self._connect_seconds, seconds), ceil_threshold=60)
 
 
 def _kind_of(party: str) -> str:

@@ -37,8 +37,6 @@ class Names(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _describe(
-    host: str, family: socket.AddressFamily, protocol: int, address: tuple[str, int] | tuple[str, int, int, int]
-) -> ResolveResult:
+def _describe(host: str, family: socket.AddressFamily, protocol: int, address: tuple[Any, ...]) -> ResolveResult:
     numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     return ResolveResult(hostname=host, host=address[0], port=address[1], family=family, proto=protocol, flags=numeric)

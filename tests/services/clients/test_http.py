@@ -228,7 +228,7 @@ async def test_request_without_a_place_is_never_sent(fake_telegram: Any) -> None
     async with make_client(places={"telegram": 1}) as http:
         holder = asyncio.create_task(post(http, fake_telegram.url))
         await fake_telegram.wait_for_calls(1)
-        with pytest.raises(NeverSent, match=r"no place came free within 0\.1 s"):
+        with pytest.raises(NeverSent, match="no place came free"):
             await post(http, fake_telegram.url, timeout_seconds=0.1)
         release.set()
         assert (await holder).status == 200

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STORE_AWAY_SECONDS = 2.0
-# What the webhook lets in (128 KiB) grows up to fourfold as ASCII JSON ("ã" from 2 bytes to 6, 1e15 from 4 to 18); to refuse
-# it here would make Telegram send it again for a day.
+# What the webhook lets in (128 KiB) grows up to fourfold as ASCII JSON ("ã" from 2 bytes to 6, 1e15 from 4 to 18); to
+# refuse it here would make Telegram send it again for a day.
 PAYLOAD_BYTES = 4 * 128 * 1024
 SWAP_SPAN = timedelta(minutes=10)  # update ids begin anew, anywhere, after a week without updates
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-# A job waits in memory of Redis and travels with its claim: what is larger belongs into a row, the row's id into the job.
+# A job waits in memory of Redis and travels with its claim: what is larger belongs into a row, its id into the job.
 PAYLOAD_BYTES = 32 * 1024
 
 

@@ -181,6 +181,30 @@ def test_queue_dead_shows_a_job_without_what_people_wrote(command: Command, caps
     assert "segredo" not in told
 
 
+def test_queue_job_retry_and_discard(command: Command, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async def bury() -> None:
+        async with server.build_app(load()) as app:
+            await app.queue.bury(Job("x:1", "updates.handle", "tasks", "b1", "1", "9", {"text": "my secret"}), "junk")
+
+    assert command("queue", "job", "x:1") == 1
+    asyncio.run(bury())
+    capsys.readouterr()
+    assert command("queue", "job", "x:1", "--json") == 0
+    told = capsys.readouterr().out
+    assert "my secret" not in told
+    assert (json.loads(told)["state"], json.loads(told)["chat"]) == ("dead", "9")
+    assert command("queue", "retry", "x:1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["answer"] == "OK"
+    assert command("queue", "discard", "x:1", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["answer"] == "PENDING"
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT actor, action, subject FROM audit ORDER BY id")
+        assert cursor.fetchall() == [
+            ("command", "job.requeue", "job:x:1"),
+            ("command", "job.discard", "job:x:1"),
+        ]
+
+
 def test_migrate_says_that_nothing_is_missing(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("migrate") == 0
     assert "nothing to do" in capsys.readouterr().out

@@ -5,11 +5,6 @@ VALUES (%(name)s, %(now)s)
 ON CONFLICT (name) DO NOTHING
 RETURNING id, name, time_zone, created_at;
 
--- name: find :one
-SELECT id, name, time_zone, created_at
-FROM accounts
-WHERE name = %(name)s;
-
 -- name: change :one
 -- What is null stays as it is. None where there is no such account, or the new name is another's.
 UPDATE accounts
@@ -18,6 +13,11 @@ SET name = coalesce(%(new_name)s::text, name),
 WHERE name = %(name)s
     AND NOT EXISTS (SELECT FROM accounts AS others WHERE others.name = %(new_name)s::text AND others.id <> accounts.id)
 RETURNING id, name, time_zone, created_at;
+
+-- name: find :one
+SELECT id, name, time_zone, created_at
+FROM accounts
+WHERE name = %(name)s;
 
 -- name: list_all :many
 SELECT id, name, time_zone, created_at

@@ -70,7 +70,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         await db.open()
         stack.push_async_callback(db.close)
         vault = await secrets.open_vault(settings.master_key_path, db)
-        http = HttpClient()
+        http = HttpClient(proxy=settings.outbound_proxy)
         await http.open()
         stack.push_async_callback(http.close)
         queue = Queue(

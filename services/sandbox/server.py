@@ -56,7 +56,7 @@ class Server:
         store = Store(Path(settings.data_dir) / "sandbox.sqlite3")
         senders = {"update": self._send_update} | dict.fromkeys(events.KINDS.values(), self._send_event)
         courier = Courier(store, senders, self._count_queues, clock)
-        self.sandbox = Sandbox(store, HttpClient(connections_per_party=100), courier, clock)
+        self.sandbox = Sandbox(store, HttpClient(), courier, clock)
         self.application = Application(
             ROUTES, default_handler_class=UnknownHandler, sandbox=self.sandbox, log_function=_log_nothing
         )

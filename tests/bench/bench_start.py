@@ -4,7 +4,7 @@ New chats press /start in 20 bots at a steady rate; the wait counts from the ins
 those before it, until its offer (a text with a button) arrives. Real webhooks with their secrets, real stores, durable
 as shipped. The server has a core of its own; Postgres, Redis, the Bot API and the load share the other. That Bot API is
 a bare socket server: the sandbox would eat the core the stores need. Owed: updates due whose call has not arrived, at
-half of the run and at its end: equal when the server keeps up.
+half of the run and at its end: equal when the server keeps up. Refused: answered 503, then posted again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from grimbots.tests.bench.rigs import Rig, open_rig
 from grimbots.tests.bench.shares import measure_shares
 
 WARM_UP_SECONDS, WARM_UP_RATE = 2.0, 50.0
+OWED_AT = {"mid": 0.5, "end": 1.0}
 
 
 async def measure(rig: Rig, rates: Sequence[float], runs: int, seconds: float) -> list[Figures]:
@@ -34,12 +35,11 @@ async def _run(rig: Rig, server: Client, rate: float, seconds: float) -> Figures
     with measure_shares(rig.pids, shares):
         posted = await post(server, requests, rate)
     arrived = await rig.take_arrivals(chats)
-    waits = [(arrived[chat_id] - one.due_at) * 1000 for chat_id, one in zip(chats, posted, strict=True)]
-    owed = {f"owed {name}": _count_owed(posted, list(arrived.values()), part) for name, part in OWED_AT.items()}
-    return {"a second": rate, **summarize(waits), **owed, **shares}
-
-
-OWED_AT = {"mid": 0.5, "end": 1.0}
+    arrived_at = [arrived[chat_id] for chat_id in chats]
+    waits = [(at - one.due_at) * 1000 for at, one in zip(arrived_at, posted, strict=True)]
+    owed = {f"owed {name}": _count_owed(posted, arrived_at, part) for name, part in OWED_AT.items()}
+    refused = sum(one.refusals for one in posted)
+    return {"a second": rate, **summarize(waits), **owed, "refused": refused, **shares}
 
 
 def _count_owed(posted: Sequence[Posted], arrived_at: Sequence[float], part: float) -> int:

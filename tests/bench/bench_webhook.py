@@ -31,7 +31,8 @@ async def _run(rig: Rig, server: Client, rate: float, seconds: float) -> Figures
     with measure_shares(rig.pids, shares):
         posted = await post(server, requests, rate)
     waits = [(one.answered_at - one.due_at) * 1000 for one in posted]
-    return {"a second": rate, **summarize(waits), "CPU us": shares["server"] / rate * 1e6, **shares}
+    refused = sum(one.refusals for one in posted)
+    return {"a second": rate, **summarize(waits), "refused": refused, "CPU us": shares["server"] / rate * 1e6, **shares}
 
 
 async def _main() -> None:

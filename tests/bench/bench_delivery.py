@@ -15,6 +15,8 @@ from grimbots.tests.bench.reports import Figures, read_arguments, summarize, tel
 from grimbots.tests.bench.rigs import Rig, open_rig, wait_until
 from grimbots.tests.bench.shares import measure_shares
 
+Charge = tuple[int, str, int]
+
 ORDERS_PER_SECOND = 50.0
 SETTLING_SECONDS = 1.0  # after the last code; a chat may rest for so long
 FIND_BUTTONS = """
@@ -48,22 +50,23 @@ async def _run(rig: Rig, server: Client, rate: float, seconds: float) -> Figures
     return {"a second": rate, **summarize(waits), **shares}
 
 
-async def _order(rig: Rig, server: Client, buyers: int) -> list[tuple[int, str, int]]:
+async def _order(rig: Rig, server: Client, buyers: int) -> list[Charge]:
     """Let buyers walk to their codes; give their chats, charges and prices."""
     chats = list(islice(rig.shop.chats, buyers))
     await post(server, [rig.shop.start(chat_id) for chat_id in chats], ORDERS_PER_SECOND)
     await rig.take_arrivals(chats)
-    taps = [rig.shop.tap(chat_id, data) for chat_id, data in rig.query(FIND_BUTTONS)]
-    await post(server, taps, ORDERS_PER_SECOND)
+    buttons = dict(rig.query(FIND_BUTTONS))
+    await post(server, [rig.shop.tap(chat_id, buttons[chat_id]) for chat_id in chats], ORDERS_PER_SECOND)
 
-    async def has_codes() -> bool:
-        return len(rig.query(FIND_CHARGES)) == buyers
+    async def find_charges() -> list[Charge]:
+        charges = {chat_id: (chat_id, txid, cents) for chat_id, txid, cents in rig.query(FIND_CHARGES)}
+        return [charges[chat_id] for chat_id in chats] if charges.keys() >= set(chats) else []
 
-    await wait_until(has_codes)
+    charges = await wait_until(find_charges)
     await rig.take_arrivals(chats)
     await asyncio.sleep(SETTLING_SECONDS)
     await rig.take_arrivals([])
-    return [(chat_id, txid, cents) for chat_id, txid, cents in rig.query(FIND_CHARGES)]
+    return charges
 
 
 async def _main() -> None:

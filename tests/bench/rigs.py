@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 
@@ -33,6 +33,7 @@ HOST, FIRST_PORT = "127.0.0.1", 18_300
 START_SECONDS, STOP_SECONDS, PATIENCE_SECONDS = 60.0, 40.0, 120.0
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, OTHER_CORE = CORES[0], CORES[-1]  # on a machine of one core they share it, and the figures say little
+T = TypeVar("T")
 WHOLE_SERVER = (HERE.parents[1] / "server.py", "serve")
 FRONT_DOOR = (HERE / "front_door.py",)
 
@@ -80,11 +81,12 @@ class Rig:
             return cursor.fetchall()
 
 
-async def wait_until(is_done: Callable[[], Any]) -> None:
-    """Look again until it is so."""
+async def wait_until(look: Callable[[], Awaitable[T]]) -> T:
+    """Look again until something is there."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await is_done():
+        while not (found := await look()):
             await asyncio.sleep(0.1)
+    return found
 
 
 @contextmanager

@@ -228,6 +228,21 @@ async def test_transaction_whose_first_statement_failed_does_not_pass_for_commit
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("before", [0, 1])
+async def test_transaction_that_lost_its_session_does_not_pass_for_committed(open_database, places, observe, before):
+    async with open_database(queries=PLACES) as database:
+        pid = await database.probe.pid()
+        with pytest.raises(DatabaseUnavailable, match="already closed"):
+            async with database.transaction() as tx:
+                for number in range(before):
+                    await tx.probe.add(name=f"{number}")
+                observe("SELECT pg_terminate_backend(%s, 5000)", pid)
+                with pytest.raises(DatabaseUnavailable, match="connection to Postgres lost"):
+                    await tx.probe.add(name="one")
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
 async def test_transaction_whose_first_statement_never_left_is_still_one(open_database, places):
     async with open_database(queries=PLACES) as database:
         async with database.transaction() as tx:

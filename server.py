@@ -20,6 +20,7 @@ if __name__ == "__main__" and not __package__:
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -40,7 +41,7 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, duties, gateway_accounts, receptions, secrets
+from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
@@ -151,12 +152,14 @@ async def serve(settings: Settings) -> None:
         await app.event_spool.open()
         await app.click_spool.open()
         await app.pools.load(app)
+        await crons.enter(app)
         web, worker = build_web(app), Worker(app.queue, app)
         server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
         background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
         working = worker.start()
         log.info("serving on http://%s:%s", settings.host, settings.port)
+        gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms
         await _wait_for_stop(stop, [working, *background])
         await _drain(web, server, worker)
         for task in background:

@@ -16,9 +16,10 @@ from grimbots.tests.bench.reports import Figures, read_arguments, summarize, tel
 from grimbots.tests.bench.rigs import open_rig
 from grimbots.tests.bench.shares import measure_shares
 
-RATES, SECONDS = [20.0], 1.0
+RATES, SECONDS = [20.0], 0.5
 
 
+@pytest.mark.slow
 def test_every_bench_of_the_server_measures() -> None:
     async def measure_all() -> list[list[Figures]]:
         async with open_rig() as rig:

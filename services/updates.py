@@ -109,10 +109,8 @@ async def _apply(
         return []
     lead = await leads.lock(tx, bot, chat_id, arrival.person, app.clock())
     visit = Visit(app, tx, bot, lead, arrival, act, tap, received_at)
-    key = {"account_id": bot.account_id, "bot_id": bot.id, "update_id": arrival.update_id}
-    if await tx.applied_updates.exists(**key):
+    if not await _note_applied(visit):
         return await _list_unfinished(visit)
-    await tx.applied_updates.add(applied_on=app.clock().date(), **key)
     if isinstance(act, Started):
         await clicks.link(app, tx, lead, act.param)
     _count_swap(visit)
@@ -122,6 +120,17 @@ async def _apply(
         log.warning("bot %d: update %d comes too late to be acted upon (%s)", bot.id, arrival.update_id, late.value)
         return jobs
     return [*jobs, *await _advance(visit)]
+
+
+async def _note_applied(visit: Visit) -> bool:
+    """Note that an update is applied; tell whether this is the first time."""
+    noted = await visit.tx.applied_updates.note(
+        applied_on=visit.app.clock().date(),
+        account_id=visit.bot.account_id,
+        bot_id=visit.bot.id,
+        update_id=visit.arrival.update_id,
+    )
+    return bool(noted)
 
 
 def _count_swap(visit: Visit) -> None:

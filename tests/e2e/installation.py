@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import psycopg2
+from psycopg2.extras import RealDictCursor
 
 from grimbots.conf.settings import load
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait, wait_ready
@@ -52,7 +53,8 @@ class Installation:
 
     async def open(self) -> None:
         """Start everything and migrate."""
-        self.sandbox_port, self.port = find_free(HOST, FIRST_PORT), find_free(HOST, FIRST_PORT + 50)
+        first = FIRST_PORT + os.getpid() % 1000 * 10  # a port must stay ours while what listens there is dead
+        self.sandbox_port, self.port = find_free(HOST, first), find_free(HOST, first + 5)
         sandbox_url = f"http://{HOST}:{self.sandbox_port}"
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -140,6 +142,16 @@ class Installation:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
                 return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def query_rows(self, statement: str) -> list[dict[str, Any]]:
+        """Read rows straight from Postgres, by the names of their columns."""
+        connection = psycopg2.connect(self.environ["DATABASE_URL"])
+        try:
+            with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+                cursor.execute(statement)
+                return [dict(row) for row in cursor.fetchall()]
         finally:
             connection.close()
 

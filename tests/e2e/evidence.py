@@ -101,6 +101,7 @@ async def wait_for_rest(installation: Installation, seconds: float) -> None:
         inspector = Inspector(app.queue)
 
         async def is_at_rest() -> bool:
+            _let_events_grow_old(installation)  # late ones too
             if any(_count_open(installation).values()) or await _count_jobs(inspector):
                 return False
             # Again, behind the posts: in this order nothing passes from one to the next unseen.
@@ -118,11 +119,19 @@ async def _count_jobs(inspector: Inspector) -> int:
 
 
 def _let_minutes_pass(installation: Installation) -> None:
-    """Move what waits for the clock: an event's ten minutes, the next check of a charge, the next try of a delivery."""
+    """Let the next check of a charge, the next try of a delivery and every expiry be due."""
     installation.execute("""
-        UPDATE provider_events SET received_at = received_at - interval '10 minutes' WHERE status = 'received';
         UPDATE payments SET next_check_at = now() WHERE next_check_at IS NOT NULL;
         UPDATE timers SET due_at = now() WHERE status = 'pending';
+    """)
+
+
+def _let_events_grow_old(installation: Installation) -> None:
+    """Let the ten minutes be over in which an event waits for what it speaks of; its job tries once more."""
+    installation.execute("""
+        UPDATE provider_events
+        SET received_at = received_at - interval '10 minutes'
+        WHERE status = 'received' AND received_at > now() - interval '10 minutes'
     """)
 
 

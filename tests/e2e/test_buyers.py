@@ -11,6 +11,7 @@ import os
 import random
 import secrets
 import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +63,10 @@ WHOLE = Plan(
 SLICE = Plan(
     seats=40,
     bots=2,
-    seconds=7,
-    least_ended=20,
+    seconds=6,
+    least_ended=12,
     manners=Manners(think_seconds=(0.05, 0.5), patience_seconds=10, ways=WAYS | {"late": 0}),
-    weather=Weather(faults_per_second=10, faults=FAULTS, kills=2, kill_every_seconds=3),
+    weather=Weather(faults_per_second=10, faults=FAULTS, kills=2, kill_every_seconds=2.5),
     rest_seconds=60,
 )
 PLAN = WHOLE if os.environ.get("GRIMBOTS_PROOF") == "1" else SLICE
@@ -92,8 +93,11 @@ async def _run(folder: Path, seed: int) -> verdicts.Verdict:
     async with open_installation(folder) as installation:
         shops = Shops(installation, PLAN.bots)
         await shops.open()
+        began = time.monotonic()
         tally, kills = await _live(installation, shops, random.Random(seed))
+        calmed = time.monotonic()
         await evidence.wait_for_rest(installation, PLAN.rest_seconds)
+        print(f"\n{calmed - began:.0f} s of storm, at rest {time.monotonic() - calmed:.0f} s later")
         found = await evidence.collect(installation, shops.names)
         verdict = verdicts.judge(found)
         _report(verdict, tally, _list_recoveries(found, kills))
@@ -107,7 +111,7 @@ def _list_recoveries(found: evidence.Evidence, kills: list[float]) -> list[float
 
 
 def _report(verdict: verdicts.Verdict, tally: Tally, recoveries: list[float]) -> None:
-    print(f"\nbuyers: {tally.begun.total()} came {dict(tally.begun)}, {tally.ended.total()} went their way to the end")
+    print(f"buyers: {tally.begun.total()} came {dict(tally.begun)}, {tally.ended.total()} went their way to the end")
     print(f"left unanswered: {len(tally.lost)} {tally.lost}")
     print(f"kills: {len(recoveries)}, recovery p50 {statistics.median(recoveries):.1f} s, max {max(recoveries):.1f} s")
     for title, counts in (("found", verdict.figures), ("listed", verdict.listed)):

@@ -96,34 +96,41 @@ async def collect(installation: Installation, bots: list[str]) -> Evidence:
 
 async def wait_for_rest(installation: Installation, seconds: float) -> None:
     """Wait until nothing is under way in sandbox, rows and queue; what waits for minutes has them behind it at once."""
-    _let_minutes_pass(installation)
+    paid = [charge["txid"] for charge in await installation.api("GET", "pix") if charge["paid"]]
+    _let_minutes_pass(installation, paid)
     async with build_app(load(installation.environ)) as app:
         inspector = Inspector(app.queue)
 
         async def is_at_rest() -> bool:
             _let_events_grow_old(installation)  # late ones too
-            if any(_count_open(installation).values()) or await _count_jobs(inspector):
+            if any(_count_open(installation, paid).values()) or await _count_jobs(inspector):
                 return False
             # Again, behind the posts: in this order nothing passes from one to the next unseen.
             posts = [post for post in await _read_posts(installation) if post["outcome"] is None]
-            return not posts and not any(_count_open(installation).values()) and not await _count_jobs(inspector)
+            return not posts and not any(_count_open(installation, paid).values()) and not await _count_jobs(inspector)
 
         try:
             await until(is_at_rest, seconds, "something is still under way")
         except AssertionError as error:
-            raise AssertionError(f"{error}: {_count_open(installation)}, {await inspector.queues()}") from None
+            raise AssertionError(f"{error}: {_count_open(installation, paid)}, {await inspector.queues()}") from None
 
 
 async def _count_jobs(inspector: Inspector) -> int:
-    return sum(depth.pending + depth.in_flight for depth in await inspector.queues())
+    """Count what the queue holds, but for checks: charges nobody pays are asked about for a day."""
+    return sum(depth.pending + depth.in_flight for depth in await inspector.queues() if depth.queue != "checks")
 
 
-def _let_minutes_pass(installation: Installation) -> None:
-    """Let the next check of a charge, the next try of a delivery and every expiry be due."""
-    installation.execute("""
-        UPDATE payments SET next_check_at = now() WHERE next_check_at IS NOT NULL;
+def _let_minutes_pass(installation: Installation, paid: list[str]) -> None:
+    """Let the next try of a delivery, every expiry, and the next check of a charge that has money be due."""
+    installation.execute(f"""
         UPDATE timers SET due_at = now() WHERE status = 'pending';
+        UPDATE payments SET next_check_at = now() - interval '1 hour'
+        WHERE next_check_at IS NOT NULL AND idempotency_key IN ({_quote(paid)});
     """)
+
+
+def _quote(txids: list[str]) -> str:
+    return ", ".join(f"'{txid}'" for txid in ["", *txids])
 
 
 def _let_events_grow_old(installation: Installation) -> None:
@@ -135,11 +142,12 @@ def _let_events_grow_old(installation: Installation) -> None:
     """)
 
 
-def _count_open(installation: Installation) -> Row:
-    (counts,) = installation.query_rows("""
+def _count_open(installation: Installation, paid: list[str]) -> Row:
+    (counts,) = installation.query_rows(f"""
         SELECT (SELECT count(*) FROM messages WHERE status IN ('planned', 'sending')) AS messages,
             (SELECT count(*) FROM payments WHERE state IN ('new', 'creating')) AS charges,
-            (SELECT count(*) FROM payments WHERE next_check_at <= now()) AS checks,
+            (SELECT count(*) FROM payments WHERE idempotency_key IN ({_quote(paid)})
+                AND NOT EXISTS (SELECT FROM payment_receipts WHERE payment_id = payments.id)) AS unseen,
             (SELECT count(*) FROM provider_events WHERE status = 'received') AS events,
             (SELECT count(*) FROM timers WHERE status = 'pending' AND due_at <= now()) AS timers
     """)

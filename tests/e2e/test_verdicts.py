@@ -39,9 +39,17 @@ PAYMENT = {
 
 def _make_messages() -> list[dict[str, Any]]:
     planned = [(cause, ordinal, text) for cause, texts in TEXTS.items() for ordinal, text in enumerate(texts)]
-    common = {"chat_id": CHAT, "status": "sent", "attempts": 1, "resent": False, "regrants": 0, "error": None}
+    common = {
+        "payment_id": 5,
+        "chat_id": CHAT,
+        "status": "sent",
+        "attempts": 1,
+        "resent": False,
+        "regrants": 0,
+        "error": None,
+    }
     return [
-        {**common, "id": number, "cause": cause, "ordinal": ordinal, "body": {"text": f"<b>{text}</b>"}}
+        {**common, "id": number, "cause": cause, "ordinal": ordinal, "step": text, "body": {"text": f"<b>{text}</b>"}}
         for number, (cause, ordinal, text) in enumerate(planned, 1)
     ]
 
@@ -65,7 +73,9 @@ def evidence() -> Evidence:
             "transitions": [{"payment_id": 5, "to_state": "paid"}],
             "receipts": [{"end_to_end_id": "E1"}],
             "events": [{"id": 1, "body": event, "status": "applied", "reason": None}],
-            "deliveries": [{"id": 1, "payment_id": 5, "message_id": 6, "status": "delivered", "error": None}],
+            "deliveries": [
+                {"id": 1, "payment_id": 5, "message_id": 6, "step": "Acesso", "status": "delivered", "error": None}
+            ],
             "updates": [{"bot": BOT, "update_id": 10}, {"bot": BOT, "update_id": 11}],
             "bots": [{"id": 1, "telegram_id": BOT}],
         },
@@ -119,6 +129,7 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Any], str]] = {
     "paid without money": (lambda found: found.charges[0]["paid"].clear(), "I3: payment 5 is paid and the provider"),
     "no delivery": (_drop("deliveries"), "I3: payment 5 is paid and has 0 deliveries"),
     "delivery without payment": (_change("payments", state="expired"), "I3: payment 5 is expired and has 1 deliveries"),
+    "delivery planned twice": (_change("messages", 4, step="Acesso"), "I3: payment 5 is handed over 2 times"),
     "delivery not sent": (_change("messages", 5, status="failed"), "I3: delivery 1 is delivered (None), its message"),
     "delivery not listed": (
         _change("deliveries", status="failed", error="x"),

@@ -113,6 +113,7 @@ def _check_payment(row: Row, charge: Row, times_paid: int, shown: Any, verdict: 
 def _check_deliveries(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     """I3: what is paid is delivered by one message that was sent, or listed with its reason; nothing else is."""
     messages = {row["id"]: row for row in evidence.rows["messages"]}
+    planned = Counter((row["payment_id"], row["step"]) for row in messages.values())
     of_payment: dict[int, list[Row]] = defaultdict(list)
     for row in evidence.rows["deliveries"]:
         of_payment[row["payment_id"]].append(row)
@@ -121,6 +122,8 @@ def _check_deliveries(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         if len(deliveries) != (payment["state"] == "paid"):
             yield f"I3: payment {payment['id']} is {payment['state']} and has {len(deliveries)} deliveries"
         for row in deliveries:
+            if planned[row["payment_id"], row["step"]] != 1:
+                yield f"I3: payment {payment['id']} is handed over {planned[row['payment_id'], row['step']]} times"
             yield from _check_delivery(row, messages[row["message_id"]], evidence, verdict)
 
 

@@ -94,11 +94,11 @@ def evidence() -> Evidence:
 
 
 def _change(table: str, place: int = 0, **changes: Any) -> Callable[[Evidence], None]:
-    return lambda evidence: dict.update(evidence.rows[table][place], changes)  # type: ignore[arg-type]
+    return lambda evidence: dict.update(evidence.rows[table][place], changes)
 
 
 def _drop(table: str) -> Callable[[Evidence], None]:
-    return lambda evidence: list.clear(evidence.rows[table])  # type: ignore[arg-type]
+    return lambda evidence: list.clear(evidence.rows[table])
 
 
 def _repeat(place: int) -> Callable[[Evidence], None]:

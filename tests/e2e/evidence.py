@@ -81,7 +81,7 @@ async def collect(installation: Installation, bots: list[str]) -> Evidence:
         pending, dead = await _count_jobs(inspector), await inspector.dead(limit=1000)
         payments, mishaps = await _read_pages(app)
     return Evidence(
-        rows={name: installation.query_rows(statement) for name, statement in TABLES.items()},
+        rows={name: installation.query_by_name(statement) for name, statement in TABLES.items()},
         said=await _read_said(installation, bots),
         updates=[_read_update(post) for post in posts if post["kind"] == "update"],
         events=[post for post in posts if post["kind"] != "update"],
@@ -122,7 +122,7 @@ async def _count_jobs(inspector: Inspector) -> int:
 
 def _let_minutes_pass(installation: Installation, paid: list[str]) -> None:
     """Let the next try of a delivery, every expiry, and the next check of a charge that has money be due."""
-    installation.execute(f"""
+    installation.query(f"""
         UPDATE timers SET due_at = now() WHERE status = 'pending';
         UPDATE payments SET next_check_at = now() - interval '1 hour'
         WHERE next_check_at IS NOT NULL AND idempotency_key IN ({_quote(paid)});
@@ -135,7 +135,7 @@ def _quote(txids: list[str]) -> str:
 
 def _let_events_grow_old(installation: Installation) -> None:
     """Let the ten minutes be over in which an event waits for what it speaks of; its job tries once more."""
-    installation.execute("""
+    installation.query("""
         UPDATE provider_events
         SET received_at = received_at - interval '10 minutes'
         WHERE status = 'received' AND received_at > now() - interval '10 minutes'
@@ -143,7 +143,7 @@ def _let_events_grow_old(installation: Installation) -> None:
 
 
 def _count_open(installation: Installation, paid: list[str]) -> Row:
-    (counts,) = installation.query_rows(f"""
+    (counts,) = installation.query_by_name(f"""
         SELECT (SELECT count(*) FROM messages WHERE status IN ('planned', 'sending')) AS messages,
             (SELECT count(*) FROM payments WHERE state IN ('new', 'creating')) AS charges,
             (SELECT count(*) FROM payments WHERE idempotency_key IN ({_quote(paid)})

@@ -26,13 +26,24 @@ class Queue:
     """Takes jobs in and holds sources back. Work begins with a `Worker`; without one this process only enqueues."""
 
     def __init__(
-        self, url: str, *, consumer_host: str, slot: int, queue_slots: Mapping[str, int], group_cap: int = 1000
+        self,
+        url: str,
+        *,
+        consumer_host: str,
+        slot: int,
+        queue_slots: Mapping[str, int],
+        group_cap: int = 1000,
+        account_share: float = 1.0,
     ) -> None:
-        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once."""
+        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once.
+
+        `account_share`: the part of a queue's slots that one account may hold in this process.
+        """
         self.url = url
         self.consumer_host = consumer_host
         self.slot = slot
         self.queue_slots = queue_slots
+        self.account_share = account_share
         self.line = Line(Store(url))
         self.reads = Reads(url)
         self._group_cap = group_cap
@@ -67,7 +78,8 @@ class Queue:
         `rank` and `hold_ms` put right what a sender's own numbers say arrived swapped (job.Enqueue).
 
         Raises:
-            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away).
+            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away), or an
+                operator drains the queue, the source or the account.
             TypeError, ValueError: the payload is nothing JSON can hold.
         """
         return await self._submit(Enqueue(job, self._group_cap, rank, hold_ms))
@@ -90,6 +102,8 @@ class Queue:
         if not self.line.admits():
             raise QueueUnavailable("redis is away")
         accepted: Accepted = await wait_answer(self.line.submit(move))
+        if accepted is Accepted.CLOSED:
+            raise QueueUnavailable("an operator drains this queue, this source or this account: nothing new comes in")
         return accepted
 
     async def follow(self) -> None:

@@ -56,7 +56,7 @@ class Worker:
         """Keep the parts; `context` is what every task gets first."""
         self._queue = queue
         self._line = queue.line
-        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots)
+        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots, queue.account_share)
         self.membership = Membership(
             queue.line,
             queue.url,
@@ -118,9 +118,8 @@ class Worker:
         if not free or self._draining or not self.membership.is_sure:
             return None
         self._number += 1
-        return Claim(
-            self.membership.consumer, self._number, free, free_suspects=0 if self._attempts.has_suspect() else 1
-        )
+        suspects = 0 if self._attempts.has_suspect() else 1
+        return Claim(self.membership.consumer, self._number, free, self._attempts.list_shares(), suspects)
 
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""

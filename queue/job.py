@@ -41,7 +41,7 @@ class Claimed:
     """A job this consumer runs.
 
     `fence` grows with every claim; `attempts` counts those spent; `suspect`: it was there at two crashes. Times are
-    Redis TIME; `retrying_since_ms` is the first retry of any kind (0: never retried).
+    Redis TIME; `retrying_since_ms`: since when each retry has had the error of the last one (0: never retried).
     """
 
     job: Job

@@ -86,7 +86,8 @@ class Fuzzer:
         self, drain: Sequence[Drain], intake: Sequence[Intake] = (), process: Process | None = None
     ) -> list[Any]:
         """Run a batch at the model's time and let the model judge every reply, intake first as the store promises."""
-        store = self.previous if self.previous and process and process.is_previous else self.store
+        self.model.is_previous = process is not None and process.is_previous
+        store = self.previous if self.previous and self.model.is_previous else self.store
         micros = self.random.randint(0, 999)
         clock = {"seconds": self.model.now // 1000, "micros": self.model.now % 1000 * 1000 + micros}
         await self.redis.hset(PREFIX + CLOCK, mapping=clock)

@@ -89,6 +89,7 @@ class Model:
     fences: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
+    is_previous: bool = False  # the version before makes this move: it may leave to others what it knows nothing of
     places: int = 0
     started_places: dict[str, int] = field(default_factory=dict)
     enqueued: dict[str, int] = field(default_factory=dict)

@@ -68,6 +68,7 @@ async def test_crowd_comes_back_one_for_each_slot_in_turn(shard: Shard) -> None:
     full, served = {"tasks": Share(2, {"noisy": 0})}, list[str]()
     assert await shard.start(shares=full) == []
     for _ in range(80):
+        await shard.move(1)
         (claimed,) = await shard.claim(shares={"tasks": Share(1)})
         served.append(claimed.job.id)
         await shard.do(ack(claimed))

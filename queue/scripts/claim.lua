@@ -24,7 +24,6 @@ local function leave_ring(wanted, source)
   else
     redis.call('LREM', ring_key(wanted.queue), -1, source)
   end
-  touched[wanted.queue] = true
 end
 
 -- Turn the ring past a source, which leaves it when nothing of it is ready.
@@ -48,6 +47,7 @@ end
 -- A source or an entry that may not start now waits in `due` and comes back by itself.
 local function park_source(wanted, source, ms)
   leave_ring(wanted, source)
+  touched[wanted.queue] = true
   wait_until('S' .. wanted.queue .. '|' .. source, ms)
 end
 

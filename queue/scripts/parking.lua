@@ -15,6 +15,7 @@ local function parked_key(reason) return PREFIX .. 'parked:' .. reason end
 -- Park a source that has left its ring.
 local function park(queue, source, reason, ms)
   local place = queue .. '|' .. source
+  touched[queue] = true
   wait_until('S' .. place, ms)
   redis.call('ZADD', parked_key(reason), NOW, place)
 end

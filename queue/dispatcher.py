@@ -78,8 +78,7 @@ class Queue:
         `rank` and `hold_ms` put right what a sender's own numbers say arrived swapped (job.Enqueue).
 
         Raises:
-            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away), or an
-                operator drains the queue, the source or the account.
+            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away).
             TypeError, ValueError: the payload is nothing JSON can hold.
         """
         return await self._submit(Enqueue(job, self._group_cap, rank, hold_ms))
@@ -102,8 +101,6 @@ class Queue:
         if not self.line.admits():
             raise QueueUnavailable("redis is away")
         accepted: Accepted = await wait_answer(self.line.submit(move))
-        if accepted is Accepted.CLOSED:
-            raise QueueUnavailable("an operator drains this queue, this source or this account: nothing new comes in")
         return accepted
 
     async def follow(self) -> None:

@@ -59,7 +59,7 @@ class Accepted(StrEnum):
     ACCEPTED = "ACCEPTED"
     DEAD = "DEAD"
     FULL = "FULL"
-    CLOSED = "CLOSED"  # an operator drains the queue, the source or the account: nothing new comes in
+    CLOSED = "CLOSED"  # an operator drains it: refused; the sender, or the sweep, is to ask again
 
 
 class Verdict(StrEnum):

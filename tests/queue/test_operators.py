@@ -9,7 +9,7 @@ import pytest
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Stop, StopKind, Verdict, Waits
+from grimbots.queue.job import Accepted, DeadJob, Stop, StopKind, Verdict, Waits
 from grimbots.queue.operators import Operator
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.servers import RedisServer
@@ -59,6 +59,22 @@ async def test_requeues_all_that_died_of_one_reason_in_their_order(queue: Queue)
 
 
 @pytest.mark.gen_test
+async def test_requeue_all_ends_although_dead_jobs_go_away(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator, list_dead = Operator(queue), queue.reads.list_dead
+    for place in range(130):
+        await queue.bury(make_job(NOTE, f"{place:03}", place=place), "junk")
+
+    async def list_and_discard(after: str, limit: int) -> list[DeadJob]:
+        page = await list_dead(after, limit)
+        await operator.discard(page[-1].job.id)
+        return page
+
+    monkeypatch.setattr(queue.reads, "list_dead", list_and_discard)
+    assert await operator.requeue_all("junk") == 130
+    assert await queue.reads.count_dead() == 0
+
+
+@pytest.mark.gen_test
 async def test_buries_what_waits(queue: Queue) -> None:
     await queue.enqueue(make_job(NOTE, "1", place=7))
     assert await Operator(queue).bury("1", "unwanted") is Verdict.DEAD
@@ -91,8 +107,7 @@ async def test_drain_refuses_new_work_and_does_the_rest(queue: Queue, kind: Stop
     operator = Operator(queue)
     await queue.enqueue(make_job(NOTE, "1", place=7))
     await operator.drain(kind, name)
-    with pytest.raises(QueueUnavailable, match="drains"):
-        await queue.enqueue(make_job(NOTE, "2", place=8))
+    assert await queue.enqueue(make_job(NOTE, "2", place=8)) is Accepted.CLOSED
     assert await queue.reads.list_stops() == [Stop(kind, name, paused=False, closed=True)]
     async with run_worker(queue, NOTE, context=ran):
         await wait_until(lambda: ran == [7])

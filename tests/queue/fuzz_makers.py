@@ -30,7 +30,7 @@ from grimbots.queue.job import (
 from grimbots.tests.queue.audit import QUEUES
 from grimbots.tests.queue.model import Model
 
-SOURCES = {"b1": "1", "b2": "1", "b3": "2", "a4": "4"}
+SOURCES = {"b1": "1", "b2": "1", "b5": "1", "b3": "2", "a4": "4"}
 CHATS = ("", "", "10", "11", "não|12")
 GROUP_CAP = 6
 LIVE_JOBS = 40
@@ -152,9 +152,16 @@ class Maker:
         chosen = self.random.choices((dead, running, known, []), weights=(5, 1, 1, 1))[0]
         job_id = self.random.choice(chosen or ["nobody"])
         if self.random.random() < 0.4:
-            waiting = [entry.job.id for entry in self.model.alive() if entry.job.id not in running]
-            return BuryWaiting(self.random.choice(waiting or known or ["nobody"]), "unwanted")
+            return BuryWaiting(self._pick_unwanted(), "unwanted")
         return Requeue(job_id) if self.random.random() < 0.7 else Discard(job_id)
+
+    def _pick_unwanted(self) -> str:
+        """Pick a job that waits for its turn, one that waits for whatever, any, or none."""
+        running = self.model.running()
+        ready = [entry.job.id for entry in self.model.alive() if self.model.is_startable(entry, running)]
+        waiting = [entry.job.id for entry in self.model.alive() if entry.job.id not in running]
+        wanted = self.random.choices((ready, waiting, list(self.model.entries), []), weights=(5, 5, 2, 1))[0]
+        return self.random.choice(wanted or ["nobody"])
 
     def make_stop(self) -> Drain:
         """Let an operator stop a queue, a source or an account, or let go on what he stopped."""

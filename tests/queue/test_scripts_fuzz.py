@@ -81,15 +81,15 @@ FAULTS = {
         "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
     ),
     "a requeued job remembers its crashes": Mutation(
-        "drain", "id = job.id, task = job.task,", "id = job.id, crashes = job.crashes, task = job.task,"
+        "operators", "id = job.id, task = job.task,", "id = job.id, crashes = job.crashes, task = job.task,"
     ),
-    "a requeued job stays among the dead": Mutation("drain", "    leave_dead(job)\n    append", "    append"),
+    "a requeued job stays among the dead": Mutation("operators", "    leave_dead(job)\n    append", "    append"),
     "a running job is requeued": Mutation(
-        "drain",
+        "operators",
         "  if job and job.dead then\n    leave_dead(job)",
         "  if job and not job.done then\n    leave_dead(job)",
     ),
-    "a discarded job is kept": Mutation("drain", "    forget_dead({ id })\n", ""),
+    "a discarded job is kept": Mutation("operators", "    forget_dead({ id })\n", ""),
     "what is held back starts": Mutation("claim", "job.held_until > NOW then", "false then"),
     "what runs may be passed": Mutation("intake", "not is_head and NOW", "NOW"),
     "what started is held back still": Mutation("claim", "    job.held_until = nil\n", ""),

@@ -78,9 +78,11 @@ local function group_of(job) return job.source .. '|' .. job.group end
 local function entry_of(job) return is_ordered(job) and '|' .. job.group or '=' .. job.id end
 local function is_chat(entry) return string.sub(entry, 1, 1) == '|' end
 
+-- The members of a set as keys; sorted first, so that the same data is gone through in the same order.
 local function read_set(key)
-  local set = {}
-  for _, member in ipairs(redis.call('SMEMBERS', key)) do set[member] = true end
+  local members, set = redis.call('SMEMBERS', key), {}
+  table.sort(members)
+  for _, member in ipairs(members) do set[member] = true end
   return set
 end
 

@@ -122,7 +122,7 @@ class Maker:
             return Enqueue(job, GROUP_CAP)
         rank = max(0, self.jobs + self.random.randint(-60, 60))
         numbered = replace(job, queue=self.random.choice(("tasks", "tasks", job.queue)))
-        return Enqueue(numbered, GROUP_CAP, rank, self.random.choice((0, 0, 400, 5_000)))
+        return Enqueue(numbered, GROUP_CAP, rank, self.random.choice((0, 400, 5_000, 5_000)))
 
     def make_settling(self, process: Process) -> list[Drain]:
         """End some of what the process believes it runs."""

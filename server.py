@@ -20,6 +20,7 @@ if __name__ == "__main__" and not __package__:
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -75,7 +76,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         await db.open()
         stack.push_async_callback(db.close)
         vault = await secrets.open_vault(settings.master_key_path, db)
-        http = HttpClient()
+        http = HttpClient(proxy=settings.outbound_proxy)
         await http.open()
         stack.push_async_callback(http.close)
         queue = Queue(
@@ -84,6 +85,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             slot=settings.slot,
             queue_slots=settings.queue_slots,
             group_cap=settings.queue_group_cap,
+            account_share=settings.queue_account_percent / 100,
         )
         if with_queue:
             await queue.start()
@@ -182,6 +184,7 @@ async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], sto
         await _wait_claimed(worker)
     notify(READY)
     log.info("serving %s", _describe(app.settings, role))
+    gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms
     broken = await _wait_for_stop(stop, [*working, *background])
     await _drain(web, server, worker)
     for task in background:

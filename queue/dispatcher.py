@@ -11,6 +11,7 @@ from grimbots.queue.attempts import CURRENT
 from grimbots.queue.job import Accepted, BuryNew, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.reads import Reads
+from grimbots.queue.reports import Death, count_deaths
 from grimbots.queue.store import Store
 
 __all__ = ["Queue", "QueueUnavailable"]
@@ -26,13 +27,24 @@ class Queue:
     """Takes jobs in and holds sources back. Work begins with a `Worker`; without one this process only enqueues."""
 
     def __init__(
-        self, url: str, *, consumer_host: str, slot: int, queue_slots: Mapping[str, int], group_cap: int = 1000
+        self,
+        url: str,
+        *,
+        consumer_host: str,
+        slot: int,
+        queue_slots: Mapping[str, int],
+        group_cap: int = 1000,
+        account_share: float = 1.0,
     ) -> None:
-        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once."""
+        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once.
+
+        `account_share`: the part of a queue's slots that one account may hold in this process.
+        """
         self.url = url
         self.consumer_host = consumer_host
         self.slot = slot
         self.queue_slots = queue_slots
+        self.account_share = account_share
         self.line = Line(Store(url))
         self.reads = Reads(url)
         self._group_cap = group_cap
@@ -74,7 +86,10 @@ class Queue:
 
     async def bury(self, job: Job, reason: str) -> Accepted:
         """Store a job as dead at once: work that nobody could do, kept for a person. Raises as `enqueue` does."""
-        return await self._submit(BuryNew(job, reason))
+        buried = await self._submit(BuryNew(job, reason))
+        if buried is Accepted.DEAD:
+            count_deaths(Death.REFUSED)
+        return buried
 
     async def hold_source(self, source: str, seconds: float) -> None:
         """Start nothing of a source for a while; a longer hold stays."""

@@ -57,15 +57,17 @@ class Keeper:
         self._say = say
         self._failures = 0
         self._is_ending = False
-        self._renewed = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._ready.set()
         self._keeping = asyncio.create_task(self._keep())
 
     async def renew(self) -> None:
         """Stop the child in good order and wait until its successor is ready."""
-        self._renewed.clear()
+        await self._ready.wait()  # one that is just being started may have read the old settings
+        self._ready.clear()
         self._is_ending = True
         await stop(self._child, DRAIN_SECONDS)
-        await self._renewed.wait()
+        await self._ready.wait()
 
     async def close(self) -> None:
         """Stop the child for good."""
@@ -78,10 +80,11 @@ class Keeper:
         while True:
             started_at = loop.time()
             code = await wait(self._child)
+            self._ready.clear()
             self._note_end(code, loop.time() - started_at)
             self._child = await self._start_again()
             self._is_ending = False
-            self._renewed.set()
+            self._ready.set()
 
     def _note_end(self, code: int, life_seconds: float) -> None:
         if self._is_ending:

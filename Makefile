@@ -9,7 +9,7 @@ SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 SECONDS ?= 60
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser fuzz proof bench wheel
+.PHONY: help run test check fix browser fuzz proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make proof    the long kill tests, then the fuzzer"
 	@echo "make bench    how fast the queue is here"
+	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -59,6 +60,10 @@ proof:
 bench:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@for file in tests/bench/bench_*.py; do $(BIN)/python -m grimbots.tests.bench.$$(basename $$file .py) || exit 1; done
+
+bench-queue:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.bench.queue.run $(ARGS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -61,7 +61,7 @@ AIMS = {
     ),
     "writes_per_job": Aim("Redis writes a job", lambda parts: parts["ours"]["writes_per_job"], most=12),
     "round_trips_per_job": Aim(
-        "its worker's round trips", lambda parts: parts["ours"]["round_trips_per_run"], most=0.3
+        "round trips a job, worker", lambda parts: parts["ours"]["round_trips_per_run"], most=0.3
     ),
     "pickup_p99_vs_handoff": Aim("idle pickup p99 / bare BRPOP", _compare("pickup_p99_ms", "handoff"), most=2),
     "enqueue_1m_vs_1k": Aim("enqueue p50 at 1 M pending / at 1 k", _read_growth("enqueue"), most=1.5),

@@ -77,6 +77,9 @@ async def _with_send(open_send: Open, url: str, act: Callable[..., Awaitable[Non
         await act(send, *numbers)
 
 
+VERBS: dict[str, Callable[..., Awaitable[None]]] = {"burst": _burst, "trickle": _trickle}
+
+
 def main(open_send: Open, work: Work) -> None:
     """Do what the command line says."""
     verb, url, *rest = sys.argv[1:]
@@ -84,4 +87,4 @@ def main(open_send: Open, work: Work) -> None:
     if verb == "work":
         work(url, *numbers)
     else:
-        asyncio.run(_with_send(open_send, url, {"burst": _burst, "trickle": _trickle}[verb], *numbers))
+        asyncio.run(_with_send(open_send, url, VERBS[verb], *numbers))

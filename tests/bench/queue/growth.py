@@ -23,7 +23,7 @@ SAMPLES = 1000
 CONSUMER = "growth:0:1"
 
 CROWD, CROWD_CHATS, CROWD_MS = 100_000, 1000, 5
-SINGLES = 300
+SINGLES = 200
 
 
 async def measure_growth(scale: float = 1.0) -> Figures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections.abc import Sequence
 
@@ -76,10 +75,8 @@ async def _measure_pickup(stand: Stand, system: System, pickups: int) -> Figures
 async def time_trickle(stand: Stand, system: System, jobs: int) -> list[float]:
     """Send single jobs beside whatever else runs; return the wait of each in ms, from before its call to its run."""
     printed = await stand.ask(system, "trickle", PICKUP_FIRST, jobs)
-    sent = dict(map(int, line.split()) for line in printed.splitlines())
-    async with asyncio.timeout(30):
-        while len(ran := {n: at for n, at in reversed(stand.read_effects()) if n in sent}) < jobs:
-            await asyncio.sleep(0.1)
+    sent = {int(n): int(at) for n, at in (line.split() for line in printed.splitlines())}
+    ran = await stand.wait_runs(sent)
     return [(ran[n] - sent[n]) / 1e6 for n in sent]
 
 

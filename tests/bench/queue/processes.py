@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -72,6 +72,15 @@ class Stand:
             if time.monotonic() > ends_at:
                 raise NotRun(f"{ran} of {jobs} jobs had run after {PATIENCE_SECONDS:.0f} s")
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def wait_runs(self, numbers: Collection[int], seconds: float = PATIENCE_SECONDS) -> dict[int, int]:
+        """Wait until each of these jobs has run; return when, in ns. Raises NotRun."""
+        ends_at = time.monotonic() + seconds
+        while len(ran := {n: at for n, at in reversed(self.read_effects()) if n in numbers}) < len(numbers):
+            if time.monotonic() > ends_at:
+                raise NotRun(f"{len(ran)} of {len(numbers)} jobs had run after {seconds:.0f} s")
+            await asyncio.sleep(LOOK_SECONDS * 5)
+        return ran
 
     async def _spawn(self, system: System, verb: str, *numbers: int) -> asyncio.subprocess.Process:
         command, needed = make_command(system, verb, self.url, *numbers)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 
+from grimbots.tests.bench.queue.environments import NotRun
 from grimbots.tests.bench.queue.processes import Stand, open_stand
 from grimbots.tests.bench.queue.systems import System
 
@@ -25,8 +26,8 @@ async def measure_recovery(system: System, patience_seconds: float, slot: int = 
         killed_at = time.monotonic_ns()
         async with stand.work(system, slot):
             traffic = asyncio.create_task(_send_traffic(stand, system, patience_seconds))
-            with suppress(TimeoutError):
-                await _wait_all(stand, patience_seconds)
+            with suppress(NotRun):
+                await stand.wait_runs(range(JOBS), patience_seconds)
             traffic.cancel()
             await asyncio.gather(traffic, return_exceptions=True)
         return _read_figures(stand, killed_at)
@@ -34,12 +35,6 @@ async def measure_recovery(system: System, patience_seconds: float, slot: int = 
 
 async def _send_traffic(stand: Stand, system: System, seconds: float) -> None:
     await stand.ask(system, "trickle", 10_000_000, int(seconds / TRAFFIC_GAP_SECONDS))
-
-
-async def _wait_all(stand: Stand, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while len(_read_own(stand)) < JOBS:
-            await asyncio.sleep(0.05)
 
 
 def _read_own(stand: Stand) -> dict[int, list[int]]:

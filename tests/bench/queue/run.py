@@ -8,32 +8,36 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
-import json
 import os
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from grimbots.tests.bench.queue.environments import FOLDER, ROOT, NotRun, prepare
 from grimbots.tests.bench.queue.growth import measure_crowd, measure_growth
-from grimbots.tests.bench.queue.measures import Figures, measure_system
+from grimbots.tests.bench.queue.measures import measure_system
 from grimbots.tests.bench.queue.processes import PYTHON_CORE
 from grimbots.tests.bench.queue.recovery import measure_recovery
 from grimbots.tests.bench.queue.report import write_report
+from grimbots.tests.bench.queue.results import Kept, Measure
 from grimbots.tests.bench.queue.systems import OURS, PEERS, SYSTEMS
 
 DOCS = ROOT / "docs" / "bench"
-Results = list[dict[str, Any]]
-Measure = Callable[[], Awaitable[Figures]]
 
 
 def list_parts(scale: float) -> dict[str, Measure]:
     """Name everything that a round measures."""
     systems = {name: partial(measure_system, system, scale) for name, system in SYSTEMS.items()}
     return {**systems, "crowd": partial(measure_crowd, scale), "growth": partial(measure_growth, scale)}
+
+
+def install(chosen: Sequence[str]) -> None:
+    """Install before anything is measured; what cannot be is told where it is missed."""
+    for system in SYSTEMS.values():
+        with suppress(NotRun):
+            if system.name in chosen:
+                prepare(system)
 
 
 async def run_rounds(kept: Kept, rounds: int, chosen: Sequence[str], scale: float) -> None:
@@ -54,60 +58,6 @@ async def run_recoveries(kept: Kept, chosen: Sequence[str], patience_seconds: fl
             await kept.measure(name, 1, measure)
     missing = (name for name in peers if name.removeprefix("recovery_") in chosen and not kept.has(name, 1))
     await asyncio.gather(*(kept.measure(name, 1, peers[name]) for name in missing))
-
-
-def _tell(entry: dict[str, Any]) -> str:
-    if "not_run" in entry:
-        return f"not run here: {entry['not_run']}"
-    return ", ".join(f"{name} {figure:,.2f}" for name, figure in entry["figures"].items())
-
-
-class Kept:
-    """What was measured so far, in a file: of one state of the code only."""
-
-    def __init__(self, path: Path, fresh: bool) -> None:
-        """Read the file, unless its figures are of other code."""
-        self.results: Results = []
-        self._path = path
-        self._code = _fingerprint()
-        if fresh or not path.is_file():
-            return
-        kept = json.loads(path.read_text())
-        if kept["code"] == self._code:
-            self.results = kept["results"]
-        else:
-            print("the queue or a peer has changed since the last figures: starting over")
-
-    def has(self, part: str, number: int) -> bool:
-        """Tell whether a part of a round is there."""
-        return any(entry["part"] == part and entry["round"] == number for entry in self.results)
-
-    async def measure(self, part: str, number: int, measure: Measure) -> None:
-        """Measure a part of a round and keep it."""
-        began = time.monotonic()
-        entry: dict[str, Any] = {"part": part, "round": number}
-        try:
-            if system := SYSTEMS.get(part.removeprefix("recovery_")):
-                prepare(system)
-            entry["figures"] = await measure()
-        except NotRun as reason:
-            entry["not_run"] = str(reason)
-        self.results.append(entry)
-        self._save()
-        print(f"round {number}: {part} in {time.monotonic() - began:.0f} s: {_tell(entry)}", flush=True)
-
-    def _save(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"code": self._code, "results": self.results}, indent=1))
-        fresh.replace(self._path)
-
-
-def _fingerprint() -> str:
-    here = Path(__file__).parent
-    files = sorted([*(ROOT / "queue").rglob("*.*"), *(here / "peers").glob("*.*"), *(here / "requirements").glob("*")])
-    texts = (file.read_bytes() for file in files if file.suffix in {".py", ".lua", ".cjs", ".txt", ".json"})
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def _read_arguments() -> argparse.Namespace:
@@ -131,6 +81,7 @@ async def main() -> None:
     arguments = _read_arguments()
     os.sched_setaffinity(0, {PYTHON_CORE})
     kept = Kept(arguments.results, arguments.fresh)
+    install(arguments.only)
     if "recovery" in arguments.only:
         await run_recoveries(kept, arguments.only, arguments.patience)
     await run_rounds(kept, arguments.rounds, arguments.only, arguments.scale)

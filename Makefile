@@ -19,7 +19,7 @@ help:
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make proof    the long kill tests, then the fuzzer"
-	@echo "make bench    how fast the queue is here"
+	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 

@@ -11,6 +11,7 @@ from grimbots.queue.attempts import CURRENT
 from grimbots.queue.job import Accepted, BuryNew, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.reads import Reads
+from grimbots.queue.reports import Death, count_deaths
 from grimbots.queue.store import Store
 
 __all__ = ["Queue", "QueueUnavailable"]
@@ -74,7 +75,10 @@ class Queue:
 
     async def bury(self, job: Job, reason: str) -> Accepted:
         """Store a job as dead at once: work that nobody could do, kept for a person. Raises as `enqueue` does."""
-        return await self._submit(BuryNew(job, reason))
+        buried = await self._submit(BuryNew(job, reason))
+        if buried is Accepted.DEAD:
+            count_deaths(Death.REFUSED)
+        return buried
 
     async def hold_source(self, source: str, seconds: float) -> None:
         """Start nothing of a source for a while; a longer hold stays."""

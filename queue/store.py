@@ -101,6 +101,7 @@ class Store:
         self._pool = make_pool(url, connections=3)
         self._commands: AbstractConnection | None = None
         self._blocking: AbstractConnection | None = None
+        self._pinned: dict[str, AbstractConnection] = {}  # the same two, also while a call is out on them
         self._shas: dict[str, bytes] = {}
 
     async def connect(self) -> None:
@@ -126,6 +127,7 @@ class Store:
         """
         await self.close()
         async with guarded(make_connection(self._pool), CONNECT_TIMEOUT_SECONDS) as connection:
+            self._pinned["commands"] = connection
             await open_connection(connection)
             await self._check_version(connection)
             await self._load_scripts(connection)
@@ -158,11 +160,16 @@ class Store:
         wake_keys = [keys.wake(self._prefix, queue) for queue in queues]
         blocking, self._blocking = self._blocking or make_connection(self._pool), None
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
+            self._pinned["blocking"] = connection
             await open_connection(connection)
             await connection.send_command("BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
             token = await connection.read_response()
         self._blocking = blocking
         return token is not None
+
+    def list_open(self) -> list[str]:
+        """List which of its two connections are open: "blocking" (the wait for work), "commands"."""
+        return sorted(name for name, connection in self._pinned.items() if connection.is_connected)
 
     async def close(self) -> None:
         """Close both connections."""

@@ -117,6 +117,16 @@ async def test_describes_the_server(queue: Queue) -> None:
 
 
 @pytest.mark.gen_test
+async def test_shows_the_connections_it_keeps(queue: Queue) -> None:
+    inspector = Inspector(queue)
+    assert inspector.connections() == ["commands"]
+    async with run_worker(queue):
+        await wait_until(lambda: inspector.connections() == ["blocking", "commands"])
+    await queue.line.store.close()
+    assert inspector.connections() == []
+
+
+@pytest.mark.gen_test
 async def test_claims_while_a_worker_works(queue: Queue) -> None:
     inspector = Inspector(queue)
     assert not inspector.claims()

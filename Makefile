@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser fuzz chaos proof bench wheel
+.PHONY: help run test check fix browser fuzz chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -22,6 +22,7 @@ help:
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
+	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -67,6 +68,10 @@ proof:
 bench:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@for file in tests/bench/bench_*.py; do $(BIN)/python -m grimbots.tests.bench.$$(basename $$file .py) || exit 1; done
+
+bench-queue:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.bench.queue.run $(ARGS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
 LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
+CLAIM_SHARE = 2  # a claim takes at most half of a queue's slots: Redis looks for these while the other half runs
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
 
@@ -58,6 +60,8 @@ class Worker:
         self._draining = False
         self._drained = asyncio.Event()
         self._number = 0
+        self._claim_limits = {queue: -(-slots // CLAIM_SHARE) for queue, slots in queue.queue_slots.items()}
+        self._wanted: Mapping[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
@@ -111,8 +115,9 @@ class Worker:
         if not free or self._draining or not self.membership.is_sure:
             return None
         self._number += 1
+        self._wanted = {name: min(slots, self._claim_limits[name]) for name, slots in free.items()}
         suspects = 0 if self._attempts.has_suspect() else 1
-        return Claim(self.membership.consumer, self._number, free, self._attempts.list_shares(), suspects)
+        return Claim(self.membership.consumer, self._number, self._wanted, self._attempts.list_shares(), suspects)
 
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""
@@ -128,6 +133,13 @@ class Worker:
                 self._attempts.start(claimed, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
+        if self._may_leave_work(reply):
+            self._line.poke()
+
+    def _may_leave_work(self, reply: ClaimReply) -> bool:
+        """Tell whether a queue gave all that the claim wanted of it: there may be more."""
+        taken = Counter(claimed.job.queue for claimed in reply.claimed)
+        return any(taken[name] == wanted for name, wanted in self._wanted.items())
 
     def recover(self) -> None:
         """Find out, before the next claim, whether the lease still holds and what runs here."""

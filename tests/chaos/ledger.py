@@ -21,15 +21,20 @@ EFFECTS_PER_UPDATE = 2
 
 @dataclass(slots=True)
 class Effect:
-    """One row. `doubtful`: an attempt died around the call, which may have happened or not. `happened`: when it did."""
+    """One row. `doubtful`: an attempt died around the call, which may have happened or not. `happened`: when it did.
+
+    `holder` and `fence`: the process and the claim that began last. `strange`: who called and was neither.
+    """
 
     chat: str
     place: int  # in the chat's order
     policy: str
     state: str = "planned"
     holder: int = 0
+    fence: str = ""
     doubtful: bool = False
     happened: list[int] = field(default_factory=list)
+    strange: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -80,7 +85,7 @@ class Ledger:
             self.effects.setdefault(name, Effect(chat, n * EFFECTS_PER_UPDATE + ordinal, policy))
         return [name for name in names if self.effects[name].state in ("planned", "sending")]
 
-    async def begin(self, pid: int, name: str) -> bool:
+    async def begin(self, pid: int, name: str, fence: str) -> bool:
         """planned -> sending, or what the policy says of an attempt that died; tell whether to call."""
         self._note_start(pid, name)
         effect = self.effects[name]
@@ -91,15 +96,17 @@ class Ledger:
             effect.state = "sending"
         else:
             return False
-        effect.holder = pid
+        effect.holder, effect.fence = pid, fence
         return effect.state == "sending"
 
-    async def call(self, pid: int, name: str) -> None:
+    async def call(self, pid: int, name: str, fence: str) -> None:
         """The effect itself."""
         self._clock += 1
         effect = self.effects[name]
         effect.happened.append(self._clock)
-        self._log.write(f"{self._clock} {name} {effect.policy} {pid}\n")
+        if effect.fence != fence:
+            effect.strange.append(pid)
+        self._log.write(f"{self._clock} {name} {effect.policy} {pid} {fence} {effect.holder} {effect.fence}\n")
         await asyncio.sleep(CALL_SECONDS)
 
     async def put_back(self, pid: int, name: str) -> None:

@@ -25,33 +25,35 @@ SENDER_SLOT = 900  # the senders' queue never works
 PAUSE_SECONDS = (0.05, 0.5)  # between two updates of a chat
 LONG_SECONDS = 60.0  # a run of so long has time for an outage longer than a lease
 PATIENCE_SECONDS = 120.0
+FAMILY_BOUND_SECONDS, STRANGERS_BOUND_SECONDS = 2.0, 12.0  # until a killed worker's jobs run again
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does: who works, which faults, for how long or how many."""
+    """What a run does: who works, which faults, for how long or how many; how soon a killed worker's jobs run again."""
 
     name: str
     crew: type[Crew]
     deck: dict[str, int]
     seconds: float
+    bound_seconds: float
     faults: int | None = None
 
 
-def plan_family(seconds: float) -> Plan:
+def plan_family(seconds: float, bound_seconds: float = FAMILY_BOUND_SECONDS) -> Plan:
     """Two workers under the parent of `grimbots serve --processes`."""
     deck = FAMILY_DECK | ({"long_outage": 1} if seconds >= LONG_SECONDS else {})
-    return Plan("under a parent", Family, deck, seconds)
+    return Plan("under a parent", Family, deck, seconds, bound_seconds)
 
 
-def plan_strangers(seconds: float) -> Plan:
+def plan_strangers(seconds: float, bound_seconds: float = STRANGERS_BOUND_SECONDS) -> Plan:
     """Two workers nobody starts again in their slot."""
-    return Plan("with neither parent nor supervisor", Strangers, STRANGERS_DECK, seconds)
+    return Plan("with neither parent nor supervisor", Strangers, STRANGERS_DECK, seconds, bound_seconds)
 
 
 def plan_renewals(times: int) -> Plan:
     """So many rolling restarts."""
-    return Plan(f"{times} rolling restarts", Family, RENEWALS_DECK, 3600.0, times)
+    return Plan(f"{times} rolling restarts", Family, RENEWALS_DECK, 3600.0, FAMILY_BOUND_SECONDS, times)
 
 
 async def run(plan: Plan, seed: int, folder: Path) -> tuple[Verdict, Storm]:
@@ -69,7 +71,7 @@ async def run(plan: Plan, seed: int, folder: Path) -> tuple[Verdict, Storm]:
         await crew.close()
         await ledger.close()
         await proxy.stop()
-    return judge(accepted, ledger.effects, ledger.starts, storm.faults, storm.under_way), storm
+    return judge(accepted, ledger.effects, ledger.starts, storm.faults, storm.under_way, plan.bound_seconds), storm
 
 
 async def _send_meanwhile(storm: Storm, plan: Plan, url: str) -> list[str]:

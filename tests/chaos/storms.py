@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 
 from grimbots.tests.chaos.crews import Crew, Family
@@ -145,7 +146,12 @@ class Storm:
         self.proxy.cut()
 
     async def _lose_reply(self, fault: Fault) -> None:
-        self.proxy.lose_next_reply_to(self.dice.choice(WORDS))
+        fault.ended_at = inf  # until such a request comes: "register" only when somebody starts
+
+        def end(_lost: object) -> None:
+            fault.ended_at = monotonic()
+
+        self.proxy.lose_next_reply_to(self.dice.choice(WORDS)).add_done_callback(end)
 
     async def _renew_workers(self, fault: Fault) -> None:
         await self.crew.wait_whole()

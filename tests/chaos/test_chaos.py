@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from grimbots.tests.chaos.ledger import Effect, Start
+from grimbots.tests.chaos.ledger import Effect, Ledger, Start
 from grimbots.tests.chaos.runs import Plan, plan_family, plan_renewals, plan_strangers, run
 from grimbots.tests.chaos.storms import Fault
 from grimbots.tests.chaos.verdicts import DIED, Verdict, judge
 
 SEED = 7
+SLACK_SECONDS = 8.0  # until a job runs again beside other tests; `make chaos` has the promised bounds
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", [plan_family(15), plan_strangers(12)], ids=["family", "strangers"])
+@pytest.mark.parametrize(
+    "plan",
+    [plan_family(15, bound_seconds=SLACK_SECONDS), plan_strangers(12, bound_seconds=10 + SLACK_SECONDS)],
+    ids=["family", "strangers"],
+)
 def test_nothing_is_lost_repeated_or_out_of_order_in_a_storm(tmp_path: Path, plan: Plan) -> None:
     verdict, storm = asyncio.run(run(plan, SEED, tmp_path / "run"))
     assert verdict.faults == [], f"{storm.count()}\n{verdict.describe()}"
@@ -81,6 +86,36 @@ def test_verdict_finds_an_inversion_unless_the_row_admits_a_doubt() -> None:
     assert judge_rows(effects).faults == ["out of order: c:0#1 after c:1#0"]
     effects["c:0#1"].doubtful = True
     assert judge_rows(effects).faults == []
+
+
+def test_verdict_finds_a_call_of_who_no_longer_held_the_row() -> None:
+    effects = make_effects()
+    effects["c:0#0"].strange = [4711]
+    assert judge_rows(effects).faults == ["called by who no longer held it: c:0#0 by 4711"]
+
+
+@pytest.mark.gen_test
+async def test_ledger_names_who_calls_under_an_old_claim(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    await ledger.plan(1, "c:0", "c", 0, "retry")
+    for pid, fence in ((1, "10"), (2, "11"), (1, "12")):
+        assert await ledger.begin(pid, "c:0#0", fence)
+    await ledger.call(1, "c:0#0", "12")
+    assert ledger.effects["c:0#0"].strange == []
+    for pid, fence in ((1, "10"), (2, "11")):  # the same process, too: its job was taken away and came back
+        await ledger.call(pid, "c:0#0", fence)
+    assert ledger.effects["c:0#0"].strange == [1, 2]
+    await ledger.close()
+
+
+def test_verdict_finds_a_recovery_over_its_bound_unless_disturbed() -> None:
+    starts = {"a": [Start(1, 99.0), Start(2, 102.5)]}
+    kill = Fault("kill_worker", 100.0, 100.0, pid=1)
+    late = ["a killed worker's job ran again only after 2.50 s"]
+    assert judge([], {}, starts, [kill], 0, bound_seconds=2.0).faults == late
+    assert judge([], {}, starts, [kill], 0, bound_seconds=2.5).faults == []
+    armed = Fault("lose_reply", 90.0, 101.0)  # waited for the request that the new process sent
+    assert judge([], {}, starts, [armed, kill], 0, bound_seconds=2.0).faults == []
 
 
 def test_verdict_tells_recoveries_in_calm_water_from_others() -> None:

@@ -17,6 +17,7 @@ from grimbots.queue.task import Done, LeaseLost, Task
 if TYPE_CHECKING:
     from grimbots.queue.heartbeat import Heartbeat
     from grimbots.queue.line import Line
+    from grimbots.queue.slots import Slots
 
 CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
@@ -54,31 +55,23 @@ class Attempt:
 
 
 class Attempts:
-    """Starts attempts, counts the free slots of each queue, and ends each attempt with the move that `decide` chose."""
+    """Starts attempts of one shard, and ends each with the move that `decide` chose."""
 
-    def __init__(self, line: Line, context: Any, tasks: Mapping[str, Task[Any]], slots: Mapping[str, int]) -> None:
+    def __init__(self, line: Line, context: Any, tasks: Mapping[str, Task[Any]], slots: Slots) -> None:
         self._line = line
         self._context = context
         self._tasks = tasks
-        self._free = dict(slots)
+        self._slots = slots
         self._open: set[Attempt] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
-
-    def list_free(self) -> dict[str, int]:
-        """Return the free slots of queues that have some. A slot is free again when its job's move is on the line."""
-        return {queue: free for queue, free in self._free.items() if free > 0}
-
-    def has_suspect(self) -> bool:
-        """Tell whether a job that was there at two crashes runs now."""
-        return any(attempt.claimed.suspect for attempt in self._open)
 
     def start(self, claimed: Claimed, lease: Heartbeat) -> None:
         """Run a claimed job as a coroutine with its task's time limit."""
         attempt = Attempt(claimed, lease)
         self._open.add(attempt)
         self._none_open.clear()
-        self._free[claimed.job.queue] -= 1
+        self._slots.start(claimed)
         count_start(claimed)
         attempt.task = asyncio.create_task(self._run(attempt))
         if task := self._tasks.get(claimed.job.task):
@@ -130,7 +123,7 @@ class Attempts:
     def _end(self, attempt: Attempt, task: asyncio.Task[Done | None]) -> None:
         if attempt.timer:
             attempt.timer.cancel()
-        self._free[attempt.claimed.job.queue] += 1
+        self._slots.end(attempt.claimed)  # its move goes on the line now
         self._settle(attempt, attempt.read_end(task))
 
     def _settle(self, attempt: Attempt, ended: Ended) -> None:

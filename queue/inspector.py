@@ -87,8 +87,8 @@ class Inspector:
 
     def claims(self) -> bool:
         """Tell whether this process works: its last beat was good, and a claim or a wake came back within 5 s."""
-        claimer = self._queue.line.claimer
-        return claimer is not None and claimer.is_working()
+        claimers = [line.claimer for line in self._queue.lines]
+        return all(claimer is not None and claimer.is_working() for claimer in claimers)
 
 
 async def _look(read: Awaitable[T]) -> T:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from grimbots.queue import keys
+from grimbots.queue.addresses import parse_address
 from grimbots.queue.connections import RedisAway, make_pool
 from grimbots.queue.job import Consumer, Counts, DeadJob, Flight, Sighting, State, Waiting, Waits
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
@@ -27,14 +28,18 @@ class Reads:
     """Bounded looks into one shard, over connections of its own. All raise RedisAway when Redis does not answer."""
 
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
-        """Keep the address; the first look opens a connection."""
+        """Keep the address (any form of REDIS_URL); the first look opens a connection."""
         self._prefix = prefix
-        self._redis = Redis(connection_pool=make_pool(url, connections=CONNECTIONS))
+        self._address = parse_address(url)
+        self._redis: Redis | None = None
+        self._opening = asyncio.Lock()
         self._free = asyncio.Semaphore(CONNECTIONS)  # the pool refuses who comes when all are taken; here he waits
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        redis, self._redis = self._redis, None
+        if redis:
+            await redis.aclose(close_connection_pool=True)
 
     async def describe_server(self) -> dict[str, Any]:
         """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data."""
@@ -83,7 +88,19 @@ class Reads:
         key = keys.dead(self._prefix)
         (rank,) = await self._ask([("ZREVRANK", key, after)])
         first = 0 if rank is None else rank + 1
-        (members,) = await self._ask([("ZREVRANGE", key, first, first + limit - 1)])
+        return await self._read_dead(("ZREVRANGE", key, first, first + limit - 1))
+
+    async def list_dead_from(self, at_ms: int, limit: int) -> list[DeadJob]:
+        """List dead jobs, the newest first, from those that died at a time on."""
+        return await self._read_dead(("ZREVRANGEBYSCORE", keys.dead(self._prefix), at_ms, "-inf", "LIMIT", 0, limit))
+
+    async def find_dead_ms(self, id: str) -> int | None:  # noqa: A002
+        """Find when a dead job died; None: it is not dead here."""
+        (at_ms,) = await self._ask([("ZSCORE", keys.dead(self._prefix), id.encode("utf-8", "surrogatepass"))])
+        return None if at_ms is None else int(at_ms)
+
+    async def _read_dead(self, command: Command) -> list[DeadJob]:
+        (members,) = await self._ask([command])
         ids = [decode_text(member) for member in members]
         packed = await self._ask([("GET", keys.job(self._prefix, id)) for id in ids])  # noqa: A001
         return [_decode_dead(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
@@ -136,13 +153,21 @@ class Reads:
             async with (
                 asyncio.timeout(COMMAND_TIMEOUT_SECONDS),
                 self._free,
-                self._redis.pipeline(transaction=False) as pipe,
+                (await self._open()).pipeline(transaction=False) as pipe,
             ):
                 for command in commands:
                     pipe.execute_command(*command)
                 return list(await pipe.execute())
         except (RedisError, OSError) as error:
+            await self.close()  # the next look finds out where Redis is now
             raise RedisAway(f"{type(error).__name__}: {error}") from error
+
+    async def _open(self) -> Redis:
+        async with self._opening:
+            if self._redis is None:
+                url = await self._address.find(self._prefix)
+                self._redis = Redis(connection_pool=make_pool(url, connections=CONNECTIONS))
+            return self._redis
 
 
 def _decode_flights(raw: dict[bytes, bytes]) -> list[Flight]:

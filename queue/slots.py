@@ -1,0 +1,102 @@
+"""The slots of this process: how many jobs of each queue it runs at once, whichever shard they come from.
+
+A claim that is under way has its slots reserved. Where several shards want more than there is, they get it in turn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from grimbots.queue.job import Claimed
+
+
+class Contender(Protocol):
+    """A shard's worker, as it asks for slots."""
+
+    def can_claim(self) -> bool:
+        """Tell whether a claim could leave now, or as soon as the call under way is answered."""
+
+    def poke(self) -> None:
+        """Let a call leave, so that it may ask."""
+
+
+class Slots:
+    """Counts what runs, and shares what is free."""
+
+    def __init__(self, slots: Mapping[str, int]) -> None:
+        self._free = dict(slots)
+        self._suspects = 0
+        self._suspect_asker: Contender | None = None
+        self._contenders: list[Contender] = []
+        self._reserved: dict[Contender, Mapping[str, int]] = {}
+        self._hungry: dict[str, list[Contender]] = {queue: [] for queue in slots}
+
+    def join(self, contender: Contender) -> None:
+        """Let a shard take part."""
+        self._contenders.append(contender)
+
+    def list_free(self) -> dict[str, int]:
+        """Return the free slots of queues that have some."""
+        free = {queue: free for queue, free in self._free.items() if free > 0}
+        return self._leave_reserved(free) if self._reserved else free
+
+    def take(self, asker: Contender) -> tuple[dict[str, int], int]:
+        """Reserve slots for a claim, and tell how many suspects it may bring (0 or 1). `settle` ends it."""
+        free = self.list_free()
+        if len(self._contenders) > 1:
+            free = {queue: share for queue in free if (share := self._share(asker, queue, free[queue]))}
+            self._reserved[asker] = free
+        suspects = int(bool(free) and not self._suspects and self._suspect_asker in (None, asker))
+        if suspects:
+            self._suspect_asker = asker
+        return free, suspects
+
+    def settle(self, asker: Contender, claimed: Iterable[Claimed]) -> None:
+        """End a claim; what it brought is counted by `start`. Who got all it asked for is hungry still."""
+        if self._suspect_asker is asker:
+            self._suspect_asker = None
+        got = Counter(one.job.queue for one in claimed)
+        for queue, asked in self._reserved.pop(asker, {}).items():
+            hungry = self._hungry[queue]
+            hungry.remove(asker)
+            if got[queue] >= asked:
+                hungry.append(asker)  # behind the others
+            self._wake(queue, asker)
+
+    def start(self, claimed: Claimed) -> None:
+        """Count a job that begins."""
+        self._free[claimed.job.queue] -= 1
+        self._suspects += claimed.suspect
+
+    def end(self, claimed: Claimed) -> None:
+        """Count a job that has ended."""
+        self._free[claimed.job.queue] += 1
+        self._suspects -= claimed.suspect
+
+    def _leave_reserved(self, free: Mapping[str, int]) -> dict[str, int]:
+        """Leave out what claims under way may bring; not those that hang on a server that is away."""
+        left = Counter(free)
+        for contender, reserved in self._reserved.items():
+            if contender.can_claim():
+                left.subtract({queue: asked for queue, asked in reserved.items() if queue in left})
+        return {queue: count for queue, count in left.items() if count > 0}
+
+    def _share(self, asker: Contender, queue: str, free: int) -> int:
+        """Share free slots among the shards that want some now: who came first, or waited longest, gets one more."""
+        if asker not in self._hungry[queue]:
+            self._hungry[queue].append(asker)
+        rivals = [one for one in self._hungry[queue] if one is asker or self._competes(one)]
+        each, over = divmod(free, len(rivals))
+        if len(rivals) > 1:
+            self._wake(queue, asker)
+        return each + (rivals.index(asker) < over)
+
+    def _wake(self, queue: str, but: Contender) -> None:
+        for contender in self._hungry[queue]:
+            if contender is not but and self._competes(contender):
+                contender.poke()
+
+    def _competes(self, contender: Contender) -> bool:
+        return contender not in self._reserved and contender.can_claim()

@@ -9,7 +9,7 @@ SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 SECONDS ?= 60
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser fuzz proof bench wheel
+.PHONY: help run test check fix browser redis fuzz proof bench wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -17,6 +17,7 @@ help:
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
+	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make proof    the long kill tests, then the fuzzer"
 	@echo "make bench    how fast the queue is here"
@@ -46,6 +47,9 @@ fix:
 
 browser:
 	@deploy/install_chromium.sh
+
+redis:
+	@deploy/install_redis.sh
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

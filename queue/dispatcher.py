@@ -14,6 +14,7 @@ from grimbots.queue.addresses import parse_address
 from grimbots.queue.attempts import CURRENT
 from grimbots.queue.job import Accepted, BuryNew, Drain, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
+from grimbots.queue.memory import URGENT_QUEUES, MemoryLevel, MemoryWatch
 from grimbots.queue.reads import Reads
 from grimbots.queue.store import Store
 from grimbots.queue.totals import Totals
@@ -55,7 +56,9 @@ class Queue:
         self.lines = [Line(Store(url, prefix, replicas=replicas)) for prefix in prefixes]
         self.reads = Totals([Reads(url, prefix) for prefix in prefixes])
         self._group_cap = group_cap
+        self._memory = MemoryWatch(self.reads)
         self._carriers: list[asyncio.Task[None]] = []
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to carry moves. Where Redis is away it goes on trying, and enqueue raises.
@@ -66,6 +69,7 @@ class Queue:
         self._carriers = [asyncio.create_task(line.run()) for line in self.lines]
         for line, carrier in zip(self.lines, self._carriers, strict=True):
             carrier.add_done_callback(partial(_note_end, line))
+        self._watch = asyncio.create_task(self._memory.run())
         await self._wait_settled(self.lines, START_SECONDS)
         for carrier in self._carriers:
             if carrier.done():
@@ -73,12 +77,12 @@ class Queue:
 
     async def stop(self) -> None:
         """Let what is under way arrive, for a moment, and close the connections."""
-        if not self._carriers:
+        if not self._watch:
             return
         await self._wait_settled([line for line in self.lines if not line.is_away], FLUSH_SECONDS)
-        for carrier in self._carriers:
-            carrier.cancel()
-        await asyncio.wait(self._carriers)
+        for task in (self._watch, *self._carriers):
+            task.cancel()
+        await asyncio.wait([self._watch, *self._carriers])
         await asyncio.gather(*(line.store.close() for line in self.lines), self.reads.close())
 
     async def enqueue(self, job: Job, *, rank: int | None = None, hold_ms: int = 0) -> Accepted:
@@ -87,7 +91,8 @@ class Queue:
         `rank` and `hold_ms` put right what a sender's own numbers say arrived swapped (job.Enqueue).
 
         Raises:
-            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away).
+            QueueUnavailable: Redis is away or full, or the replicas asked for do not have the job yet (within 1.5 s; at
+                once while it is known to be away).
             TypeError, ValueError: the payload is nothing JSON can hold.
         """
         return await self._submit(Enqueue(job, self._group_cap, rank, hold_ms))
@@ -114,7 +119,14 @@ class Queue:
         """
         return await asyncio.gather(*[wait_answer(line.send(move)) for line in self.lines])
 
+    @property
+    def memory_level(self) -> MemoryLevel:
+        """How full the memory of Redis is: a second old at most while it answers."""
+        return self._memory.level
+
     async def _submit(self, move: Intake) -> Accepted:
+        if self.memory_level >= MemoryLevel.TIGHT and move.job.queue not in URGENT_QUEUES:
+            raise QueueUnavailable(f"the memory of redis is nearly full: queue {move.job.queue} takes nothing new yet")
         line = self._find_line(move.job.account)
         if not line.admits():
             raise QueueUnavailable("redis is away")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from grimbots.queue.wire import decode_packed, decode_text
 
 RING_LIMIT = 100  # sources looked at for the oldest age
 CONNECTIONS = 4
+SAMPLE_KEYS = 20  # looked at to see whether others keep keys here
 HEADER_BYTES = 4096  # no header is longer: names are short and errors are cut
 
 Command = tuple[str | bytes | int, ...]
@@ -42,10 +44,23 @@ class Reads:
             await redis.aclose(close_connection_pool=True)
 
     async def describe_server(self) -> dict[str, Any]:
-        """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data."""
-        (info,) = await self._ask([("INFO",)])
+        """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data, its keys.
+
+        `fsync` is None where the server does not tell (CONFIG is forbidden); `foreign`: keys of others among some.
+        """
+        info, fsync, *sample = await self._ask(
+            [("INFO",), ("CONFIG", "GET", "appendfsync"), *[("RANDOMKEY",)] * SAMPLE_KEYS], tolerant=True
+        )
         names = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "aof_enabled")
-        return {name: info[name] for name in names}
+        ours = re.compile(rb"\{q\d+\}:")
+        foreign = any(isinstance(key, bytes) and not ours.match(key) for key in sample)
+        told = fsync.get("appendfsync") if isinstance(fsync, dict) else None
+        return {**{name: info[name] for name in names}, "fsync": told, "foreign": foreign}
+
+    async def read_memory(self) -> dict[str, Any]:
+        """Read the memory used and allowed (0: no limit)."""
+        (info,) = await self._ask([("INFO", "memory")])
+        return dict(info)
 
     async def count_jobs(self) -> dict[str, Counts]:
         """Count each queue's jobs."""
@@ -145,8 +160,8 @@ class Reads:
         (seconds, micros), answer = await self._ask([("TIME",), command])
         return int(seconds) * 1000 + int(micros) // 1000, answer
 
-    async def _ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one pipeline."""
+    async def _ask(self, commands: Sequence[Command], *, tolerant: bool = False) -> list[Any]:
+        """Send commands in one pipeline. `tolerant`: an error answer is a value."""
         if not commands:
             return []
         try:
@@ -157,7 +172,7 @@ class Reads:
             ):
                 for command in commands:
                     pipe.execute_command(*command)
-                return list(await pipe.execute())
+                return list(await pipe.execute(raise_on_error=not tolerant))
         except (RedisError, OSError) as error:
             await self.close()  # the next look finds out where Redis is now
             raise RedisAway(f"{type(error).__name__}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple
 from itertools import chain
 from typing import Any, TypeVar
@@ -26,8 +26,11 @@ class Totals:
 
     async def describe_server(self) -> dict[str, Any]:
         """Describe the server whose memory is fullest."""
-        servers = await self._ask(Reads.describe_server)
-        return max(servers, key=lambda server: server["used_memory"] / (server["maxmemory"] or float("inf")))
+        return max(await self._ask(Reads.describe_server), key=_read_part)
+
+    async def read_memory_part(self) -> float:
+        """Return the part of its allowed memory that the fullest server uses; 0 where none has a limit."""
+        return max(map(_read_part, await self._ask(Reads.read_memory)))
 
     async def count_jobs(self) -> dict[str, Counts]:
         """Count each queue's jobs."""
@@ -83,6 +86,10 @@ class Totals:
 
     async def _ask(self, look: Callable[[Reads], Awaitable[T]]) -> list[T]:
         return list(await asyncio.gather(*(look(shard) for shard in self.shards)))
+
+
+def _read_part(server: Mapping[str, Any]) -> float:
+    return float(server["used_memory"] / server["maxmemory"]) if server["maxmemory"] else 0.0
 
 
 def _add_up(counts: Sequence[Counts]) -> Counts:

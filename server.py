@@ -40,7 +40,7 @@ from grimbots.handlers.commands import cli
 from grimbots.handlers.routes import routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, duties, gateway_accounts, receptions, secrets
+from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
@@ -152,6 +152,7 @@ async def serve(settings: Settings) -> None:
         await app.event_spool.open()
         await app.click_spool.open()
         await app.pools.load(app)
+        await crons.enter(app)
         web, worker = build_web(app), Worker(app.queue, app)
         server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
         server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))

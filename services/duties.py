@@ -1,4 +1,4 @@
-"""The periodic duties of every process: timers, the sweep, the days of applied_updates; harmless in several at once."""
+"""The periodic duties of every process: timers, the sweep, crons; harmless in several at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import checks, clicks, logins, receptions, sweep, timers
+from grimbots.services import campaigns, checks, clicks, crons, receptions, sweep, timers
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 TIMERS_SECONDS = 1
 EVENTS_SECONDS = 1
 CHECKS_SECONDS = 2
+CAMPAIGNS_SECONDS = 0.5
 CLICKS_SECONDS = 1
 SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
-DAYS_SECONDS = 3600
+CRONS_SECONDS = 10
 
 
 def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
@@ -33,11 +34,11 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         repeat(app, timers.fire_due, TIMERS_SECONDS),
         repeat(app, receptions.store_spooled, EVENTS_SECONDS),
         repeat(app, checks.hand_out_due, CHECKS_SECONDS),
+        repeat(app, campaigns.hand_out_due, CAMPAIGNS_SECONDS),
         repeat(app, clicks.store_spooled, CLICKS_SECONDS),
         repeat(app, sweep.sweep, SWEEP_SECONDS),
         repeat(app, app.pools.load, POOLS_SECONDS),
-        repeat(app, keep_days, DAYS_SECONDS),
-        repeat(app, logins.forget_old, DAYS_SECONDS),
+        repeat(app, crons.hand_out_due, CRONS_SECONDS),
     ]
 
 
@@ -52,10 +53,3 @@ async def repeat(app: App, duty: Callable[[App], Awaitable[object]], every_secon
         except (DatabaseUnavailable, StatementTimeout, QueueUnavailable, SpoolUnavailable) as error:
             log.warning("%s put off: %s", duty.__qualname__, error)
         await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter, not a secret
-
-
-async def keep_days(app: App) -> None:
-    """Make the day partitions to come and drop the old ones; one process does it, the others pass."""
-    async with app.db.transaction() as tx:
-        if await tx.duties.take_turn(duty="keep_days"):
-            await tx.duties.keep_days(today=app.clock().date())

@@ -26,16 +26,18 @@ async def plan(
     lead: Row,
     version_id: int,
     effects: Sequence[Effect],
+    campaign_id: int | None = None,
 ) -> list[Job]:
     """Write the rows of `effects` and return their jobs, in order, to be enqueued after the commit.
 
-    The lead is locked, and its walk, of which a charge is the newest order, is saved already.
+    The lead is locked, and its walk, of which a charge is the newest order, is saved already. What a campaign says is
+    not said twice where it is in doubt.
     """
     jobs = []
     for ordinal, effect in enumerate(effects):
         match effect:
             case Say():
-                jobs.append(await _plan_say(app, tx, cause, ordinal, lead, version_id, effect))
+                jobs.append(await _plan_say(app, tx, cause, ordinal, lead, version_id, effect, campaign_id))
             case Charge():
                 jobs.append(await _plan_charge(app, tx, cause, ordinal, lead, version_id, effect))
             case Verify():
@@ -63,7 +65,14 @@ def ask(cause: str, ordinal: int, lead: Row, effect: Verify) -> Job:
 
 
 async def _plan_say(
-    app: App, tx: Transaction, cause: str, ordinal: int, lead: Row, version_id: int, effect: Say
+    app: App,
+    tx: Transaction,
+    cause: str,
+    ordinal: int,
+    lead: Row,
+    version_id: int,
+    effect: Say,
+    campaign_id: int | None,
 ) -> Job:
     nonce = app.vault.nonce(lead.bot_id, lead.chat_id, cause, ordinal)
     body = _fill_in(effect.body, nonce)
@@ -80,7 +89,8 @@ async def _plan_say(
         method=effect.method,
         body=body,
         nonce=None if body == effect.body else nonce,
-        policy=effect.policy,
+        policy=effect.policy if campaign_id is None else "once",
+        campaign_id=campaign_id,
         payment_id=effect.payment_id,
         planned_at=app.clock(),
     )

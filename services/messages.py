@@ -49,6 +49,7 @@ async def plan(
     policy: str,
     payment_id: int | None,
     planned_at: datetime,
+    campaign_id: int | None = None,
 ) -> Row:
     """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
 
@@ -68,23 +69,37 @@ async def plan(
         body=dict(body),
         nonce=nonce,
         policy=policy,
+        campaign_id=campaign_id,
         planned_at=planned_at,
     )
     return row or await tx.messages.find_by_cause(account_id=account_id, cause=cause, ordinal=ordinal)
 
 
 def job(message: Row) -> Job:
-    """Make the job that sends a planned message, in its chat's order.
+    """Make the job that sends a planned message, in its chat's order; a campaign's waits behind nobody's answer.
 
     A job's id is used once, so each regrant has its own.
     """
     regrant = f"@{message.regrants}" if message.regrants else ""
+    if not regrant and message.campaign_id is not None:
+        return _broadcast_job(message)
     return send.job(
         id=f"{message.cause}#{message.ordinal}{regrant}",
         source=f"b{message.bot_id}",
         account=str(message.account_id),
         group=str(message.chat_id),
         message_id=message.id,
+    )
+
+
+def _broadcast_job(message: Row) -> Job:
+    """Make the one job of all that a campaign says to a lead."""
+    return broadcast.job(
+        id=message.cause,
+        source=f"b{message.bot_id}",
+        account=str(message.account_id),
+        account_id=message.account_id,
+        cause=message.cause,
     )
 
 
@@ -112,6 +127,19 @@ async def send(app: App, *, message_id: int) -> Done:
         return await answers.write(app, await _attempt(app, message))
     except (DatabaseUnavailable, StatementTimeout, Unavailable) as error:
         raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+
+
+@task("messages.broadcast", queue="campaigns", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
+async def broadcast(app: App, *, account_id: int, cause: str) -> Done:
+    """Send, in order, what a campaign says to one lead. Outside the chat's order: an answer never waits for it."""
+    try:
+        planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
+    except (DatabaseUnavailable, StatementTimeout) as error:
+        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    for message in planned:
+        if not message.regrants:  # what a person sends again has a job of its own
+            await send(app, message_id=message.id)
+    return Done()
 
 
 async def _close_unsendable(app: App, message_id: int) -> None:

@@ -20,6 +20,7 @@ from grimbots.conf.settings import Settings, SettingsError, load
 from grimbots.handlers.commands import (
     account,
     bot,
+    campaign,
     dev,
     doctor,
     funnel,
@@ -45,7 +46,7 @@ from grimbots.sql.migrate import MigrationError
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
-NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, pool, queue)
+NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, pool, campaign, queue)
 # What a person can do something about; anything else is a bug and shows its traceback.
 EXPECTED = (
     ServiceError,

@@ -21,3 +21,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_created ON payments (ac
 -- Serves sales.count_by_bot: what was paid in some days.
 -- Plan: Index Scan over those days of one account. Partial: most charges are never paid.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_paid ON payments (account_id, paid_at) WHERE paid_at IS NOT NULL;
+
+-- Serves campaigns.list_slice: who has asked for a charge and not paid it.
+-- Plan: Index Scan, a few rows per lead. Partial: paid ones have payments_lead_paid.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_unpaid ON payments (lead_id) WHERE state IN ('pending', 'expired');

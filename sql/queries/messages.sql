@@ -2,11 +2,11 @@
 -- None when this effect of its cause is planned already.
 -- hot
 INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, version_id, step, payment_id, method, body, nonce, policy,
-    planned_at)
+    campaign_id, planned_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s, %(chat_id)s, %(cause)s, %(ordinal)s, %(version_id)s, %(step)s, %(payment_id)s,
-    %(method)s, %(body)s, %(nonce)s, %(policy)s, %(planned_at)s)
+    %(method)s, %(body)s, %(nonce)s, %(policy)s, %(campaign_id)s, %(planned_at)s)
 ON CONFLICT (cause, ordinal) DO NOTHING
-RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status;
+RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status;
 
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
@@ -50,14 +50,14 @@ WHERE account_id = %(account_id)s
 RETURNING id, account_id, payment_id, status, error;
 
 -- name: find :one
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND id = %(message_id)s;
 
 -- name: find_by_cause :one
 -- hot
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND cause = %(cause)s
@@ -73,7 +73,7 @@ WHERE bot_id = %(bot_id)s
 
 -- name: list_open_by_cause :many
 -- hot
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, payment_id, status
+SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status
 FROM messages
 WHERE account_id = %(account_id)s
     AND cause = %(cause)s
@@ -83,7 +83,8 @@ ORDER BY ordinal;
 -- name: list_stale :many
 -- Of every account, for the sweep, a page behind the id `after`: planned long ago and still open, also where an attempt ended without
 -- telling (`sending`). A dead bot's wait for its return.
-SELECT messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants
+SELECT messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants,
+    messages.campaign_id
 FROM messages
 JOIN bots ON bots.id = messages.bot_id
 WHERE messages.status IN ('planned', 'sending')

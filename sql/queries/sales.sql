@@ -54,6 +54,7 @@ SELECT (
         FROM messages
         WHERE account_id = %(account_id)s
             AND status IN ('failed', 'uncertain')
+            AND (campaign_id IS NULL OR status = 'uncertain')
         LIMIT %(limit)s
     ) AS found
 ) AS messages, (
@@ -102,7 +103,7 @@ ORDER BY provider_events.id DESC
 LIMIT %(limit)s;
 
 -- name: list_mishaps :many
--- Messages that did not arrive, or may not have, the newest first; with the payment whose delivery they are a part of.
+-- Messages that did not arrive, or may not have, the newest first; whom a campaign did not reach is counted there. With the payment whose delivery they are a part of.
 SELECT messages.id, bots.username AS bot, leads.first_name, leads.status AS lead_status, messages.method, messages.step,
     messages.status, messages.error, messages.attempts, messages.planned_at, delivery.payment_id AS delivers_payment_id
 FROM messages
@@ -118,6 +119,7 @@ LEFT JOIN LATERAL (
 ) AS delivery ON true
 WHERE messages.account_id = %(account_id)s
     AND messages.status IN ('failed', 'uncertain')
+    AND (messages.campaign_id IS NULL OR messages.status = 'uncertain')
     AND messages.id < %(before_id)s
 ORDER BY messages.id DESC
 LIMIT %(limit)s;

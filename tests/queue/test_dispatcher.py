@@ -168,7 +168,7 @@ async def test_stores_one_job_when_the_reply_is_lost(tmp_path: Path) -> None:
 async def test_refuses_new_work_when_memory_is_full_and_still_drains(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await queue.enqueue(make_job(TASK, "1"))
-        await server.ask("CONFIG", "SET", "maxmemory", "1mb")
+        await server.ask("CONFIG", "SET", "maxmemory", 1)
         with pytest.raises(QueueUnavailable, match="memory"):
             await queue.enqueue(make_job(TASK, "2"))
         async with run_worker(queue, TASK):

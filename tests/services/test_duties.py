@@ -1,143 +1,18 @@
-"""The periodic duties: the days of applied_updates, and what a round does when a store is away."""
+"""The periodic duties: what a round does when a store is away, or when it fails."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import date, timedelta
+from collections.abc import Iterator
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.services import duties
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
-from grimbots.tests.conftest import Clock
 
-TODAY = date(2026, 3, 2)
 WAIT_SECONDS = 5
-DAY_TABLES = r"SELECT relname FROM pg_class WHERE relname ~ '^applied_updates_\d{8}$' ORDER BY relname"
-
-
-@pytest.fixture
-def list_days(query: Callable[..., Any]) -> Iterator[Callable[[], list[date]]]:
-    """Give a function that lists the days with a partition, of which there is none at first."""
-
-    def drop_all() -> None:
-        for (table,) in query(DAY_TABLES):
-            query(f"DROP TABLE {table}")
-
-    drop_all()
-    yield lambda: [date.fromisoformat(table[-8:]) for (table,) in query(DAY_TABLES)]
-    drop_all()
-
-
-def make_days(first: int, last: int) -> list[date]:
-    """Give the days so many days from TODAY."""
-    return [TODAY + timedelta(days=offset) for offset in range(first, last + 1)]
-
-
-async def apply_update(app: Any, tenant: Any, day: date) -> dict[str, int]:
-    """Note an applied update; returns its key."""
-    key = {"account_id": tenant.account_id, "bot_id": tenant.bot_id, "update_id": day.toordinal()}
-    await app.db.applied_updates.add(applied_on=day, **key)
-    return key
-
-
-@pytest.mark.gen_test
-async def test_keep_days_makes_days_ahead(app: Any, list_days: Callable[[], list[date]]) -> None:
-    await duties.keep_days(app)
-    assert list_days() == make_days(-1, 2)
-
-
-@pytest.mark.gen_test
-async def test_keep_days_again_changes_nothing(app: Any, accounts: Any, list_days: Callable[[], list[date]]) -> None:
-    await duties.keep_days(app)
-    key = await apply_update(app, accounts[0], TODAY)
-    await duties.keep_days(app)
-    assert list_days() == make_days(-1, 2)
-    assert await app.db.applied_updates.exists(**key)
-
-
-@pytest.mark.gen_test
-async def test_keep_days_moves_rows_to_their_day(
-    app: Any, accounts: Any, list_days: Callable[[], list[date]], query: Callable[..., Any]
-) -> None:
-    keys = [await apply_update(app, accounts[0], day) for day in make_days(-2, 0)]
-    await duties.keep_days(app)
-    places = query("SELECT tableoid::regclass::text FROM applied_updates ORDER BY applied_on")
-    assert [place for (place,) in places] == [
-        "applied_updates_default",
-        "applied_updates_20260301",
-        "applied_updates_20260302",
-    ]
-    assert all([await app.db.applied_updates.exists(**key) for key in keys])
-
-
-@pytest.mark.gen_test
-async def test_keep_days_drops_days_older_than_three(
-    app: Any, accounts: Any, clock: Clock, list_days: Callable[[], list[date]]
-) -> None:
-    without_partition = await apply_update(app, accounts[0], TODAY)
-    await duties.keep_days(app)
-    old, kept = [await apply_update(app, accounts[0], day) for day in make_days(-1, 2)[::3]]
-    unplaced = await apply_update(app, accounts[0], TODAY - timedelta(days=2))
-    clock.move(days=4)
-    await duties.keep_days(app)
-    assert list_days() == make_days(1, 6)
-    keys = (without_partition, old, kept, unplaced)
-    assert [await app.db.applied_updates.exists(**key) for key in keys] == [False, False, True, False]
-
-
-@pytest.mark.gen_test
-async def test_keep_days_after_a_long_pause_begins_anew(
-    app: Any, accounts: Any, clock: Clock, list_days: Callable[[], list[date]]
-) -> None:
-    await duties.keep_days(app)
-    clock.move(days=100)
-    key = await apply_update(app, accounts[0], clock().date())
-    await duties.keep_days(app)
-    assert list_days() == make_days(99, 102)
-    assert await app.db.applied_updates.exists(**key)
-
-
-@pytest.mark.gen_test
-async def test_keep_days_in_two_processes_at_once_is_done_once(app: Any, list_days: Callable[[], list[date]]) -> None:
-    await asyncio.gather(duties.keep_days(app), duties.keep_days(app))
-    assert list_days() == make_days(-1, 2)
-
-
-@pytest.mark.gen_test
-async def test_keep_days_passes_while_another_process_has_the_turn(
-    app: Any, list_days: Callable[[], list[date]]
-) -> None:
-    async with app.db.transaction() as other:
-        assert await other.duties.take_turn(duty="keep_days")
-        await duties.keep_days(app)
-    assert list_days() == []
-
-
-@pytest.mark.gen_test(timeout=15)
-async def test_keep_days_waits_for_readers_before_it_holds_what_they_want(
-    app: Any, list_days: Callable[[], list[date]], query: Callable[..., Any], database_url: str
-) -> None:
-    with closing(psycopg2.connect(database_url)) as reader:
-        reader.cursor().execute("SELECT FROM applied_updates")
-        keeping = asyncio.create_task(duties.keep_days(app))
-        assert await wait_for_a_waiter(query) == [("applied_updates", "AccessExclusiveLock")]
-        assert list_days() == []
-    await keeping
-    assert list_days() == make_days(-1, 2)
-
-
-async def wait_for_a_waiter(query: Callable[..., Any]) -> Any:
-    """Return the relation and the mode of every lock that somebody waits for, as soon as there is one."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not (waiting := query("SELECT relation::regclass::text, mode FROM pg_locks WHERE NOT granted")):
-            await asyncio.sleep(0.01)
-        return waiting
 
 
 @pytest.mark.gen_test

@@ -52,6 +52,11 @@ FROM bots
 JOIN funnel_versions USING (account_id, funnel_id)
 CROSS JOIN LATERAL generate_series(1, CASE WHEN bots.name ~ ' tenant-([1-9]|10)$' THEN 60 ELSE 2 END) AS n;
 
+INSERT INTO campaigns (account_id, bot_id, version_id, audience, quiet_days, status, last_lead_id, next_slice_at, created_at)
+SELECT account_id, bot_id, version_id, 'all', 0, CASE WHEN count(*) > 2 THEN 'running' ELSE 'finished' END, max(id), now(), now()
+FROM leads
+GROUP BY account_id, bot_id, version_id;
+
 INSERT INTO pools (account_id, slug, created_at, updated_at)
 SELECT id, 'link-of-' || name, now(), now() FROM accounts;
 
@@ -120,15 +125,16 @@ SELECT account_id, gateway_account_id, 'event of ' || txid, '{}', convert_to(txi
     CASE state WHEN 'new' THEN 'received' WHEN 'cancelled' THEN 'unmatched' ELSE 'applied' END, id, now() - interval '1 hour', CASE state WHEN 'new' THEN NULL ELSE now() END
 FROM payments;
 
--- Two messages for each payment: one sent, and one that is mostly sent, else planned, sending or failed.
+-- Two messages for each payment: one sent, and a campaign's that is mostly sent, else planned, sending or failed.
 INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, version_id, step, payment_id, method, body, nonce,
-    policy, status, planned_at, sending_at, sent_at)
+    policy, campaign_id, status, planned_at, sending_at, sent_at)
 SELECT payments.account_id, payments.bot_id, lead_id, chat_id, 'm of ' || cause, n, payments.version_id, payments.step, payments.id,
-    'sendMessage', jsonb_build_object('text', description), n || 'nonce' || payments.id, 'retry', chosen.status,
+    'sendMessage', jsonb_build_object('text', description), n || 'nonce' || payments.id, 'retry', CASE WHEN n = 1 AND payments.state <> 'cancelled' THEN campaigns.id END, chosen.status,
     now() - interval '1 hour', CASE chosen.status WHEN 'planned' THEN NULL ELSE now() END,
     CASE chosen.status WHEN 'sent' THEN now() END
 FROM payments
 JOIN leads ON leads.id = payments.lead_id
+JOIN campaigns ON campaigns.bot_id = payments.bot_id
 CROSS JOIN generate_series(0, 1) AS n
 CROSS JOIN LATERAL (
     SELECT CASE WHEN n = 0 THEN 'sent'

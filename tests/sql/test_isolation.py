@@ -64,6 +64,10 @@ EVERY_ACCOUNT = {
     "accounts.find",
     "accounts.list_all",
     "bots.find_by_telegram_id",
+    "campaigns.claim_due",
+    "crons.add",
+    "crons.claim_due",
+    "crons.finish",
     "deliveries.count_owed",
     "duties.keep_days",
     "duties.take_turn",
@@ -108,6 +112,15 @@ VALUES: dict[str, Callable[[], Any]] = {
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
 CHOSEN: dict[str, Values] = {
+    "campaigns.add": {"audience": "all", "quiet_days": 0},
+    "campaigns.list_slice": {
+        "audience": "all",
+        "page_end": PAST_ALL_IDS,
+        "quiet_since": NEVER,
+        "after": 0,
+        "limit": 1000,
+    },
+    "campaigns.set_status": {"status": "stopped"},
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},
     "payments.move": {"to_state": "cancelled"},

@@ -49,6 +49,14 @@ async def open_connection(connection: AbstractConnection) -> None:
     await connection.connect()  # type: ignore[no-untyped-call]
 
 
+async def read_answer(connection: AbstractConnection) -> Any:
+    """Read one answer; an error that Redis answered is a value."""
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
 @asynccontextmanager
 async def guarded(connection: AbstractConnection, seconds: float) -> AsyncIterator[AbstractConnection]:
     """Limit what happens on a connection in time; after any error, or cancelled, it is closed.

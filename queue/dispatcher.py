@@ -16,10 +16,10 @@ from grimbots.queue.job import Accepted, BuryNew, Drain, Enqueue, Hold, Intake, 
 from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.memory import URGENT_QUEUES, MemoryLevel, MemoryWatch
 from grimbots.queue.reads import Reads
-from grimbots.queue.store import Store
+from grimbots.queue.store import NewerProtocol, OtherShards, Store
 from grimbots.queue.totals import Totals
 
-__all__ = ["Queue", "QueueUnavailable"]
+__all__ = ["NewerProtocol", "OtherShards", "Queue", "QueueUnavailable"]
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,10 @@ class Queue:
             carrier.add_done_callback(partial(_note_end, line))
         self._watch = asyncio.create_task(self._memory.run())
         await self._wait_settled(self.lines, START_SECONDS)
-        for carrier in self._carriers:
-            if carrier.done():
-                carrier.result()
+        broken = [carrier for carrier in self._carriers if carrier.done()]
+        if broken:
+            await self.stop()
+            broken[0].result()
 
     async def stop(self) -> None:
         """Let what is under way arrive, for a moment, and close the connections."""

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.connection import AbstractConnection
 
 from grimbots.queue import keys
 from grimbots.queue.addresses import parse_address
-from grimbots.queue.connections import RedisAway, make_pool
+from grimbots.queue.connections import RedisAway, guarded, make_connection, make_pool, open_connection, read_answer
 from grimbots.queue.job import Consumer, Counts, DeadJob, Flight, Sighting, State, Waiting, Waits
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
@@ -33,15 +32,14 @@ class Reads:
         """Keep the address (any form of REDIS_URL); the first look opens a connection."""
         self._prefix = prefix
         self._address = parse_address(url)
-        self._redis: Redis | None = None
-        self._opening = asyncio.Lock()
-        self._free = asyncio.Semaphore(CONNECTIONS)  # the pool refuses who comes when all are taken; here he waits
+        self._idle: list[AbstractConnection] = []
+        self._free = asyncio.Semaphore(CONNECTIONS)
 
     async def close(self) -> None:
-        """Close the connections."""
-        redis, self._redis = self._redis, None
-        if redis:
-            await redis.aclose(close_connection_pool=True)
+        """Close the connections that nobody uses now; the others close with the error of whoever uses them."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.disconnect(nowait=True)
 
     async def describe_server(self) -> dict[str, Any]:
         """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data, its keys.
@@ -54,13 +52,14 @@ class Reads:
         names = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "aof_enabled")
         ours = re.compile(rb"\{q\d+\}:")
         foreign = any(isinstance(key, bytes) and not ours.match(key) for key in sample)
-        told = fsync.get("appendfsync") if isinstance(fsync, dict) else None
+        told = fsync[b"appendfsync"].decode() if isinstance(fsync, dict) else None
+        info = _decode_info(info)
         return {**{name: info[name] for name in names}, "fsync": told, "foreign": foreign}
 
     async def read_memory(self) -> dict[str, Any]:
         """Read the memory used and allowed (0: no limit)."""
         (info,) = await self._ask([("INFO", "memory")])
-        return dict(info)
+        return _decode_info(info)
 
     async def count_jobs(self) -> dict[str, Counts]:
         """Count each queue's jobs."""
@@ -165,24 +164,35 @@ class Reads:
         if not commands:
             return []
         try:
-            async with (
-                asyncio.timeout(COMMAND_TIMEOUT_SECONDS),
-                self._free,
-                (await self._open()).pipeline(transaction=False) as pipe,
-            ):
-                for command in commands:
-                    pipe.execute_command(*command)
-                return list(await pipe.execute(raise_on_error=not tolerant))
-        except (RedisError, OSError) as error:
-            await self.close()  # the next look finds out where Redis is now
-            raise RedisAway(f"{type(error).__name__}: {error}") from error
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS), self._free:
+                return await self._exchange(commands, tolerant)
+        except TimeoutError as error:
+            raise RedisAway("no answer in time") from error
 
-    async def _open(self) -> Redis:
-        async with self._opening:
-            if self._redis is None:
-                url = await self._address.find(self._prefix)
-                self._redis = Redis(connection_pool=make_pool(url, connections=CONNECTIONS))
-            return self._redis
+    async def _exchange(self, commands: Sequence[Command], tolerant: bool) -> list[Any]:
+        """Try over a connection that may have died unnoticed, if there is one, and over a new one."""
+        if self._idle:
+            try:
+                return await self._try(self._idle.pop(), commands, tolerant)
+            except RedisAway:
+                await self.close()
+        url = await self._address.find(self._prefix)
+        return await self._try(make_connection(make_pool(url, connections=1)), commands, tolerant)
+
+    async def _try(self, connection: AbstractConnection, commands: Sequence[Command], tolerant: bool) -> list[Any]:
+        read = read_answer if tolerant else AbstractConnection.read_response
+        async with guarded(connection, COMMAND_TIMEOUT_SECONDS):
+            await open_connection(connection)
+            await connection.send_packed_command(connection.pack_commands(commands))
+            answers = [await read(connection) for _ in commands]
+        self._idle.append(connection)
+        return answers
+
+
+def _decode_info(raw: bytes) -> dict[str, Any]:
+    """Read INFO; whole numbers become such."""
+    fields = (line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
+    return {name: int(value) if value.isdigit() else value for name, value in fields}
 
 
 def _decode_flights(raw: dict[bytes, bytes]) -> list[Flight]:

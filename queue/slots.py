@@ -46,8 +46,10 @@ class Slots:
         """Reserve slots for a claim, and tell how many suspects it may bring (0 or 1). `settle` ends it."""
         free = self.list_free()
         if len(self._contenders) > 1:
+            self._note_hunger(asker)
             free = {queue: share for queue in free if (share := self._share(asker, queue, free[queue]))}
-            self._reserved[asker] = free
+            if free:
+                self._reserved[asker] = free
         suspects = int(bool(free) and not self._suspects and self._suspect_asker in (None, asker))
         if suspects:
             self._suspect_asker = asker
@@ -83,10 +85,13 @@ class Slots:
                 left.subtract({queue: asked for queue, asked in reserved.items() if queue in left})
         return {queue: count for queue, count in left.items() if count > 0}
 
+    def _note_hunger(self, asker: Contender) -> None:
+        for hungry in self._hungry.values():
+            if asker not in hungry:
+                hungry.append(asker)
+
     def _share(self, asker: Contender, queue: str, free: int) -> int:
-        """Share free slots among the shards that want some now: who came first, or waited longest, gets one more."""
-        if asker not in self._hungry[queue]:
-            self._hungry[queue].append(asker)
+        """Share free slots among the shards that want some now: who waited longest gets one more."""
         rivals = [one for one in self._hungry[queue] if one is asker or self._competes(one)]
         each, over = divmod(free, len(rivals))
         if len(rivals) > 1:

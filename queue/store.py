@@ -35,6 +35,7 @@ from grimbots.queue.connections import (
     make_connection,
     make_pool,
     open_connection,
+    read_answer,
 )
 from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
 from grimbots.queue.wire import decode_drain, decode_intake, encode_moves
@@ -228,7 +229,7 @@ class Store:
         if self._replicas and "intake" in calls:
             commands["wait"] = ("WAIT", self._replicas, WAIT_MS)
         await connection.send_packed_command(connection.pack_commands(commands.values()))
-        return {name: await _read_answer(connection) for name in commands}
+        return {name: await read_answer(connection) for name in commands}
 
     async def _check_data(self, connection: AbstractConnection) -> None:
         """Refuse data that is not ours to touch; mark new data. Reads first: a full memory refuses the write."""
@@ -271,13 +272,6 @@ def _check_role(info: bytes) -> None:
 def _read_run(info: bytes) -> bytes:
     """Tell one life of one server's data from every other."""
     return b" ".join(re.findall(rb"(?:run_id|master_replid):\w+", info))
-
-
-async def _read_answer(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
 
 
 def _check_answer(name: str, answer: Any) -> None:

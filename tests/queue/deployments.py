@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -232,14 +232,19 @@ async def read_id(node: Node) -> str:
     return found.decode() if isinstance(found, bytes) else str(found)
 
 
-async def migrate_slot(slot: int, source: Node, target: Node) -> int:
-    """Move a slot with all its keys, as `redis-cli --cluster reshard` does. Returns how many keys went over."""
+async def migrate_slot(slot: int, source: Node, target: Node, halfway: Callable[[], Awaitable[None]]) -> int:
+    """Move a slot with all its keys, as `redis-cli --cluster reshard` does; `halfway` is awaited after the first ones.
+
+    Returns how many keys went over.
+    """
     source_id, target_id = await read_id(source), await read_id(target)
     await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
     await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
     moved = 0
     while keys := await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 10):
         await source.ask("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
+        if not moved:
+            await halfway()
         moved += len(keys)
     for node in (target, source):
         await node.ask("CLUSTER", "SETSLOT", slot, "NODE", target_id)

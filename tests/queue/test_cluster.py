@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,12 +73,14 @@ def _grows(senders: Senders, by: int) -> Callable[[], bool]:
 
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=120)
-async def test_a_cluster_works_through_a_migration_and_a_death(tmp_path: Path) -> None:
+async def test_a_cluster_works_through_a_migration_and_a_death(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with run_cluster(tmp_path) as cluster:
         url = cluster.make_url(SHARDS)
         async with open_queue(url, replicas=1) as queue:
             await _spread(queue)
-            await _migrate_under_load(cluster, queue)
+            await _migrate_under_load(cluster, queue, caplog)
             await _kill_under_load(cluster, queue)
 
 
@@ -97,7 +100,7 @@ async def _spread(queue: Queue) -> None:
     assert await inspector.dead() == []
 
 
-async def _migrate_under_load(cluster: Cluster, queue: Queue) -> None:
+async def _migrate_under_load(cluster: Cluster, queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
     ran: list[int] = []
     async with run_worker(queue, NOTE, context=ran) as worker:
         await wait_until(worker.is_working)
@@ -105,7 +108,10 @@ async def _migrate_under_load(cluster: Cluster, queue: Queue) -> None:
         await wait_until(_grows(senders, 300))
         source = await cluster.find_owner(SLOT)
         target = next(node for node in cluster.nodes[:3] if node is not source)
-        assert await migrate_slot(SLOT, source, target) > 0
+        # The slot stays half moved until the queue has run into it.
+        halfway = partial(wait_until, lambda: "AskError" in caplog.text)
+        assert await migrate_slot(SLOT, source, target, halfway) > 10
+        await wait_until(lambda: "MovedError" in caplog.text)
         await wait_until(_grows(senders, 300), 20)
         await senders.stop()
         await wait_until(lambda: len(ran) >= len(senders.accepted), 20)

@@ -56,18 +56,21 @@ class Senders:
 @pytest.mark.gen_test(timeout=90)
 async def test_loses_nothing_it_accepted_when_the_master_dies(tmp_path: Path) -> None:
     ran: list[int] = []
-    async with run_failover(tmp_path) as redis, open_queue(redis.url, replicas=1) as queue:
-        async with run_worker(queue, NOTE, context=ran):
-            senders = Senders(queue)
-            await wait_until(lambda: len(ran) > 200)
-            first = await redis.find_master()
-            await first.kill()
-            await _wait_promoted(redis, first.port)
-            before = len(senders.accepted)
-            await wait_until(lambda: len(senders.accepted) > before + 200, 20)
-            await senders.stop()
-            await wait_until(lambda: set(senders.accepted) <= set(ran), 20)
-    _check(ran, senders)
+    async with (
+        run_failover(tmp_path) as redis,
+        open_queue(redis.url, replicas=1) as queue,
+        run_worker(queue, NOTE, context=ran),
+    ):
+        senders = Senders(queue)
+        await wait_until(lambda: len(ran) > 200)
+        first = await redis.find_master()
+        await first.kill()
+        await _wait_promoted(redis, first.port)
+        before = len(senders.accepted)
+        await wait_until(lambda: len(senders.accepted) > before + 200, 20)
+        await senders.stop()
+        await wait_until(lambda: set(senders.accepted) <= set(ran), 20)
+    _check(ran)
 
 
 async def _wait_promoted(redis: Failover, port: int) -> None:
@@ -77,10 +80,9 @@ async def _wait_promoted(redis: Failover, port: int) -> None:
     await wait_until(promoted, 20)
 
 
-def _check(ran: list[int], senders: Senders) -> None:
-    """Nothing accepted is missing; what ran first ran in the order of its chat; few ran again (moves that were lost)."""
+def _check(ran: list[int]) -> None:
+    """What ran first ran in the order of its chat; few ran again, those whose ack the new master never got."""
     firsts = list(dict.fromkeys(ran))
-    assert set(senders.accepted) <= set(firsts)
     for chat in range(CHATS):
         mine = [n for n in firsts if n % CHATS == chat]
         assert mine == sorted(mine)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis.asyncio
@@ -68,6 +69,20 @@ class Node:
         async with client:
             return await client.execute_command(*command)
 
+    async def cut_off(self, direct_url: str) -> None:
+        """Close it to every other server, while who came by `direct_url` goes on."""
+        client: Any = redis.asyncio.Redis.from_url(direct_url, protocol=3)
+        async with client:
+            await client.config_set("port", 0)
+            for kind in ("replica", "normal", "pubsub"):
+                await client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    async def rejoin(self, direct_url: str) -> None:
+        """Open it again."""
+        client: Any = redis.asyncio.Redis.from_url(direct_url, protocol=3)
+        async with client:
+            await client.config_set("port", self.port)
+
     async def info(self, section: str) -> dict[str, Any]:
         """Read a section of INFO."""
         return dict(await self.ask("INFO", section))
@@ -112,8 +127,12 @@ class Failover:
     """One master, two replicas, three sentinels that fail over after a second."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         ports = _find_ports(6)
-        self.servers = [Node(_make(folder / f"r{port}"), port, "redis-server", DURABLE) for port in ports[:3]]
+        self.servers = [
+            Node(_make(folder / f"r{port}"), port, "redis-server", (*DURABLE, "--unixsocket", f"{folder}/{port}.sock"))
+            for port in ports[:3]
+        ]
         self.sentinels = [_make_sentinel(_make(folder / f"s{port}"), port, ports[0]) for port in ports[3:]]
 
     @property
@@ -125,6 +144,10 @@ class Failover:
         """Find the server that the sentinels name."""
         _, port = await self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
         return next(node for node in self.servers if node.port == int(port))
+
+    def make_direct_url(self, node: Node) -> str:
+        """Give the address of one server that stays open when it is cut off from the other servers."""
+        return f"unix://{quote(str(self._folder))}/{node.port}.sock"
 
     async def settle(self) -> None:
         """Wait until both replicas follow and the sentinels know it all."""
@@ -196,6 +219,10 @@ class Cluster:
         for master, replica in zip(masters, replicas, strict=True):
             await replica.ask("CLUSTER", "REPLICATE", await read_id(master))
         await wait_until(self._is_well, START_SECONDS)
+
+    async def flush(self) -> None:
+        """Empty every master."""
+        await asyncio.gather(*(node.ask("FLUSHALL") for node in self.nodes[:3]))
 
     async def find_owner(self, slot: int) -> Node:
         """Find the master of a slot."""

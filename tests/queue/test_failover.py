@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Accepted
-from grimbots.tests.queue.deployments import Failover, needs_sentinel, run_failover
+from grimbots.tests.queue.deployments import Failover, Node, needs_sentinel, run_failover
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 
 pytestmark = needs_sentinel
@@ -100,14 +101,51 @@ async def test_answers_only_what_a_replica_has(tmp_path: Path) -> None:
             await queue.enqueue(make_job(NOTE, "2", n=2))
         for replica in redis.servers[1:]:
             replica.thaw()
-        await wait_until(lambda: _is_accepted(queue), 20)
+        await wait_until(lambda: _tries(queue, "2"), 20)
         assert (await queue.reads.count_jobs())[
             "tasks"
         ].enqueued == 2  # it was there: the same id again is no second job
 
 
-async def _is_accepted(queue: Queue) -> bool:
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=90)
+async def test_a_partition_loses_what_no_replica_had(tmp_path: Path) -> None:
+    """Who still reaches a master that was cut off is answered by it; WAIT tells the difference."""
+    async with run_failover(tmp_path) as redis:
+        first = redis.servers[0]
+        direct = redis.make_direct_url(first)
+        async with open_queue(direct) as bold, open_queue(direct, slot=1, replicas=1) as careful:
+            await careful.enqueue(make_job(NOTE, "before", n=0))
+            await first.cut_off(direct)
+            accepted, began = [], monotonic()
+            while (await redis.find_master()).port == first.port:
+                accepted.append(f"bold{len(accepted)}")
+                await _enqueue(bold, accepted[-1])
+                assert not await _tries(careful, f"careful{len(accepted)}")
+            seconds = monotonic() - began
+            await first.rejoin(direct)
+            await wait_until(lambda: _follows(first), 20)
+        async with open_queue(redis.url, slot=2) as queue:
+            assert await queue.reads.find_job("before")
+            lost = [job_id for job_id in accepted if not await queue.reads.find_job(job_id)]
+    print(
+        f"{seconds:.1f} s cut off: without WAIT {len(accepted)} accepted and {len(lost)} lost, with WAIT none accepted"
+    )
+    assert lost == accepted
+
+
+async def _tries(queue: Queue, job_id: str) -> bool:
     try:
-        return await queue.enqueue(make_job(NOTE, "2", n=2)) is Accepted.ACCEPTED
+        return await queue.enqueue(make_job(NOTE, job_id, n=0)) is Accepted.ACCEPTED
     except QueueUnavailable:
         return False
+
+
+async def _enqueue(queue: Queue, job_id: str) -> None:
+    """Enqueue, again where the cut met this connection too."""
+    while not await _tries(queue, job_id):
+        await asyncio.sleep(0.05)
+
+
+async def _follows(node: Node) -> bool:
+    return (await node.info("replication"))["role"] == "slave"

@@ -43,7 +43,8 @@ class Slots:
         return self._leave_reserved(free) if self._reserved else free
 
     def take(self, asker: Contender) -> tuple[dict[str, int], int]:
-        """Reserve slots for a claim, and tell how many suspects it may bring (0 or 1). `settle` ends it."""
+        """Reserve slots for a claim, and tell how many suspects it may bring (0 or 1). `settle` or the next one ends it."""
+        self._reserved.pop(asker, None)
         free = self.list_free()
         if len(self._contenders) > 1:
             self._note_hunger(asker)

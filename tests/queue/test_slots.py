@@ -62,6 +62,14 @@ def test_reserves_what_a_claim_under_way_may_bring(slots: Slots) -> None:
     assert slots.take(two)[0] == {"tasks": 4}
 
 
+def test_forgets_a_claim_that_never_came_back(slots: Slots) -> None:
+    one, two = Shard(slots, "one"), Shard(slots, "two")
+    assert slots.take(one)[0] == {"tasks": 5}
+    assert slots.take(one)[0] == {"tasks": 5}
+    slots.settle(one, [])
+    assert slots.take(two)[0] == {"tasks": 5}
+
+
 def test_lends_the_slots_of_a_claim_that_hangs(slots: Slots) -> None:
     one, two = Shard(slots, "one"), Shard(slots, "two")
     slots.take(one)

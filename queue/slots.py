@@ -43,7 +43,7 @@ class Slots:
         return self._leave_reserved(free) if self._reserved else free
 
     def take(self, asker: Contender) -> tuple[dict[str, int], int]:
-        """Reserve slots for a claim, and tell how many suspects it may bring (0 or 1). `settle` or the next one ends it."""
+        """Reserve slots for a claim, until `settle` or the next one; and tell how many suspects (0, 1) it may bring."""
         self._reserved.pop(asker, None)
         free = self.list_free()
         if len(self._contenders) > 1:
@@ -60,8 +60,11 @@ class Slots:
         """End a claim; what it brought is counted by `start`. Who got all it asked for is hungry still."""
         if self._suspect_asker is asker:
             self._suspect_asker = None
+        reserved = self._reserved.pop(asker, None)
+        if not reserved:
+            return
         got = Counter(one.job.queue for one in claimed)
-        for queue, asked in self._reserved.pop(asker, {}).items():
+        for queue, asked in reserved.items():
             hungry = self._hungry[queue]
             hungry.remove(asker)
             if got[queue] >= asked:

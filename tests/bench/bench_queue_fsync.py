@@ -10,12 +10,14 @@ import asyncio
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
 
+from grimbots.queue.connections import RedisAway
 from grimbots.queue.job import Ack, Claim, ClaimReply, Drain, Enqueue, Register
-from grimbots.queue.store import BATCH_MOVES, Store
+from grimbots.queue.store import BATCH_MOVES, Replies, Store
 from grimbots.tests.queue.desks import make_job, make_task
 from grimbots.tests.queue.servers import RedisServer, run_server
 
@@ -42,18 +44,27 @@ async def _run(server: RedisServer, jobs: int) -> tuple[float, float]:
     await store.run([Register("bench:0:1")])
     began = perf_counter()
     for at in range(0, jobs, BATCH_MOVES):
-        await store.run([], [_make(n) for n in range(at, min(jobs, at + BATCH_MOVES))])
+        await _carry(store, [], [_make(n) for n in range(at, min(jobs, at + BATCH_MOVES))])
     filled, number, left, acks = perf_counter(), 0, jobs, list[Drain]()
     while left:
         number += 1
-        reply = (await store.run([*acks, Claim("bench:0:1", number, {"tasks": BATCH_CLAIMS})])).drain[-1]
+        reply = (await _carry(store, [*acks, Claim("bench:0:1", number, {"tasks": BATCH_CLAIMS})])).drain[-1]
         assert isinstance(reply, ClaimReply)
         acks = [Ack("bench:0:1", claimed.job.id, claimed.fence) for claimed in reply.claimed]
         left -= len(acks)
-    await store.run(acks)
+    await _carry(store, acks)
     ended = perf_counter()
     await store.close()
     return jobs / (filled - began), jobs / (ended - filled)
+
+
+async def _carry(store: Store, drain: Sequence[Drain], intake: Sequence[Enqueue] = ()) -> Replies:
+    """Run moves; again where the disk stood still for longer than a call may take. The time counts."""
+    while True:
+        try:
+            return await store.run(drain, intake)
+        except RedisAway:
+            await store.connect()
 
 
 def _make(n: int) -> Enqueue:

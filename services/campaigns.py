@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.job import Accepted
 from grimbots.queue.memory import MemoryLevel
-from grimbots.queue.task import Again, Done, task
+from grimbots.queue.task import Done
 from grimbots.services import accounts, effects, leads
 from grimbots.services.errors import Conflict, Invalid, NotFound
 from grimbots.services.funnels import versions
@@ -23,7 +23,7 @@ from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Effect
 from grimbots.services.funnels.events import Started
 from grimbots.services.funnels.walks import Walk
-from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -41,7 +41,6 @@ CATCH_UP = timedelta(seconds=2)  # a slice that comes late by more is not made u
 CLAIM = timedelta(seconds=15)  # a slice handed to the queue is handed again after this, until it is planned
 PAGE_LEADS = 1000  # looked at for one slice
 MOST_UNSENT = 2 * MESSAGES_A_SECOND  # with so many on their way the next slice waits
-STORE_AWAY_SECONDS = 2.0
 MOST_DUE, MOST_LISTED = 100, 100
 
 
@@ -133,14 +132,11 @@ async def hand_out_due(app: App) -> int:
 @task("campaigns.expand", queue="campaigns")
 async def expand(app: App, *, account_id: int, campaign_id: int, number: int) -> Done:
     """Plan slice `number`, once, and return the jobs that say it."""
-    try:
-        async with app.db.transaction() as tx:
-            campaign = await tx.campaigns.lock(account_id=account_id, campaign_id=campaign_id)
-            if campaign is None or campaign.status != "running" or campaign.slices != number:
-                return Done()  # what an earlier run planned and did not hand on, the sweep does
-            return Done(await _plan_slice(app, tx, campaign))
-    except (DatabaseUnavailable, StatementTimeout) as error:
-        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    async with app.db.transaction() as tx:
+        campaign = await tx.campaigns.lock(account_id=account_id, campaign_id=campaign_id)
+        if campaign is None or campaign.status != "running" or campaign.slices != number:
+            return Done()  # what an earlier run planned and did not hand on, the sweep does
+        return Done(await _plan_slice(app, tx, campaign))
 
 
 async def _plan_slice(app: App, tx: Transaction, campaign: Row) -> list[Job]:

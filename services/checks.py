@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
 from grimbots.queue.job import Accepted
-from grimbots.queue.task import Done, task
+from grimbots.queue.task import Done
 from grimbots.services import charges, payments, schedules
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job

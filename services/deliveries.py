@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
-from grimbots.queue.task import Done, task
+from grimbots.queue.task import Done
 from grimbots.services import leads, messages, schedules, timers
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job

@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
-from grimbots.queue.task import Again, Done, task
+from grimbots.queue.task import Again, Done
 from grimbots.services import charges, gateway_accounts, payments
 from grimbots.services.gateways.base import Event, Hint, Receipt, Snapshot, Verdict
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job

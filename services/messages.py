@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.task import Again, Done, LeaseLost, task
+from grimbots.queue.task import Done, LeaseLost
 from grimbots.services import answers, deliveries, media
 from grimbots.services.clients.telegram import Answer, Kind
-from grimbots.services.errors import Unavailable
 from grimbots.services.fallbacks import simplify
-from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STORE_AWAY_SECONDS = 2.0
 ATTEMPTS = 30  # a bound that answers.GIVE_UP_AFTER reaches first
 TIMEOUT_SECONDS = 300.0  # a wait for another's upload, two calls, one of 50 MB, and the writing of what came of them
 
@@ -119,23 +117,17 @@ async def give_up(app: App, message: Row, reason: str) -> None:
 @task("messages.send", queue="tasks", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
 async def send(app: App, *, message_id: int) -> Done:
     """Send one planned message and write what became of it; the only place where a bot acts on a chat."""
-    try:
-        message = await app.db.messages.claim(message_id=message_id, now=app.clock())
-        if message is None:
-            await _close_unsendable(app, message_id)
-            return Done()
-        return await answers.write(app, await _attempt(app, message))
-    except (DatabaseUnavailable, StatementTimeout, Unavailable) as error:
-        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    message = await app.db.messages.claim(message_id=message_id, now=app.clock())
+    if message is None:
+        await _close_unsendable(app, message_id)
+        return Done()
+    return await answers.write(app, await _attempt(app, message))
 
 
 @task("messages.broadcast", queue="campaigns", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
 async def broadcast(app: App, *, account_id: int, cause: str) -> Done:
     """Send, in order, what a campaign says to one lead. Outside the chat's order: an answer never waits for it."""
-    try:
-        planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
-    except (DatabaseUnavailable, StatementTimeout) as error:
-        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
     for message in planned:
         if not message.regrants:  # what a person sends again has a job of its own
             await send(app, message_id=message.id)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from grimbots.queue.task import Again, Done, task
+from grimbots.queue.task import Again, Done
 from grimbots.services import charges, receipts, schedules, timers
 from grimbots.services.cases import open_case
 from grimbots.services.charges import UNANSWERED
@@ -24,6 +24,7 @@ from grimbots.services.errors import Conflict, NotFound
 from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentPending
 from grimbots.services.gateways.base import Charge, Receipt, Refusal, Snapshot
 from grimbots.services.receipts import UNPAID
+from grimbots.services.tasks import task
 from grimbots.sql.database import Json, UniqueViolation
 
 if TYPE_CHECKING:

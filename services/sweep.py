@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(seconds=30)  # a job has this long to appear by itself
+# An event has no place in a chat's order to be spoiled, and is a buyer who has paid while Redis was away.
+EVENT_PATIENCE = timedelta(seconds=3)
 BATCH = 500
 
 
@@ -34,26 +36,27 @@ class Kind:
     aggregate: str
     job: Callable[[Row], Job]
     give_up: Callable[[App, Row, str], Awaitable[None]]
+    patience: timedelta = PATIENCE
 
 
 KINDS = (
     Kind("message", "messages", messages.job, messages.give_up),
     Kind("payment", "payments", payments.job, payments.give_up),
-    Kind("event", "provider_events", events.job, events.give_up),
+    Kind("event", "provider_events", events.job, events.give_up, EVENT_PATIENCE),
 )
 
 
 async def sweep(app: App) -> int:
-    """Enqueue what was planned over 30 s ago and is still not done; returns how many jobs were asked for."""
+    """Enqueue what was planned longer ago than its patience and is not done; returns how many jobs were asked for."""
     async with app.db.transaction() as turn:  # holds the turn and writes nothing: what is swept was committed before
         if not await turn.duties.take_turn(duty="sweep"):
             return 0
-        before = app.clock() - PATIENCE
-        return sum([await _sweep_kind(app, kind, before) for kind in KINDS])
+        return sum([await _sweep_kind(app, kind) for kind in KINDS])
 
 
-async def _sweep_kind(app: App, kind: Kind, before: datetime) -> int:
+async def _sweep_kind(app: App, kind: Kind) -> int:
     """Go through every stale row, oldest first, a page at a time: what cannot be done must not hide what can."""
+    before = app.clock() - kind.patience
     swept = last_id = 0
     rows = getattr(app.db, kind.aggregate)
     while page := await rows.list_stale(before=before, after=last_id, limit=BATCH):

@@ -13,16 +13,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import metrics
-from grimbots.queue.task import Again, Done, task
+from grimbots.queue.task import Done
 from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
-from grimbots.services.errors import Unavailable
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
 from grimbots.services.funnels.events import Event, Started, Tapped, Wrote
 from grimbots.services.lateness import Late
-from grimbots.sql.database import DatabaseUnavailable
+from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STORE_AWAY_SECONDS = 2.0
 SWAP_SPAN = timedelta(minutes=10)  # update ids begin anew, anywhere, after a week without updates
 
 
@@ -88,20 +86,14 @@ def route(update: Any) -> Routed | None:
 
 @task("updates.handle", queue="tasks")
 async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: float | None = None) -> Done:
-    """Apply one update, taken in at `received_at` (Unix seconds), and return the jobs of its effects, in order.
-
-    While Postgres is away it waits, however long that is.
-    """
+    """Apply one update, taken in at `received_at` (Unix seconds), and return the jobs of its effects, in order."""
     arrival = arrivals.read(update)
     received = app.clock() if received_at is None else datetime.fromtimestamp(received_at, UTC)
     if arrival is None or arrival.chat_id is None or arrival.act is None:
         return Done()
-    try:
-        bot = await app.bots.by_id(app, bot_id)
-        async with app.db.transaction() as tx:
-            return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received))
-    except (DatabaseUnavailable, Unavailable) as error:
-        raise Again(STORE_AWAY_SECONDS, "Postgres is away", spend=False) from error
+    bot = await app.bots.by_id(app, bot_id)
+    async with app.db.transaction() as tx:
+        return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received))
 
 
 async def _apply(

@@ -8,8 +8,10 @@ from pathlib import Path
 from tornado.web import HTTPError
 
 from grimbots.handlers.base import BaseHandler
+from grimbots.services.sandbox.pages import STATIC
 
-FILES = {path.name: path.read_bytes() for path in (Path(__file__).parent / "static").iterdir()}
+TOKENS = "tokens.css"  # the colours, one file for these pages and the sandbox's
+FILES = {path.name: path.read_bytes() for path in [*(Path(__file__).parent / "static").iterdir(), STATIC[TOKENS]]}
 DIGESTS = {name: hashlib.sha256(content).hexdigest()[:10] for name, content in FILES.items()}
 CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 

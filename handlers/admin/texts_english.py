@@ -116,6 +116,7 @@ ENGLISH = {
     "utm.campaign": "Campaign",
     "utm.content": "Ad",
     "utm.term": "Term",
+    "ad_click": "Ad click ({network})",
     "receipts": "Transfers received",
     "receipts_none": "Nothing came in yet.",
     "transfer": "Transfer",

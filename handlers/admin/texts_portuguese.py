@@ -117,6 +117,7 @@ PORTUGUESE = {
     "utm.campaign": "Campanha",
     "utm.content": "Anúncio",
     "utm.term": "Termo",
+    "ad_click": "Clique no anúncio ({network})",
     "receipts": "Transferências recebidas",
     "receipts_none": "Nada entrou ainda.",
     "transfer": "Transferência",

@@ -80,7 +80,8 @@ SELECT (
 -- name: find_payment :one
 SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
     payments.error, payments.created_at, payments.expires_at, payments.paid_at, gateway_accounts.gateway, pools.slug, clicks.clicked_at,
-    clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content, clicks.utm_term
+    clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content, clicks.utm_term, clicks.fbclid, clicks.ttclid,
+    clicks.gclid
 FROM payments
 JOIN bots ON bots.id = payments.bot_id
 JOIN leads ON leads.id = payments.lead_id

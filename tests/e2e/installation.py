@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg2
 
 from grimbots.conf.settings import load
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait, wait_ready
@@ -28,6 +27,7 @@ from grimbots.server import build_app
 from grimbots.services import accounts, bots, gateway_accounts
 from grimbots.services.funnels import versions
 from grimbots.sql.migrate import migrate
+from grimbots.tests import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -86,6 +86,14 @@ class Installation:
         self.children[name].process.send_signal(signal.SIGKILL)
         await wait(self.children[name])
 
+    async def pause(self, name: str) -> None:
+        """Let one process hang: it is there, and answers nobody until `resume`."""
+        os.killpg(self.children[name].process.pid, signal.SIGSTOP)
+
+    async def resume(self, name: str) -> None:
+        """Let it go on."""
+        os.killpg(self.children[name].process.pid, signal.SIGCONT)
+
     async def _start_postgres(self) -> Child:
         self.environ["DATABASE_URL"], child = await start_postgres(
             self.folder / "postgres", self.folder / "postgres.log"
@@ -134,23 +142,8 @@ class Installation:
         return calls
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Read rows straight from Postgres."""
-        connection = psycopg2.connect(self.environ["DATABASE_URL"])
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall()
-        finally:
-            connection.close()
-
-    def execute(self, statement: str) -> None:
-        """Change rows straight in Postgres."""
-        connection = psycopg2.connect(self.environ["DATABASE_URL"])
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement)
-        finally:
-            connection.close()
+        """Read or change rows straight in Postgres."""
+        return rows.query(self.environ["DATABASE_URL"], statement)
 
     def read_errors(self) -> list[dict[str, Any]]:
         """Give the ERROR lines of every server there was."""

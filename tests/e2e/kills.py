@@ -109,7 +109,7 @@ async def plan_once_messages(installation: Installation, rounds: int) -> None:
 
 async def _plan_once(installation: Installation, number: int) -> bool:
     try:
-        installation.execute(f"""
+        installation.query(f"""
             INSERT INTO messages
                 (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
             SELECT

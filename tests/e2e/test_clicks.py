@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,10 +43,9 @@ async def test_go_does_not_wait_for_a_postgres_that_hangs(tmp_path: Path) -> Non
     async with open_installation(tmp_path) as installation:
         ad = Ad(installation)
         await ad.make()
-        signal_postgres = partial(os.killpg, installation.children["postgres"].process.pid)
-        signal_postgres(signal.SIGSTOP)
+        await installation.pause("postgres")
         try:
             assert await ad.is_quick()
         finally:
-            signal_postgres(signal.SIGCONT)
+            await installation.resume("postgres")
         await until(ad.is_all_stored, 40, "the clicks are stored")

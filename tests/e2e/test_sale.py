@@ -1,4 +1,4 @@
-"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder, a browser on the chat page, paid thrice.
+"""The whole sale as a newcomer sees it: `grimbots dev` on an empty folder: an ad's click, the chat, paid thrice.
 
 Pictures of every stage go to the folder GRIMBOTS_PICTURES names, if it does.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -17,20 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.handlers.commands.ports import find_free
+from grimbots.tests import rows
+from grimbots.tests.browsers import choose_browser
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS, STEP_MS = 90, 15_000
 STORES = ("DATABASE_URL", "REDIS_URL", "GRIMBOTS_ENV")
 
@@ -70,14 +63,12 @@ class Shop:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Read rows from the private Postgres."""
-        url = json.loads((self.data / "dev.json").read_text())["DATABASE_URL"]
-        connection = psycopg2.connect(url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return rows.query(json.loads((self.data / "dev.json").read_text())["DATABASE_URL"], statement)
+
+    def read_link(self) -> str:
+        """Find the link that logs in on the screen."""
+        (link,) = re.findall(rf"{self.url}/login/link/\S+", Path(self.output.name).read_text(encoding="utf-8"))
+        return str(link)
 
     def close(self) -> None:
         """Press Ctrl-C and wait for the end."""
@@ -100,12 +91,11 @@ def shop(servers_folder: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def page(shop: Shop) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: `make browser` installs Debian's")
+    chosen = choose_browser()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(**chosen)
         page = browser.new_page(locale="pt-BR", viewport={"width": 1280, "height": 900})
         page.set_default_timeout(STEP_MS)
         yield page
@@ -130,8 +120,11 @@ def _tap(page: Any, button: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_start_to_paid_delivery_in_a_browser(shop: Shop, page: Any) -> None:
-    page.goto(f"{shop.url}/sandbox")
+def test_click_to_delivery_and_the_sale_with_its_click_in_a_browser(shop: Shop, page: Any) -> None:
+    page.goto(f"{shop.url}/go/demo?utm_source=x&fbclid=y")
+    assert page.url.startswith(f"{shop.url}/sandbox?bot=demo_bot&start=")
+    page.wait_for_selector("#bot-status:has-text('@demo_bot')")
+    _picture(page, "0-invited")
     page.click("#start")
     page.wait_for_selector(".theirs .picture img")
     _say(page, "manhãs mais leves", "1-welcome")
@@ -153,6 +146,24 @@ def test_start_to_paid_delivery_in_a_browser(shop: Shop, page: Any) -> None:
     assert page.locator(".theirs:has-text('Aqui está o seu acesso')").count() == 1
     assert shop.query("SELECT state, amount_cents FROM payments") == [("paid", 2980)]
     assert shop.query("SELECT status FROM deliveries") == [("delivered",)]
+    _look_at_the_sale(shop, page)
+
+
+def _look_at_the_sale(shop: Shop, page: Any) -> None:
+    """Log in by the link of the screen and see the sale with its click."""
+    page.goto(shop.read_link())
+    page.click("main button")
+    page.wait_for_selector("h1:has-text('Vendas')")
+    _picture(page, "6-sales")
+    assert "@demo_bot · x" in page.inner_text("#payments")
+    page.click("#payments a")
+    page.wait_for_selector("h1:has-text('Pagamento')")
+    _picture(page, "7-payment")
+    facts = dict(
+        zip(page.locator(".facts dt").all_inner_texts(), page.locator(".facts dd").all_inner_texts(), strict=True)
+    )
+    told = {"Veio do link": "/go/demo", "Origem": "x", "Clique no anúncio (Meta)": "y"}
+    assert facts | told == facts
 
 
 def _wait_for_events(shop: Shop, number: int) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.handlers.commands.seeds import DEMO
@@ -16,6 +15,7 @@ from grimbots.queue.inspector import Inspector
 from grimbots.queue.worker import Worker
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.files import read_files
+from grimbots.tests.rows import query
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "updates.jsonl"
 QUIET_SECONDS = 60
@@ -29,7 +29,7 @@ def selling_bot(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Any
     async def publish() -> None:
         definition, files = read_files(DEMO)
         published = await versions.publish(app, accounts[0].account_id, definition, files, actor="test")
-        _query(database_url, f"UPDATE bots SET funnel_id = {published.funnel_id} WHERE id = {accounts[0].bot_id}")
+        query(database_url, f"UPDATE bots SET funnel_id = {published.funnel_id} WHERE id = {accounts[0].bot_id}")
 
     io_loop.run_sync(publish)
     return accounts[0]
@@ -47,18 +47,8 @@ def working(io_loop: Any, app: Any) -> Iterator[None]:
     io_loop.run_sync(worker.drain)
 
 
-def _query(url: str, statement: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
-
-
 def _count_rows(url: str) -> dict[str, int]:
-    return {table: _query(url, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+    return {table: query(url, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
 
 async def _wait_quiet(app: Any) -> None:

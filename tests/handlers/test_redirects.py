@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.services import clicks, pools
+from grimbots.tests.rows import Query, open_query
 
 Fetch = Callable[..., Awaitable[Any]]
 FACEBOOK = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"
@@ -39,16 +38,9 @@ def go(http_client: Any, base_url: str) -> Fetch:
 
 
 @pytest.fixture
-def query(database_url: str) -> Iterator[Callable[[str], list[Any]]]:
+def query(database_url: str) -> Iterator[Query]:
     """Give a function that runs one SQL statement from outside and returns its rows."""
-    with closing(psycopg2.connect(database_url)) as connection:
-        connection.autocommit = True
-
-        def run(statement: str) -> list[Any]:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
-
+    with open_query(database_url) as run:
         yield run
 
 

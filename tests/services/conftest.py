@@ -6,32 +6,25 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import psycopg2
 import pytest
 
 from grimbots.services.funnels import versions
 from grimbots.services.sessions import Member
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
+from grimbots.tests.rows import Query, open_query
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.people import make_member
 from grimbots.tests.services.shops import Shop, open_shop
 
 
 @pytest.fixture
-def query(database_url: str) -> Iterator[Callable[..., list[Any]]]:
+def query(database_url: str) -> Iterator[Query]:
     """Give a function that runs one SQL statement from outside and returns its rows."""
-    connection = psycopg2.connect(database_url, options="-c lock_timeout=5s")
-    connection.autocommit = True
-
-    def run(statement: str, *arguments: Any) -> list[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, arguments or None)
-            return cursor.fetchall() if cursor.description else []
-
-    yield run
-    connection.close()
+    with open_query(database_url) as run:
+        yield run
 
 
 @pytest.fixture
@@ -64,6 +57,13 @@ def members(io_loop: Any, app: Any, accounts: Any) -> list[Member]:
 
     made: list[Member] = io_loop.run_sync(make)
     return made
+
+
+@pytest.fixture
+def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
+    """Give a lead of the first account's bot."""
+    opened: Chat = io_loop.run_sync(Chat(app, accounts[0], database_url).open)
+    return opened
 
 
 @pytest.fixture

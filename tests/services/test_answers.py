@@ -16,11 +16,6 @@ from grimbots.tests.services.chats import Chat
 FLOOD = "Too Many Requests: retry after 7"
 
 
-@pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    return io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-
-
 class HeldSources:
     """The App's queue, noting what is held."""
 

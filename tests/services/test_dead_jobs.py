@@ -18,13 +18,6 @@ from grimbots.tests.services.test_messages_jobs import work
 
 
 @pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    """Give a lead of the first tenant's bot."""
-    opened: Chat = io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-    return opened
-
-
-@pytest.fixture
 def administrator(io_loop: Any, app: Any) -> Any:
     """Give an administrator of the installation."""
 

@@ -23,11 +23,6 @@ BAD_FILE = "Bad Request: wrong file_id or the file is temporarily unavailable"
 
 
 @pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    return io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-
-
-@pytest.fixture
 def stored(io_loop: Any, app: Any, accounts: Any) -> None:
     """Store the picture in both accounts."""
 

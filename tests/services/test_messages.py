@@ -17,11 +17,6 @@ from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS
 
 
-@pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    return io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-
-
 @pytest.mark.gen_test
 async def test_plan_again_gives_the_first_row(chat: Chat) -> None:
     first = await chat.plan("one", cause="u:1:1", ordinal=3)

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from grimbots.queue.worker import Worker
 from grimbots.services import messages
 from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.workers import work
 
 FLOOD = {"http": 429, "description": "Too Many Requests: retry after 1", "parameters": {"retry_after": 1}}
-
-
-@pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    return io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-
-
-@asynccontextmanager
-async def work(app: Any) -> AsyncIterator[None]:
-    """Run a worker for the length of a block."""
-    worker = Worker(app.queue, app)
-    running = worker.start()
-    try:
-        yield
-    finally:
-        await worker.drain(5)
-        await running
 
 
 async def enqueue(chat: Chat, *texts: str) -> list[Any]:

@@ -20,13 +20,6 @@ from grimbots.tests.services.test_deliveries import BLOCKED, read_delivery, sell
 from grimbots.tests.services.test_messages_jobs import work
 
 
-@pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    """Give a lead of the first tenant's bot."""
-    opened: Chat = io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-    return opened
-
-
 async def plan(chat: Chat, status: str, **changes: Any) -> Any:
     """Plan a message that has come to a bad end."""
     message = await chat.plan(**changes)

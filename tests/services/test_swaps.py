@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from grimbots.conf import metrics
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.worker import Worker
 from grimbots.services import intake
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.workers import work
 
 PATIENCE_SECONDS = 10.0
-
-
-@asynccontextmanager
-async def work(app: Any) -> AsyncIterator[None]:
-    """Run a worker for the length of a block."""
-    worker = Worker(app.queue, app)
-    running = worker.start()
-    try:
-        yield
-    finally:
-        await worker.drain(5)
-        await running
 
 
 async def arrive(buyer: Buyer, *updates: dict[str, Any]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,32 +13,15 @@ import redis.asyncio
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.task import Again
-from grimbots.queue.worker import Worker
 from grimbots.services import deliveries, events, leads, messages, payments
 from grimbots.services.sweep import BATCH, PATIENCE, sweep
 from grimbots.tests.conftest import Clock
 from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.shops import Shop
+from grimbots.tests.services.workers import work
 
 LONG_ENOUGH = PATIENCE.total_seconds() + 1
 DEAD = "its job is dead"
-
-
-@pytest.fixture
-def chat(io_loop: Any, app: Any, accounts: Any, database_url: str) -> Chat:
-    return io_loop.run_sync(Chat(app, accounts[0], database_url).open)
-
-
-@asynccontextmanager
-async def work(app: Any) -> AsyncIterator[None]:
-    """Run a worker for the length of a block."""
-    worker = Worker(app.queue, app)
-    running = worker.start()
-    try:
-        yield
-    finally:
-        await worker.drain(5)
-        await running
 
 
 async def empty_redis(app: Any) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from grimbots.queue.inspector import Inspector
 from grimbots.services import logins
+from grimbots.tests.browsers import DESK, TELEPHONE, browser
 from grimbots.tests.handlers.admin.goods import fill
 from grimbots.tests.services.people import PASSWORD, add_person
-from grimbots.tests.services.sandbox.test_pages import DESK, TELEPHONE, browser
 from grimbots.tests.services.shops import Shop
 
 __all__ = ["browser"]

@@ -6,7 +6,6 @@ The routes come from the URL map itself: one that is not listed here fails the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,36 +13,9 @@ import pytest
 
 from grimbots.handlers.routes import ACCOUNT, routes
 from grimbots.services import events
-from grimbots.tests.fakes.provider import write_event
-from grimbots.tests.handlers.admin.goods import Goods, stock
 from grimbots.tests.handlers.admin.readers import Reader, Seen
 from grimbots.tests.services.shops import Shop
-
-
-@dataclass(frozen=True)
-class World:
-    """Two accounts with goods: `own` is the asking one's, `other` is asked for."""
-
-    own: Goods
-    other: Goods
-    own_shop: Shop
-    other_shop: Shop
-    query: Callable[..., list[Any]]
-
-    def fingerprint(self) -> list[Any]:
-        """Sum up all the other account has, save events, which anybody may send who knows its webhook's key.
-
-        Nor is it news when a provider was asked last: an event that proves nothing makes us ask.
-        """
-        tables = self.query(
-            "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public'"
-            " AND column_name = 'account_id' AND table_name NOT LIKE 'applied_updates%%'"
-            " AND table_name <> 'provider_events' ORDER BY table_name"
-        )
-        row = "(to_jsonb(t) - 'asked_at')::text"
-        sums = f"SELECT md5(coalesce(string_agg({row}, '' ORDER BY {row}), '')) FROM {{}} AS t WHERE account_id = %s"
-        return [self.query(sums.format(table), self.other.account_id) for (table,) in tables]
-
+from grimbots.tests.worlds import World, make_world
 
 Attempt = Callable[[Reader, World], Any]
 
@@ -83,11 +55,18 @@ async def post_update(reader: Reader, world: World) -> Seen:
 
 async def post_event(reader: Reader, world: World) -> Seen:
     """Tell the other's webhook that its pending charge is paid, signed with the own secret, and let it act."""
-    pending = await world.other_shop.read(world.other.payment_id + 1)
-    paid = {"end_to_end_id": "E9", "amount_cents": pending.amount_cents, "at": world.own_shop.app.clock().isoformat()}
-    body = write_event(pending.txid, **paid)
+    return await _tell_of_others_charge(reader, world, world.other_shop.key)
+
+
+async def post_others_charge(reader: Reader, world: World) -> Seen:
+    """Tell the own webhook, as its provider would, that the other's pending charge is paid, and let it act."""
+    return await _tell_of_others_charge(reader, world, world.own_shop.key)
+
+
+async def _tell_of_others_charge(reader: Reader, world: World, key: str) -> Seen:
+    body = await world.write_event_of_other()
     answer = await reader._client.fetch(
-        f"{reader.base_url}/webhook/payment/sandbox/{world.other_shop.key}",
+        f"{reader.base_url}/webhook/payment/sandbox/{key}",
         method="POST",
         body=body,
         headers=world.own_shop.provider.sign(body, world.own_shop.secret),
@@ -103,7 +82,10 @@ OTHERS = "/sales/{other.account}"
 OWN = "/sales/{own.account}"
 ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": [(post_update, {401})],
-    r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": [(post_event, {200})],
+    r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": [
+        (post_event, {200}),
+        (post_others_charge, {200}),
+    ],
     r"/go/([A-Za-z0-9_-]{1,64})/?": [
         (get("/go/{other.account}"), {404})
     ],  # a slug is public, an account's name is none
@@ -153,12 +135,8 @@ TRIED = [(pattern, place) for pattern, attempts in ATTEMPTS.items() for place in
 
 @pytest.fixture
 def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> World:
-    """Give both accounts goods, and the second a charge that nobody has paid."""
-    own, other = [io_loop.run_sync(partial(stock, shop, query)) for shop in shops]
-    pending = io_loop.run_sync(partial(shops[1].charge, 502))
-    query("UPDATE leads SET first_name = %s WHERE account_id = %s", other.mark, other.account_id)
-    assert pending.id == other.payment_id + 1
-    return World(own, other, shops[0], shops[1], query)
+    """Give both accounts goods."""
+    return io_loop.run_sync(partial(make_world, shops, query))
 
 
 def test_every_route_is_tried(settings: Any) -> None:
@@ -171,11 +149,11 @@ async def test_route_gives_an_owner_nothing_of_another_account(
     world: World, owner: Reader, pattern: str, place: int
 ) -> None:
     attempt, expected = ATTEMPTS[pattern][place]
-    before = world.fingerprint()
+    before = world.fingerprint(world.other)
     seen = await attempt(owner, world)
     assert seen.status in expected
     assert world.other.mark not in seen.text + str(dict(seen.headers))
-    assert world.fingerprint() == before
+    assert world.fingerprint(world.other) == before
 
 
 @pytest.mark.gen_test
@@ -183,20 +161,20 @@ async def test_route_gives_an_owner_nothing_of_another_account(
 async def test_route_gives_an_administrator_nothing_of_an_account(
     world: World, administrator: Reader, pattern: str
 ) -> None:
-    before = world.fingerprint()
+    before = world.fingerprint(world.other)
     for attempt, _ in ATTEMPTS[pattern]:
         assert (await attempt(administrator, world)).status == 404
-    assert world.fingerprint() == before
+    assert world.fingerprint(world.other) == before
 
 
 @pytest.mark.gen_test
 @pytest.mark.parametrize("pattern", [pattern for pattern in ATTEMPTS if pattern.startswith((ACCOUNT, "/admin"))])
 async def test_route_gives_a_stranger_nothing(world: World, stranger: Reader, pattern: str) -> None:
-    before = world.fingerprint()
+    before = world.fingerprint(world.other)
     for attempt, _ in ATTEMPTS[pattern]:
         seen = await attempt(stranger, world)
         assert (seen.status, seen.place, seen.html) == (303, "/login", "")
-    assert world.fingerprint() == before
+    assert world.fingerprint(world.other) == before
 
 
 @pytest.mark.gen_test
@@ -207,9 +185,9 @@ async def test_the_account_itself_is_shown_what_the_others_are_not(world: World,
     assert [(page.status, world.other.mark in page.text) for page in pages] == [(200, True)] * 3
     notices = await other.get(f"/sales/{world.other.account}/events")
     assert f"Aviso {world.other.event_id}" in notices.text
-    before = world.fingerprint()
+    before = world.fingerprint(world.other)
     seen = await other.post(f"/sales/{world.other.account}/messages/{world.other.message_id}/discard")
-    assert (seen.status, world.fingerprint() == before) == (303, False)
+    assert (seen.status, world.fingerprint(world.other) == before) == (303, False)
 
 
 @pytest.mark.gen_test

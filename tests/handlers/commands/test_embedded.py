@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psycopg2
 import pytest
 import redis.asyncio
 
@@ -22,6 +21,7 @@ from grimbots.handlers.commands.embedded import folders
 from grimbots.handlers.commands.embedded.children import CannotStart, find_holders, stop
 from grimbots.handlers.commands.embedded.postgres import find_binaries, start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
+from grimbots.tests.rows import query
 
 DEADLINE_SECONDS = 20.0
 
@@ -51,16 +51,6 @@ async def running_redis(data: Path) -> AsyncIterator[str]:
         yield url
     finally:
         await stop(child)
-
-
-def query(url: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
 
 
 async def wait_gone(folder: Path, program: str) -> None:

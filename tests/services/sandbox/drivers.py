@@ -189,3 +189,26 @@ async def wait_until(check: Callable[[], Any]) -> Any:
         assert asyncio.get_running_loop().time() < deadline, "it did not come to pass in time"
         await asyncio.sleep(0.02)
     return found
+
+
+async def succeed_once(sandbox: Driver, webhook: Webhook) -> None:
+    """Deliver a first update: until one is taken a webhook has one connection."""
+    await sandbox.say()
+    await webhook.wait(1)
+    await wait_until(lambda: has_pending(sandbox, 0))
+
+
+async def has_pending(sandbox: Driver, count: int) -> bool:
+    """Tell whether this many updates wait."""
+    info = (await sandbox.call("getWebhookInfo")).json["result"]
+    return bool(info["pending_update_count"] == count)
+
+
+async def has_failed(sandbox: Driver) -> bool:
+    """Tell whether a delivery has gone wrong."""
+    return "last_error_date" in (await sandbox.call("getWebhookInfo")).json["result"]
+
+
+async def read_answers(sandbox: Driver) -> Any:
+    """Give the answers to the person's taps."""
+    return (await sandbox.chat("changes?since=0")).json["answers"]

@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from grimbots.tests.services.calls import Call, list_calls
-from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, has_caption, has_message, wait_until
+from grimbots.tests.services.sandbox.drivers import (
+    CHAT,
+    Driver,
+    Webhook,
+    has_caption,
+    has_message,
+    read_answers,
+    wait_until,
+)
 from grimbots.tests.services.sandbox.objects import list_losses, make_objects
-from grimbots.tests.services.sandbox.test_delivery import read_answers
 from grimbots.tests.services.sandbox.test_pictures import make_png
 
 aiogram = pytest.importorskip("aiogram", reason="aiogram is not installed; `make test` brings it")

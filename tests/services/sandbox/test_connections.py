@@ -7,8 +7,7 @@ import math
 import pytest
 
 from grimbots.services.sandbox.connections import Connections
-from grimbots.tests.services.sandbox.drivers import Driver, Webhook, wait_until
-from grimbots.tests.services.sandbox.test_delivery import has_pending, succeed_once
+from grimbots.tests.services.sandbox.drivers import Driver, Webhook, has_pending, succeed_once, wait_until
 
 
 class Watch:

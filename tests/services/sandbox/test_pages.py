@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import tornado.ioloop
 
 from grimbots.services.sandbox.pages import STATIC
+from grimbots.tests.browsers import DESK, TELEPHONE, browser
 from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, ask, wait_until
 from grimbots.tests.services.sandbox.test_pictures import make_png, upload
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+__all__ = ["browser"]
+
 TXID = "d" * 32
 KEYBOARD = {
     "inline_keyboard": [
@@ -30,7 +22,6 @@ KEYBOARD = {
         [{"text": "Copiar código PIX", "copy_text": {"text": "000201PIX"}}, {"text": "Site", "url": "https://a.b/"}],
     ]
 }
-DESK, TELEPHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 @pytest.mark.gen_test
@@ -85,25 +76,6 @@ def test_both_languages_say_everything() -> None:
         r'data-(?:word|label)="(\w+)"', (STATIC["words.js"].parents[1] / "templates/chat.html").read_text()
     )
     assert set(used) <= portuguese
-
-
-@pytest.fixture
-def browser(io_loop: tornado.ioloop.IOLoop) -> Iterator[Any]:
-    """Give a headless Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: `make browser` installs Debian's")
-    from playwright.async_api import async_playwright
-
-    manager = async_playwright()
-    playwright: Any = io_loop.run_sync(manager.start)
-
-    async def launch() -> Any:
-        return await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-
-    running: Any = io_loop.run_sync(launch)
-    yield running
-    io_loop.run_sync(running.close)
-    io_loop.run_sync(playwright.stop)
 
 
 async def open_page(browser: Any, sandbox: Driver, viewport: dict[str, int], scheme: str, complaints: list[str]) -> Any:

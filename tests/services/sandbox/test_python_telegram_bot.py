@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 from tornado.netutil import bind_sockets
 
-from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, has_caption, has_message, wait_until
+from grimbots.tests.services.sandbox.drivers import (
+    CHAT,
+    Driver,
+    Webhook,
+    has_caption,
+    has_message,
+    read_answers,
+    wait_until,
+)
 from grimbots.tests.services.sandbox.objects import list_losses, make_objects
-from grimbots.tests.services.sandbox.test_delivery import read_answers
 from grimbots.tests.services.sandbox.test_pictures import make_png
 
 telegram = pytest.importorskip("telegram", reason="python-telegram-bot is not installed; `make test` brings it")

@@ -1,0 +1,37 @@
+"""Tasks of the services: as the queue's, and while Postgres is away a job of theirs waits, however long that is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec
+
+from grimbots.queue import task as queue_task
+from grimbots.queue.task import Again, Done, Task
+from grimbots.services.errors import Unavailable
+from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
+
+P = ParamSpec("P")
+Function = Callable[Concatenate[Any, P], Awaitable[Done | None]]
+
+AWAY_SECONDS = 2.0
+
+
+def task(name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8) -> Callable[[Function[P]], Task[P]]:
+    """Register the decorated function as the task `name`. Without Postgres it runs again, and no attempt is spent.
+
+    A row is the truth and the job a hint: a job that died of an outage would leave a row that nobody does.
+    """
+    register = queue_task.task(name, queue=queue, timeout_seconds=timeout_seconds, attempts=attempts)
+
+    def wrap(function: Function[P]) -> Task[P]:
+        @functools.wraps(function)
+        async def run(context: Any, /, *args: P.args, **payload: P.kwargs) -> Done | None:
+            try:
+                return await function(context, *args, **payload)
+            except (DatabaseUnavailable, StatementTimeout, Unavailable) as error:
+                raise Again(AWAY_SECONDS, "Postgres is away", spend=False) from error
+
+        return register(run)
+
+    return wrap

@@ -1,0 +1,152 @@
+"""Every task, run for one account: the other's rows stay as they were, even where what came from outside names them.
+
+The tasks come from the registry itself: one that is not listed here fails the first test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from grimbots.queue.task import REGISTRY, Again
+from grimbots.services import campaigns, checks, clicks, crons, deliveries, events, messages, payments
+from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.shops import Shop
+from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
+
+Run = Callable[[World], Awaitable[Any]]
+
+
+def make_stranger(world: World, shop: Shop) -> Buyer:
+    """Give somebody at a shop's bot, in a chat of the number that the other's buyer has."""
+    return Buyer(shop.app, shop.tenant, world.query, chat_id=OTHERS_CHAT)
+
+
+async def send(world: World) -> None:
+    world.query("UPDATE messages SET status = 'planned' WHERE id = %s", world.own.message_id)
+    await messages.send(world.own_shop.app, message_id=world.own.message_id)
+
+
+async def broadcast_others_message(world: World) -> None:
+    wanted = "SELECT DISTINCT cause FROM messages WHERE account_id = %s AND chat_id = %s AND status = 'planned'"
+    ((cause,),) = world.query(wanted, world.other.account_id, OTHERS_CHAT)
+    await messages.broadcast(world.own_shop.app, account_id=world.own.account_id, cause=cause)
+
+
+async def retry(world: World) -> None:
+    ((delivery_id,),) = world.query("SELECT id FROM deliveries WHERE account_id = %s", world.own.account_id)
+    await deliveries.retry(world.own_shop.app, timer_id=0, delivery_id=delivery_id)
+
+
+async def charge(world: World) -> None:
+    await world.own_shop.charge(OTHERS_CHAT)
+
+
+async def verify(world: World) -> None:
+    payment = await world.own_shop.charge(OTHERS_CHAT)
+    await payments.verify(world.own_shop.app, payment_id=payment.id, cause="u:1:1")
+
+
+async def expire(world: World) -> None:
+    payment = await world.own_shop.charge(OTHERS_CHAT)
+    ((timer_id,),) = world.query("SELECT id FROM timers WHERE payment_id = %s", payment.id)
+    await payments.expire(world.own_shop.app, timer_id=timer_id, payment_id=payment.id)
+
+
+async def check(world: World) -> None:
+    payment = await world.own_shop.charge(OTHERS_CHAT)
+    await checks.check(world.own_shop.app, payment_id=payment.id, number=0)
+
+
+async def start_with_others_token(world: World) -> None:
+    """Start the own bot by a token of the other's tracked links."""
+    token = clicks.make_token(world.own_shop.app, world.other.account_id)
+    await make_stranger(world, world.own_shop).say(f"/start {token}")
+    assert world.query("SELECT count(*) FROM clicks") == [(0,)]
+
+
+async def tap_others_button(world: World) -> None:
+    """Tap, at the own bot, a button that the other's bot has shown in a chat of the same number."""
+    stranger = make_stranger(world, world.own_shop)
+    assert await stranger.handle(stranger.make_tap(world.find_button_of_other())) == []
+
+
+async def apply_event_of_others_charge(world: World) -> None:
+    """Act upon an event of the own gateway, truly signed, that names the other's charge."""
+    await world.own_shop.receive(await world.write_event_of_other())
+    (event_id,) = await world.own_shop.list_events()
+    with pytest.raises(Again, match="no charge of this gateway account"):
+        await events.apply(world.own_shop.app, event_id=event_id)
+
+
+async def expand_others_campaign(world: World) -> None:
+    ((campaign_id, number),) = world.query("SELECT id, slices FROM campaigns")
+    own_id = world.own.account_id
+    await campaigns.expand(world.own_shop.app, account_id=own_id, campaign_id=campaign_id, number=number)
+
+
+async def keep_the_days(world: World) -> None:
+    """Run a cron, which is the installation's and no account's."""
+    await crons.run(world.own_shop.app, name="keep_days", due_at=0.0)
+
+
+RUNS: dict[str, list[Run]] = {
+    "campaigns.expand": [expand_others_campaign],
+    "crons.run": [keep_the_days],
+    "deliveries.retry": [retry],
+    "events.apply": [apply_event_of_others_charge],
+    "messages.broadcast": [broadcast_others_message],
+    "messages.send": [send],
+    "payments.charge": [charge],
+    "payments.check": [check],
+    "payments.expire": [expire],
+    "payments.verify": [verify],
+    "updates.handle": [start_with_others_token, tap_others_button],
+}
+REFUSED = {
+    apply_event_of_others_charge,
+    broadcast_others_message,
+    expand_others_campaign,
+    keep_the_days,
+    tap_others_button,
+}
+"""They change nothing at all; the other runs do what they are there for, in their own account."""
+
+
+@pytest.fixture
+def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> World:
+    """Give both accounts goods."""
+    made: World = io_loop.run_sync(partial(make_world, shops, query))
+    return made
+
+
+def test_every_task_is_run() -> None:
+    assert {name for name in REGISTRY if REGISTRY[name].function.__module__.startswith("grimbots.services.")} == set(
+        RUNS
+    )
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("run", [run for runs in RUNS.values() for run in runs], ids=lambda run: run.__name__)
+async def test_task_leaves_the_rows_of_another_account(world: World, run: Run) -> None:
+    own, other = world.fingerprint(world.own), world.fingerprint(world.other)
+    await run(world)
+    assert world.fingerprint(world.other) == other
+    assert (world.fingerprint(world.own) == own) is (run in REFUSED)
+
+
+@pytest.mark.gen_test
+async def test_the_other_bot_itself_takes_the_tap(world: World) -> None:
+    """Without this the tap above could be refused for another reason."""
+    buyer = make_stranger(world, world.other_shop)
+    assert await buyer.handle(buyer.make_tap(world.find_button_of_other())) != []
+
+
+@pytest.mark.gen_test
+async def test_the_other_bot_itself_believes_the_token(world: World) -> None:
+    token = clicks.make_token(world.own_shop.app, world.other.account_id)
+    await make_stranger(world, world.other_shop).say(f"/start {token}")
+    assert world.query("SELECT account_id FROM clicks") == [(world.other.account_id,)]

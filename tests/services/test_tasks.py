@@ -1,0 +1,57 @@
+"""Tasks while Postgres is away: each waits and spends nothing, however long that lasts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from grimbots.queue.task import REGISTRY, Again
+from grimbots.services import campaigns, checks, crons, deliveries, events, messages, payments, updates  # noqa: F401  their tasks
+from grimbots.services.bots import BotCache
+from grimbots.sql.database import Database
+
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "campaigns.expand": {"account_id": 1, "campaign_id": 1, "number": 0},
+    "crons.run": {"name": "keep_days", "due_at": 0.0},
+    "deliveries.retry": {"timer_id": 1, "delivery_id": 1},
+    "events.apply": {"event_id": 1},
+    "messages.broadcast": {"account_id": 1, "cause": "c:1:1"},
+    "messages.send": {"message_id": 1},
+    "payments.charge": {"payment_id": 1},
+    "payments.check": {"payment_id": 1, "number": 0},
+    "payments.expire": {"timer_id": 1, "payment_id": 1},
+    "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
+    "updates.handle": {
+        "bot_id": 1,
+        "update": {
+            "update_id": 1,
+            "message": {
+                "message_id": 1,
+                "date": 1,
+                "chat": {"id": 1, "type": "private"},
+                "from": {"id": 1, "is_bot": False, "first_name": "Ana"},
+                "text": "/start",
+            },
+        },
+    },
+}
+
+
+def test_every_task_is_tried() -> None:
+    of_services = {name for name, task in REGISTRY.items() if task.function.__module__.startswith("grimbots.services.")}
+    assert of_services == set(PAYLOADS)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_task_waits_for_postgres_and_spends_nothing(app: Any, name: str) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    await nowhere.open()
+    try:
+        with pytest.raises(Again) as told:
+            await REGISTRY[name](replace(app, db=nowhere, bots=BotCache(1)), **PAYLOADS[name])
+    finally:
+        await nowhere.close()
+    assert told.value.spend is False

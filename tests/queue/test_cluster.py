@@ -11,10 +11,12 @@ import pytest
 from redis.crc import key_slot
 
 from grimbots.queue import keys
+from grimbots.queue.connections import RedisMoving
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Accepted
+from grimbots.queue.job import Accepted, Beat, Verdict
 from grimbots.queue.operators import Operator
+from grimbots.queue.store import Store
 from grimbots.tests.queue.deployments import Cluster, migrate_slot, needs_sentinel, run_cluster
 from grimbots.tests.queue.desks import make_task, open_queue, run_worker, wait_until
 
@@ -110,13 +112,24 @@ async def _migrate_under_load(cluster: Cluster, queue: Queue, caplog: pytest.Log
         target = next(node for node in cluster.nodes[:3] if node is not source)
         # The slot stays half moved until the queue has run into it.
         halfway = partial(wait_until, lambda: "AskError" in caplog.text)
+        resting = Store(cluster.make_url(SHARDS), keys.prefix(0))  # has nothing to say meanwhile
+        await resting.connect()
         assert await migrate_slot(SLOT, source, target, halfway) > 10
-        await wait_until(lambda: "MovedError" in caplog.text)
+        await _follow(resting)
         await wait_until(_grows(senders, 300), 20)
         await senders.stop()
         await wait_until(lambda: len(ran) >= len(senders.accepted), 20)
     assert sorted(ran) == sorted(senders.accepted)  # none lost, none twice
     _check_order(ran)
+
+
+async def _follow(store: Store) -> None:
+    """A connection to the old owner hears MOVED; the next one goes to the new owner."""
+    with pytest.raises(RedisMoving, match="MovedError"):
+        await store.run([Beat("nobody:0:1")])
+    await store.connect()
+    assert list((await store.run([Beat("nobody:0:1")])).drain) == [Verdict.LOST]
+    await store.close()
 
 
 async def _kill_under_load(cluster: Cluster, queue: Queue) -> None:

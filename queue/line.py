@@ -151,7 +151,8 @@ class Line:
                 break
             except RedisAway as error:
                 failures += 1
-                await self._come_back(error, failures)
+                if await self._come_back(error, failures):
+                    claims = []  # not before every process knows what it still runs
             except ScriptFailed as error:
                 await self._give_up([*drain, *intake], error)
                 return
@@ -159,7 +160,7 @@ class Line:
                 if not _refuse_unspeakable([*drain, *intake]):
                     raise
         self._hand_out(drain, intake, replies)
-        if claim and self.claimer:
+        if claims and self.claimer:
             self.claimer.take(cast("ClaimReply", replies.drain[-1]))
 
     async def _call(self, drain: Sequence[Drain], intake: Sequence[Intake]) -> Replies:
@@ -171,8 +172,11 @@ class Line:
         metrics.queue_batch_moves.observe(len(drain) + len(intake))
         return replies
 
-    async def _come_back(self, error: RedisAway, failures: int) -> None:
-        """Reach Redis again after a batch failed so many times; a server that answered "not now" gets a pause first."""
+    async def _come_back(self, error: RedisAway, failures: int) -> bool:
+        """Reach Redis again after a batch failed so many times; a server that answered "not now" gets a pause first.
+
+        Tells whether Redis may have forgotten the last moves.
+        """
         log.log(logging.WARNING if failures == 1 else logging.DEBUG, "redis is away: %s", error)
         if isinstance(error, RedisMoving):
             self._refuse_probes()
@@ -180,6 +184,7 @@ class Line:
         forgetful = await self._reach()
         if self.claimer:
             self.claimer.recover(forgetful=forgetful)
+        return forgetful
 
     async def _reach(self) -> bool:
         """Open new connections, however long it takes. Tell whether Redis may have forgotten the last moves."""

@@ -20,7 +20,7 @@ help:
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make proof    the long kill tests, then the fuzzer"
-	@echo "make bench    how fast the queue is here"
+	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.

@@ -20,6 +20,7 @@ if __name__ == "__main__" and not __package__:
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -70,7 +71,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         await db.open()
         stack.push_async_callback(db.close)
         vault = await secrets.open_vault(settings.master_key_path, db)
-        http = HttpClient()
+        http = HttpClient(proxy=settings.outbound_proxy)
         await http.open()
         stack.push_async_callback(http.close)
         queue = Queue(
@@ -80,6 +81,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             queue_slots=settings.queue_slots,
             group_cap=settings.queue_group_cap,
             replicas=settings.redis_wait_replicas,
+            account_share=settings.queue_account_percent / 100,
         )
         if with_queue:
             await queue.start()
@@ -159,6 +161,7 @@ async def serve(settings: Settings) -> None:
         background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
         working = worker.start()
         log.info("serving on http://%s:%s", settings.host, settings.port)
+        gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms
         await _wait_for_stop(stop, [working, *background])
         await _drain(web, server, worker)
         for task in background:

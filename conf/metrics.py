@@ -34,6 +34,9 @@ updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead let
 updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")
 updates_swapped = _counter("telegram_updates_swapped_total", "Updates that acted after a later one of their chat")
 messages_sent = _counter("telegram_messages_sent_total", "Messages by outcome of one attempt", "outcome")
+outbound_refused = _counter(
+    "outbound_refused_total", "Requests not sent because the places and the line of their party were taken", "party"
+)
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
 
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
@@ -74,6 +77,7 @@ queue_outcomes = _counter("queue_outcomes_total", "Attempts by outcome", "task",
 queue_batch_moves = _histogram("queue_batch_moves", "Moves in one round trip", buckets=(1, 2, 4, 8, 16, 32, 64, 128))
 queue_script_seconds = _histogram("queue_script_seconds", "One round trip of the scripts")
 queue_empty_claims = _counter("queue_empty_claims_total", "Claims that found nothing")
+queue_deaths = _counter("queue_deaths_total", "Jobs given up, by why (queue/reports.py, Death)", "reason")
 queue_lost = _counter("queue_lost_total", "Moves answered LOST: somebody else owned the job")
 queue_reaped = _counter("queue_reaped_jobs_total", "Jobs taken back from a consumer that died")
 sweep_enqueued = _counter("sweep_enqueued_total", "Effects found planned without a job, by kind", "kind")

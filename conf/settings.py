@@ -57,6 +57,17 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def _proxy(raw: str) -> str:
+    try:
+        parts = urlsplit(raw)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port and parts.path in ("", "/")
+    except ValueError:
+        is_right = False
+    if raw and not is_right:
+        raise ValueError("must be http://host:port or https://host:port, with user:password@ before the host if needed")
+    return raw.rstrip("/")
+
+
 def _level(raw: str) -> str:
     if raw.upper() not in LOG_LEVELS:
         raise ValueError("must be one of " + ", ".join(sorted(LOG_LEVELS)))
@@ -104,10 +115,12 @@ class Settings:
     queue_slots: Mapping[str, int] = _setting(
         "QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,checks=5,campaigns=10", _queues
     )
+    queue_account_percent: int = _setting("QUEUE_ACCOUNT_PERCENT", "75", _whole(1, 100))
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
     database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
+    outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)

@@ -65,7 +65,9 @@ class HealthHandler(BaseHandler):
             return {"status": "down"}
         claims = inspector.claims()
         consuming = [asdict(consumer) for consumer in consumers]
-        return {"status": "up" if claims else "not claiming", **redis, "queues": queues, "consumers": consuming}
+        status = "up" if claims else "not claiming"
+        kept = {"connections": inspector.connections(), "consumers": consuming}
+        return {"status": status, **redis, **kept, "queues": queues}
 
 
 def _warn(depth: QueueDepth) -> list[str]:

@@ -16,6 +16,7 @@ from grimbots.queue.job import Accepted, BuryNew, Drain, Enqueue, Hold, Intake, 
 from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.memory import URGENT_QUEUES, MemoryLevel, MemoryWatch
 from grimbots.queue.reads import Reads
+from grimbots.queue.reports import Death, count_deaths
 from grimbots.queue.store import NewerProtocol, OtherShards, Store
 from grimbots.queue.totals import Totals
 
@@ -40,10 +41,12 @@ class Queue:
         queue_slots: Mapping[str, int],
         group_cap: int = 1000,
         replicas: int = 0,
+        account_share: float = 1.0,
     ) -> None:
         """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once.
 
-        `replicas`: how many of Redis's must have a job before `enqueue` returns.
+        `replicas`: how many of Redis's must have a job before `enqueue` returns. `account_share`: the part of a queue's
+        slots that one account may hold in this process.
 
         Raises:
             SettingsError: the address can mean nothing.
@@ -52,6 +55,7 @@ class Queue:
         self.consumer_host = consumer_host
         self.slot = slot
         self.queue_slots = queue_slots
+        self.account_share = account_share
         prefixes = [keys.prefix(shard) for shard in range(parse_address(url).shards)]
         self.lines = [Line(Store(url, prefix, replicas=replicas)) for prefix in prefixes]
         self.reads = Totals([Reads(url, prefix) for prefix in prefixes])
@@ -100,7 +104,10 @@ class Queue:
 
     async def bury(self, job: Job, reason: str) -> Accepted:
         """Store a job as dead at once: work that nobody could do, kept for a person. Raises as `enqueue` does."""
-        return await self._submit(BuryNew(job, reason))
+        buried = await self._submit(BuryNew(job, reason))
+        if buried is Accepted.DEAD:
+            count_deaths(Death.REFUSED)
+        return buried
 
     async def hold_source(self, source: str, seconds: float) -> None:
         """Start nothing of a source for a while; a longer hold stays."""

@@ -85,6 +85,10 @@ class Inspector:
         seen = await _look(self._reads.find_job(id))
         return replace(seen, job=_mask_job(seen.job)) if seen and seen.job else seen
 
+    def connections(self) -> list[str]:
+        """List the connections this process's queue keeps to itself and that are open: "blocking", "commands"."""
+        return sorted(name for line in self._queue.lines for name in line.store.list_open())
+
     def claims(self) -> bool:
         """Tell whether this process works: its last beat was good, and a claim or a wake came back within 5 s."""
         claimers = [line.claimer for line in self._queue.lines]

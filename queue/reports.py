@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
 
 log = logging.getLogger(__name__)
+
+
+class Death(StrEnum):
+    """Why a job died, as the metrics name it."""
+
+    ATTEMPTS = "attempts"  # they were spent
+    BUDGET = "budget"  # the head of a chat was tried for its minute
+    BURIED = "buried"  # its task said that it can never succeed
+    UNKNOWN = "unknown"  # no process knows its task
+    POISON = "poison"  # processes died with it
+    REFUSED = "refused"  # stored as dead at once: junk, or one too many in its chat
+
 
 UNEXPECTED = {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN}
 
@@ -30,21 +43,37 @@ def count_end(task: str, outcome: Outcome, seconds: float) -> None:
     _get_run_metric(task).observe(seconds)
 
 
+def count_deaths(death: Death, jobs: int = 1) -> None:
+    """Count jobs that will not run again by themselves."""
+    metrics.queue_deaths.labels(death).inc(jobs)
+
+
 def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, answer: asyncio.Future[Verdict]) -> None:
     """Log what a person wants to know of an ended attempt: an ERROR only where an unexpected end made a job dead."""
     job, cause = claimed.job, type(ended).__name__
     if unanswered := answer.exception():
         log.warning("job %s (%s) ended, %s, but Redis did not hear of it: %s", job.id, job.task, outcome, unanswered)
-    elif answer.result() is Verdict.LOST:
+        return
+    if answer.result() is Verdict.LOST:
         metrics.queue_lost.inc()
         log.warning("job %s (%s) was lost to another process; here it ended: %s", job.id, job.task, outcome)
-    elif answer.result() is Verdict.DEAD and outcome in UNEXPECTED:
+        return
+    if answer.result() is Verdict.DEAD:
+        count_deaths(_find_death(claimed, outcome))
+    if answer.result() is Verdict.DEAD and outcome in UNEXPECTED:
         error = ended if isinstance(ended, BaseException) else None
         log.error("job %s (%s) is dead: %s", job.id, job.task, cause, exc_info=error)
     elif answer.result() is Verdict.DEAD:
         log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome)
     elif outcome in UNEXPECTED:
         log.warning("job %s (%s) failed and will be tried again: %s", job.id, job.task, cause)
+
+
+def _find_death(claimed: Claimed, outcome: Outcome) -> Death:
+    """Tell why a job whose retry was answered DEAD has died, by the rules of settle.lua."""
+    if outcome in {Outcome.BURIED, Outcome.UNKNOWN}:
+        return Death(outcome)
+    return Death.ATTEMPTS if claimed.attempts + 1 >= claimed.job.attempts_limit else Death.BUDGET
 
 
 # `labels` costs several times what counting does, so each child is looked up once.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from grimbots.queue.job import Claimed
+from grimbots.queue.job import Claimed, Share
 
 
 class Contender(Protocol):
@@ -25,8 +25,11 @@ class Contender(Protocol):
 class Slots:
     """Counts what runs, and shares what is free."""
 
-    def __init__(self, slots: Mapping[str, int]) -> None:
+    def __init__(self, slots: Mapping[str, int], account_share: float = 1.0) -> None:
+        """`account_share`: the part of a queue's slots that one account may hold."""
         self._free = dict(slots)
+        self._most = {queue: max(1, int(count * account_share)) for queue, count in slots.items()}
+        self._held: dict[str, Counter[str]] = {queue: Counter() for queue in slots}
         self._suspects = 0
         self._suspect_asker: Contender | None = None
         self._contenders: list[Contender] = []
@@ -41,6 +44,14 @@ class Slots:
         """Return the free slots of queues that have some."""
         free = {queue: free for queue, free in self._free.items() if free > 0}
         return self._leave_reserved(free) if self._reserved else free
+
+    def list_shares(self, free: Mapping[str, int]) -> dict[str, Share]:
+        """Return how many of the free slots of each queue one account may take."""
+        return {queue: Share(self._most[queue], self._list_rooms(queue, count)) for queue, count in free.items()}
+
+    def _list_rooms(self, queue: str, free: int) -> dict[str, int]:
+        rooms = ((account, self._most[queue] - held) for account, held in self._held[queue].items())
+        return {account: room for account, room in rooms if room < free}
 
     def take(self, asker: Contender) -> tuple[dict[str, int], int]:
         """Reserve slots for a claim, until `settle` or the next one; and tell how many suspects (0, 1) it may bring."""
@@ -74,12 +85,17 @@ class Slots:
     def start(self, claimed: Claimed) -> None:
         """Count a job that begins."""
         self._free[claimed.job.queue] -= 1
+        self._held[claimed.job.queue][claimed.job.account] += 1
         self._suspects += claimed.suspect
 
     def end(self, claimed: Claimed) -> None:
         """Count a job that has ended."""
         self._free[claimed.job.queue] += 1
         self._suspects -= claimed.suspect
+        held, account = self._held[claimed.job.queue], claimed.job.account
+        held[account] -= 1
+        if not held[account]:
+            del held[account]
 
     def _leave_reserved(self, free: Mapping[str, int]) -> dict[str, int]:
         """Leave out what claims under way may bring; not those that hang on a server that is away."""

@@ -57,7 +57,7 @@ MAY_EXCEED_MEMORY_BEFORE_7 = "redis.call('DEL', KEYS[1] .. 'unused')\n"
 PASSING_ERROR = re.compile(r"(^|-)(READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|LOADING|BUSY) ")
 MEMORY_FULL = re.compile(r"(^|-)OOM ")
 
-DRAIN_PARTS = ("prelude", "waiting", "flights", "claim", "settle", "drain")
+DRAIN_PARTS = ("prelude", "waiting", "parking", "flights", "claim", "settle", "operators", "drain")
 INTAKE_PARTS = ("prelude", "intake")
 
 
@@ -119,6 +119,7 @@ class Store:
         self._scripts = scripts or read_scripts()
         self._commands: AbstractConnection | None = None
         self._blocking: AbstractConnection | None = None
+        self._pinned: dict[str, AbstractConnection] = {}  # the same two, also while a call is out on them
         self._shas: dict[str, bytes] = {}
         self._run: bytes | None = None
 
@@ -152,6 +153,7 @@ class Store:
         """
         await self.close()
         async with guarded(await self._make_connection(), CONNECT_TIMEOUT_SECONDS) as connection:
+            self._pinned["commands"] = connection
             await open_connection(connection)
             info = await _ask(connection, "INFO")
             _check_role(info)
@@ -189,10 +191,15 @@ class Store:
         wake_keys = [keys.wake(self.prefix, queue) for queue in queues]
         blocking, self._blocking = self._blocking or await self._make_connection(), None
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
+            self._pinned["blocking"] = connection
             await open_connection(connection)
             token = await _ask(connection, "BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
         self._blocking = blocking
         return token is not None
+
+    def list_open(self) -> list[str]:
+        """List which of its two connections are open: "blocking" (the wait for work), "commands"."""
+        return sorted(name for name, connection in self._pinned.items() if connection.is_connected)
 
     async def close(self) -> None:
         """Close both connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from grimbots.queue.dispatcher import Queue
 
 P = ParamSpec("P")
+
+# A job waits in memory of Redis and travels with its claim: what is larger belongs into a row, its id into the job.
+PAYLOAD_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ class Task(Generic[P]):
         queue: str,
         timeout_seconds: float,
         attempts: int,
+        payload_bytes: int = PAYLOAD_BYTES,
     ) -> None:
         self.name = name
         self.queue = queue
         self.timeout_seconds = timeout_seconds
         self.attempts = attempts
+        self.payload_bytes = payload_bytes
         self.function = function
         self._signature = _read_payload_signature(function)
 
@@ -70,8 +76,18 @@ class Task(Generic[P]):
         return await self.function(context, *args, **payload)
 
     def job(self, *, id: str, source: str, account: str, group: str = "", **payload: Any) -> Job:  # noqa: A002
-        """Make a job of this task. Raise TypeError where the payload does not fit the function."""
+        """Make a job of this task.
+
+        Raises:
+            TypeError: the payload does not fit the function.
+            ValueError: it is larger than a job's may be.
+        """
         self._signature.bind(**payload)
+        if (size_bytes := _measure(payload)) > self.payload_bytes:
+            raise ValueError(
+                f"job {id!r}: a payload of {size_bytes} bytes, where {self.name} may have {self.payload_bytes}: "
+                "store what is large in a row and put the row's id into the job"
+            )
         return Job(id, self.name, self.queue, source, account, group, payload, self.attempts)
 
     async def later(
@@ -93,7 +109,7 @@ REGISTRY: Mapping[str, Task[Any]] = MappingProxyType(_registered)
 
 
 def task(
-    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int = PAYLOAD_BYTES
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[Done | None]]], Task[P]]:
     """Register the decorated function as the task `name` ("noun.verb").
 
@@ -104,10 +120,25 @@ def task(
     def register(function: Callable[Concatenate[Any, P], Awaitable[Done | None]]) -> Task[P]:
         if name in _registered:
             raise ValueError(f"two tasks are named {name!r}: a job of one would run the other")
-        _registered[name] = Task(name, function, queue=queue, timeout_seconds=timeout_seconds, attempts=attempts)
+        _registered[name] = Task(
+            name,
+            function,
+            queue=queue,
+            timeout_seconds=timeout_seconds,
+            attempts=attempts,
+            payload_bytes=payload_bytes,
+        )
         return _registered[name]
 
     return register
+
+
+def _measure(payload: Mapping[str, Any]) -> int:
+    """Measure a payload as it will travel; 0 for what JSON cannot hold, which whoever enqueues it is told."""
+    try:
+        return len(json.dumps(payload, separators=(",", ":")))
+    except (TypeError, ValueError):
+        return 0
 
 
 def _read_payload_signature(function: Callable[..., Any]) -> inspect.Signature:

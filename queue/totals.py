@@ -8,7 +8,7 @@ from dataclasses import astuple
 from itertools import chain
 from typing import Any, TypeVar
 
-from grimbots.queue.job import Consumer, Counts, DeadJob, Sighting, Waiting
+from grimbots.queue.job import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
 from grimbots.queue.reads import Reads
 
 T = TypeVar("T")
@@ -54,7 +54,15 @@ class Totals:
     async def list_waiting(self, limit: int = 1000) -> list[Waiting]:
         """List what waits for a time, the next first."""
         shards = await self._ask(lambda shard: shard.list_waiting(limit))
-        return sorted(chain(*shards), key=lambda waiting: waiting.in_ms)[:limit]
+        return sorted(chain(*shards), key=lambda waiting: (waiting.in_ms is None, waiting.in_ms or 0))[:limit]
+
+    async def list_stops(self) -> list[Stop]:
+        """List what an operator paused or closed."""
+        stops: dict[tuple[str, str], Stop] = {}
+        for one in chain(*await self._ask(Reads.list_stops)):
+            known = stops.get((one.kind, one.name), one)
+            stops[one.kind, one.name] = Stop(one.kind, one.name, one.paused or known.paused, one.closed or known.closed)
+        return list(stops.values())
 
     async def count_dead(self) -> int:
         """Count dead jobs."""

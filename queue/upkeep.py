@@ -9,6 +9,7 @@ import random
 from grimbots.conf import metrics
 from grimbots.queue.job import Upkeep, UpkeepReply
 from grimbots.queue.line import Line, QueueUnavailable
+from grimbots.queue.reports import Death, count_deaths
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def report(reply: UpkeepReply) -> None:
         metrics.queue_reaped.inc(reply.reaped_jobs)
         log.warning("took %d jobs back from %s", reply.reaped_jobs, ", ".join(reply.reaped_consumers))
     if reply.poisoned:
+        count_deaths(Death.POISON, reply.poisoned)
         log.error(
             "%d jobs are dead: each was running at three crashes or more, as the suspect at two (poison)",
             reply.poisoned,

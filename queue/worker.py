@@ -32,7 +32,7 @@ from grimbots.queue.upkeep import run_upkeep
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
-LEAST_ALARM_SECONDS = 0.005  # what is due may take several claims
+LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
 FORGETFUL_PAUSE_SECONDS = (
     2.0  # no claims after a failover or a restart of Redis: first all find out what they still run
@@ -135,7 +135,8 @@ class ShardWorker:
         if not free:
             return None
         self._number += 1
-        return Claim(self.membership.consumer, self._number, free, free_suspects=suspects)
+        shares = self._slots.list_shares(free)
+        return Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
 
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""
@@ -163,10 +164,12 @@ class ShardWorker:
         self.membership.doubt()
 
     def _set_alarm(self, next_due_ms: int | None) -> None:
-        """Claim again when the next thing that waits for its time is due."""
+        """Claim again when the next thing that waits for its time is due; at once when one claim was not enough."""
         if self._alarm:
             self._alarm.cancel()
-        if next_due_ms is not None:
+        if next_due_ms == 0:
+            self._line.poke()  # there was more to look at
+        elif next_due_ms is not None:
             seconds = max(LEAST_ALARM_SECONDS, next_due_ms / 1000)
             self._alarm = asyncio.get_running_loop().call_later(seconds, self._line.poke)
 
@@ -216,7 +219,7 @@ class Worker:
         """Keep the parts; `context` is what every task gets first."""
         self._queue = queue
         self.consumer = f"{queue.consumer_host}:{queue.slot}:{time.time_ns()}"
-        slots = Slots(queue.queue_slots)
+        slots = Slots(queue.queue_slots, queue.account_share)
         self.shards = [
             ShardWorker(
                 line,

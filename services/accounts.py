@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from grimbots.services.errors import Conflict, Invalid, NotFound
 
@@ -23,10 +24,7 @@ async def add_account(app: App, name: str, actor: str) -> Any:
         Invalid: the name has other signs than a-z, 0-9, dot, dash and underscore.
         Conflict: the name is taken.
     """
-    if not NAME.fullmatch(name):
-        raise Invalid(
-            f"{name!r} is no account name: use 1 to 40 of a-z, 0-9, dot, dash and underscore, a letter or digit first"
-        )
+    _check_name(name)
     async with app.db.transaction() as tx:
         account = await tx.accounts.add(name=name, now=app.clock())
         if account is None:
@@ -49,6 +47,58 @@ async def get_account(app: App, name: str) -> Any:
             f"there is no account {name!r}: `grimbots account list` shows them, `grimbots account add {name}` adds it"
         )
     return account
+
+
+async def change_account(app: App, name: str, *, new_name: str | None, time_zone: str | None, actor: str) -> Any:
+    """Give an account another name, another time zone or both; None leaves what is. Returns its row.
+
+    Raises:
+        Invalid: nothing is to change, or what is given is no name or no time zone.
+        NotFound: there is no such account.
+        Conflict: the new name is taken.
+    """
+    if new_name is None and time_zone is None:
+        raise Invalid("nothing to change: name a new name (--name), a time zone (--time-zone) or both")
+    if new_name is not None:
+        _check_name(new_name)
+    if time_zone is not None and time_zone not in available_timezones():
+        raise Invalid(f"{time_zone!r} is no time zone: write one like America/Sao_Paulo or America/Manaus")
+    before = await get_account(app, name)
+    async with app.db.transaction() as tx:
+        account = await tx.accounts.change(name=name, new_name=new_name, time_zone=time_zone)
+        if account is None:
+            raise Conflict(f"there is an account {new_name!r} already: choose another name")
+        await tx.audit.note(
+            account_id=account.id,
+            actor=actor,
+            action="account.set",
+            subject=account.name,
+            details={"before": {"name": before.name, "time_zone": before.time_zone}, "time_zone": account.time_zone},
+            at=app.clock(),
+        )
+    return account
+
+
+async def change_password(app: App, email: str, password: str, actor: str) -> None:
+    """Give a person another password, end what is open in the person's name, and void an open link.
+
+    Raises:
+        Invalid: the password is too short or too long.
+        NotFound: nobody has this e-mail.
+    """
+    address = email.strip().lower()
+    _check_password(password)
+    user = await app.db.users.find_by_email(email=address)
+    if user is None:
+        raise NotFound(f"there is no user {address}: `grimbots user add {address}` adds one")
+    hashed = await app.passwords.hash(password)
+    async with app.db.transaction() as tx:
+        await tx.users.set_password(user_id=user.id, password_hash=hashed)
+        await tx.sessions.remove_all(user_id=user.id)
+        await tx.sign_in_links.remove(user_id=user.id)
+        await tx.audit.note(
+            account_id=None, actor=actor, action="user.password", subject=f"user:{user.id}", details={}, at=app.clock()
+        )
 
 
 async def list_accounts(app: App) -> list[Any]:
@@ -92,11 +142,22 @@ async def add_user(
     return user_id
 
 
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f"{name!r} is no account name: use 1 to 40 of a-z, 0-9, dot, dash and underscore, a letter or digit first"
+        )
+
+
+def _check_password(password: str) -> None:
+    if len(password) < PASSWORD_LEAST:
+        raise Invalid(f"the password is too short: use at least {PASSWORD_LEAST} characters")
+
+
 def _check_user(address: str, password: str, administrator: bool, account: str | None, role: str) -> None:
     if not EMAIL.fullmatch(address):
         raise Invalid("this is no e-mail address: write it like name@example.com")
-    if len(password) < PASSWORD_LEAST:
-        raise Invalid(f"the password is too short: use at least {PASSWORD_LEAST} characters")
+    _check_password(password)
     if role not in ROLES:
         raise Invalid(f"{role!r} is no role: use one of {', '.join(ROLES)}")
     if not administrator and account is None:

@@ -63,7 +63,7 @@ async def check(app: App, *, payment_id: int, number: int) -> Done:
     """Ask the provider about an unpaid charge, settle what it has seen, and plan the next check."""
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     if payment.state not in CHECKED or payment.checks != number:
-        return Done()
+        return Done(await payments.list_unfinished(app, payment, "paid"))
     outcome, jobs, next_at = await _ask(app, payment)
     metrics.checks.labels(outcome).inc()
     await _note(app, payment, next_at)

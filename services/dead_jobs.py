@@ -29,12 +29,28 @@ async def discard(app: App, visitor: Visitor, job_id: str) -> Verdict:
     return await Operator(app.queue).discard(job_id)
 
 
+async def requeue_by_command(app: App, job_id: str) -> Verdict:
+    """Let a dead job run again, for whoever may run commands on this machine. Raises QueueUnavailable."""
+    await _write(app, "command", "job.requeue", job_id)
+    return await Operator(app.queue).requeue(job_id)
+
+
+async def discard_by_command(app: App, job_id: str) -> Verdict:
+    """Forget a dead job and its payload, likewise. Raises QueueUnavailable."""
+    await _write(app, "command", "job.discard", job_id)
+    return await Operator(app.queue).discard(job_id)
+
+
 async def _note(app: App, visitor: Visitor, action: str, job_id: str) -> None:
-    """Note what is asked for before it is done: nothing an operator does may lack its line."""
     visitor.demand_administrator()
+    await _write(app, f"user:{visitor.user_id}", action, job_id)
+
+
+async def _write(app: App, actor: str, action: str, job_id: str) -> None:
+    """Note what is asked for before it is done: nothing an operator does may lack its line."""
     await app.db.audit.note(
         account_id=None,
-        actor=f"user:{visitor.user_id}",
+        actor=actor,
         action=action,
         subject=f"job:{job_id}",
         details={},

@@ -78,10 +78,7 @@ async def _plan_say(
     body = _fill_in(effect.body, nonce)
     message = await messages.plan(
         tx,
-        account_id=lead.account_id,
-        bot_id=lead.bot_id,
-        lead_id=lead.id,
-        chat_id=lead.chat_id,
+        lead=lead,
         cause=cause,
         ordinal=ordinal,
         version_id=version_id,

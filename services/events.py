@@ -40,7 +40,7 @@ async def apply(app: App, *, event_id: int) -> Done:
     """Match a stored event with the payments of its own gateway account and settle what is paid."""
     event = await app.db.provider_events.find_by_id(event_id=event_id)
     if event.status != "received":
-        return Done()
+        return Done(await _list_unfinished(app, event))
     account = await gateway_accounts.get_by_id(app, event.gateway_account_id)
     gateway, _ = gateway_accounts.open_gateway(app, account)
     hints = gateway.parse(Event(event.suffix, event.query, event.headers, event.body))
@@ -72,6 +72,13 @@ class _Outcome:
 NOTHING = _Outcome("ignored", "nothing in it concerns a charge")
 WAITING = ("unmatched", "unconfirmed")
 WORSE = ("ignored", "applied", *WAITING, "failed")
+
+
+async def _list_unfinished(app: App, event: Row) -> list[Job]:
+    """Return what is left to do of an event that was closed by a run that may have died a moment later."""
+    if event.payment_id is None:
+        return []
+    return await payments.list_unfinished(app, await app.db.payments.find_by_id(payment_id=event.payment_id), "paid")
 
 
 async def _follow(app: App, event: Row, hint: Hint) -> _Outcome:

@@ -33,10 +33,7 @@ TIMEOUT_SECONDS = 300.0  # a wait for another's upload, two calls, one of 50 MB,
 async def plan(
     tx: Transaction,
     *,
-    account_id: int,
-    bot_id: int,
-    lead_id: int,
-    chat_id: int,
+    lead: Row,
     cause: str,
     ordinal: int,
     version_id: int | None,
@@ -54,10 +51,10 @@ async def plan(
     `body`: parameters of `method` without chat_id; {"asset": "<sha256>"} or {"qr": "<code>"} in it are files.
     """
     row = await tx.messages.add(
-        account_id=account_id,
-        bot_id=bot_id,
-        lead_id=lead_id,
-        chat_id=chat_id,
+        account_id=lead.account_id,
+        bot_id=lead.bot_id,
+        lead_id=lead.id,
+        chat_id=lead.chat_id,
         cause=cause,
         ordinal=ordinal,
         version_id=version_id,
@@ -70,7 +67,7 @@ async def plan(
         campaign_id=campaign_id,
         planned_at=planned_at,
     )
-    return row or await tx.messages.find_by_cause(account_id=account_id, cause=cause, ordinal=ordinal)
+    return row or await tx.messages.find_by_cause(account_id=lead.account_id, cause=cause, ordinal=ordinal)
 
 
 def job(message: Row) -> Job:

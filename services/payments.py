@@ -88,7 +88,7 @@ async def charge(app: App, *, payment_id: int) -> Done:
     """Ask the provider for the charge and plan the code's messages. Run again at any point, it goes on where it was."""
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     if payment.state not in UNASKED:
-        return Done(await _list_jobs(app, payment, "charged", "failed"))
+        return Done(await list_unfinished(app, payment, "charged", "failed"))
     try:
         made = await _ask(app, payment)
     except UNANSWERED as error:
@@ -106,7 +106,7 @@ async def verify(app: App, *, payment_id: int, cause: str) -> Done:
     """Answer "I have paid": ask the provider, then settle, or say that nothing has come in yet; once per `cause`."""
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     if payment.state not in UNPAID:
-        return Done(await _list_jobs(app, payment, "paid"))
+        return Done(await list_unfinished(app, payment, "paid"))
     jobs = await _look_for_buyer(app, payment)
     async with open_case(app, payment) as case:
         if case.payment.state in UNPAID:
@@ -119,7 +119,9 @@ async def expire(app: App, *, timer_id: int, payment_id: int) -> Done:
     """Expire a pending payment, unless the provider has seen the money. What comes later is settled all the same."""
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     jobs: list[Job] = []
-    if payment.state == "pending":
+    if payment.state != "pending":
+        jobs = await list_unfinished(app, payment, "expired", "paid")
+    else:
         try:  # whoever asked a moment ago: what expires is looked at then, not before
             jobs = await _settle_seen(app, payment, actor="timer")
         except UNANSWERED as error:
@@ -208,14 +210,17 @@ async def settle_all(
     return jobs
 
 
-def _cause(payment: Row, word: str) -> str:
-    return f"p:{payment.id}:{word}"
+async def list_unfinished(app: App, payment: Row, *words: str) -> list[Job]:
+    """Return the jobs of what a payment's turns (charged, failed, paid, expired) planned and nobody has done yet.
 
-
-async def _list_jobs(app: App, payment: Row, *words: str) -> list[Job]:
-    """Return the jobs of what earlier runs planned and nobody has done yet."""
+    For whoever finds that an earlier run has done the work: it may have died before it handed the jobs on.
+    """
     async with open_case(app, payment) as case:
         return [job for word in words for job in await case.list_jobs(_cause(payment, word))]
+
+
+def _cause(payment: Row, word: str) -> str:
+    return f"p:{payment.id}:{word}"
 
 
 async def _ask(app: App, payment: Row) -> Charge | Refusal:

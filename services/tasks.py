@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, ParamSpec
 
 from grimbots.queue import task as queue_task
-from grimbots.queue.task import Again, Done, Task
+from grimbots.queue.task import PAYLOAD_BYTES, Again, Done, Task
 from grimbots.services.errors import Unavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -17,12 +17,16 @@ Function = Callable[Concatenate[Any, P], Awaitable[Done | None]]
 AWAY_SECONDS = 2.0
 
 
-def task(name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8) -> Callable[[Function[P]], Task[P]]:
+def task(
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int = PAYLOAD_BYTES
+) -> Callable[[Function[P]], Task[P]]:
     """Register the decorated function as the task `name`. Without Postgres it runs again, and no attempt is spent.
 
     A row is the truth and the job a hint: a job that died of an outage would leave a row that nobody does.
     """
-    register = queue_task.task(name, queue=queue, timeout_seconds=timeout_seconds, attempts=attempts)
+    register = queue_task.task(
+        name, queue=queue, timeout_seconds=timeout_seconds, attempts=attempts, payload_bytes=payload_bytes
+    )
 
     def wrap(function: Function[P]) -> Task[P]:
         @functools.wraps(function)

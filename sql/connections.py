@@ -50,10 +50,14 @@ class Connection(AiopgConnection):
         self._is_plain = True
 
     @property
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open, or failed and not yet rolled back; also where the session was lost."""
+        return bool(self._conn.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE)
+
+    @property
     def is_reusable(self) -> bool:
         """Tell whether somebody else may get this session: open, in no transaction, nothing left behind."""
-        idle = extensions.TRANSACTION_STATUS_IDLE
-        return not self.closed and self._is_plain and self._conn.get_transaction_status() == idle
+        return not self.closed and self._is_plain and not self.is_in_transaction
 
     async def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one statement and answer psycopg2's cursor with all its rows received.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
+from psycopg2.extras import RealDictCursor
 
 Query = Callable[..., list[Any]]
 
@@ -32,3 +33,14 @@ def query(url: str, statement: str, *arguments: Any) -> list[Any]:
     """Run one statement on a connection of its own."""
     with open_query(url) as run:
         return run(statement, *arguments)
+
+
+def query_by_name(url: str, statement: str) -> list[dict[str, Any]]:
+    """Read rows, each by the names of its columns."""
+    connection = psycopg2.connect(url, cursor_factory=RealDictCursor)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return [dict(row) for row in cursor.fetchall()]
+    finally:
+        connection.close()

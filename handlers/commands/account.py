@@ -19,6 +19,11 @@ def add_to(commands: Any) -> None:
     parser = verbs.add_parser("add", help="add an account")
     parser.add_argument("name")
     parser.set_defaults(run=add)
+    parser = verbs.add_parser("set", help="change an account's name or time zone")
+    parser.add_argument("account", metavar="name")
+    parser.add_argument("--name", help="the new name")
+    parser.add_argument("--time-zone", help="by whose days its figures are counted, like America/Sao_Paulo")
+    parser.set_defaults(run=change)
     parser = verbs.add_parser("list", help="list every account")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=list_all)
@@ -29,6 +34,16 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
     async with server.build_app(settings, with_queue=False) as app:
         await accounts.add_account(app, arguments.name, actor="command")
     print(f"account {arguments.name} added")
+    return 0
+
+
+async def change(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Change an account."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.change_account(
+            app, arguments.account, new_name=arguments.name, time_zone=arguments.time_zone, actor="command"
+        )
+    print(f"account {account.name}, time zone {account.time_zone}")
     return 0
 
 

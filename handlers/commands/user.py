@@ -22,6 +22,11 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--account", help="the account this person works for")
     parser.add_argument("--role", default="owner", choices=accounts.ROLES)
     parser.set_defaults(run=add)
+    parser = verbs.add_parser(
+        "password", help="change a password, which is asked for; ends every session of the person"
+    )
+    parser.add_argument("email")
+    parser.set_defaults(run=password)
     parser = verbs.add_parser("link", help="in the sandbox: a link that logs somebody in, once, for ten minutes")
     parser.add_argument("email")
     parser.set_defaults(run=link)
@@ -41,6 +46,15 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
             actor="command",
         )
     print(f"{arguments.email} may log in now")
+    return 0
+
+
+async def password(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Change a person's password."""
+    given = ask_secret("New password", twice=True)
+    async with server.build_app(settings, with_queue=False) as app:
+        await accounts.change_password(app, arguments.email, given, actor="command")
+    print(f"{arguments.email} logs in with the new password now; every session of before is over")
     return 0
 
 

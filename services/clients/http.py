@@ -1,9 +1,10 @@
 """The one pool of outbound connections. A provider's "no" is a Response; a network failure is NeverSent or Ambiguous.
 
-Every party (telegram, gateway, webhook ...) has connections of its own: a slow one starves no other. Connections are
-kept alive, redirects are never followed, answers are bounded, cookies and the environment's proxies are ignored.
-A POST leaves at most once per call (aiohttp repeats GET, HEAD, OPTIONS, TRACE, PUT and DELETE only, when a reused
-connection turns out to be closed). No exception carries a URL: Bot API addresses contain the bot's token.
+Every party (telegram, gateway:<name>, webhook ...) has places, a line, connections and look-ups of its own: a slow one
+starves no other. Connections are kept alive, redirects are never followed, answers are bounded and never unpacked,
+cookies and the environment's proxies are ignored. A POST leaves at most once per call (aiohttp repeats GET, HEAD,
+OPTIONS, TRACE, PUT and DELETE only, when a reused connection turns out to be closed). No exception carries a URL: Bot
+API addresses contain the bot's token.
 """
 
 from __future__ import annotations
@@ -11,23 +12,31 @@ from __future__ import annotations
 import io
 import json as json_module
 import os
+import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import aiohttp
 
-from grimbots.services.clients.addresses import connect_public_only
+from grimbots.conf import metrics
+from grimbots.services.clients.parties import Party
+from grimbots.services.clients.places import NoPlace
+from grimbots.services.clients.proxies import find_way, read_proxy
 
-USER_AGENT = "GrimBots/1"
-CONNECTIONS_PER_PARTY = 100  # every job slot of a process (50 + 20 + 20 + 10) may talk to the same party at once
-CONNECT_SECONDS = 5.0  # waiting for a place in the pool, DNS, TCP and TLS together
+# Requests at once, by what stands before the colon of a party. A gateway that hangs must leave slots of its queue (20)
+# to the others; elsewhere every job slot of a process may talk to the same party at once.
+PLACES = MappingProxyType({"gateway": 12})
+OTHER_PLACES = 100
+CONNECT_SECONDS = 5.0  # DNS, TCP, the proxy and TLS together
+LEAST_SECONDS = 0.001  # 0 would be for ever
 MAX_RESPONSE_BYTES = 1 << 20
 
 
 class NeverSent(Exception):
-    """The request surely did not leave: no place in the pool, or DNS, connect or TLS failed. Repeat it freely."""
+    """The request surely did not leave: no place, or DNS, connect, the proxy or TLS failed. Repeat it freely."""
 
 
 class Ambiguous(Exception):
@@ -57,20 +66,47 @@ class Response:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    data: bytes | aiohttp.FormData | None
+    headers: Mapping[str, str]
+    public_only: bool
+
+
 @dataclass(slots=True)
 class _Attempt:
+    deadline: float  # monotonic
     has_begun: bool = False
+
+    @property
+    def left_seconds(self) -> float:
+        return max(self.deadline - time.monotonic(), LEAST_SECONDS)
 
 
 class HttpClient:
-    """Outbound HTTP for the whole process. `public_only` refuses addresses that are not of the public internet."""
+    """Outbound HTTP for the whole process. `public_only` refuses addresses that are not of the public internet.
+
+    Args:
+        proxy: http(s)://user:password@host:port for every https address; "" for none.
+        places: the requests at once of each kind of party.
+        tls: whom to trust; None: whom the system trusts.
+    """
 
     def __init__(
-        self, connections_per_party: int = CONNECTIONS_PER_PARTY, connect_seconds: float = CONNECT_SECONDS
+        self,
+        *,
+        proxy: str = "",
+        places: Mapping[str, int] = PLACES,
+        connect_seconds: float = CONNECT_SECONDS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._connections_per_party = connections_per_party
+        self._proxy = read_proxy(proxy)
+        self._places = places
         self._connect_seconds = connect_seconds
-        self._sessions: dict[tuple[str, bool], aiohttp.ClientSession] = {}
+        self._tls = tls
+        self._parties: dict[str, Party] = {}
         self._is_open = False
 
     async def open(self) -> None:
@@ -80,9 +116,9 @@ class HttpClient:
     async def close(self) -> None:
         """Close every connection; requests are refused from now on."""
         self._is_open = False
-        sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
-            await session.close()
+        parties, self._parties = list(self._parties.values()), {}
+        for party in parties:
+            await party.close()
 
     async def request(
         self,
@@ -108,54 +144,47 @@ class HttpClient:
         if not self._is_open:
             raise NeverSent(f"{party}: the client is closed")
         data, content_headers = _encode(json, form, files, body)
-        attempt = _Attempt()
+        call = _Call(method, url, data, {**content_headers, **(headers or {})}, public_only)
+        attempt = _Attempt(time.monotonic() + timeout_seconds)
         try:
-            async with self._session(party, public_only).request(
-                method,
-                url,
-                data=data,
-                headers={**content_headers, **(headers or {})},
-                allow_redirects=False,
-                timeout=self._timeout(timeout_seconds),
-                trace_request_ctx=attempt,
-            ) as response:
-                return Response(response.status, response.headers, await _read(response, max_response_bytes))
+            return await self._send(self._find_party(party), call, attempt, max_response_bytes)
+        except NoPlace as full:
+            metrics.outbound_refused.labels(_kind_of(party)).inc()
+            failure: NeverSent | Ambiguous = NeverSent(f"{party}: {full}")
         except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             failure = _classify(error, party, attempt)
         raise failure  # outside the block: no context, so no URL, hangs on it
 
-    def _session(self, party: str, public_only: bool) -> aiohttp.ClientSession:
-        """Return the party's session. The public-only one shares no connection: a kept one could lead inside."""
-        session = self._sessions.get((party, public_only))
-        if session is None:
-            session = self._sessions[party, public_only] = self._make_session(public_only)
-        return session
+    async def _send(self, party: Party, call: _Call, attempt: _Attempt, max_response_bytes: int) -> Response:
+        async with party.places.hold(attempt.left_seconds):
+            way = await find_way(
+                call.url, self._proxy, party.names, public_only=call.public_only, seconds=self._connect_seconds
+            )
+            async with party.session(way.is_guarded).request(
+                call.method,
+                way.url,
+                data=call.data,
+                headers={**way.headers, **call.headers},
+                allow_redirects=False,
+                timeout=self._timeout(attempt.left_seconds),
+                trace_request_ctx=attempt,
+                **way.options,
+            ) as response:
+                return Response(response.status, response.headers, await _read(response, max_response_bytes))
 
-    def _make_session(self, public_only: bool) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=self._connections_per_party,
-            timeout_ceil_threshold=60,
-            socket_factory=connect_public_only if public_only else None,
-        )
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_headers_sent.append(_note_beginning)
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            auto_decompress=False,
-            trace_configs=[tracing],
-        )
+    def _find_party(self, name: str) -> Party:
+        party = self._parties.get(name)
+        if party is None:
+            places = self._places.get(_kind_of(name), OTHER_PLACES)
+            party = self._parties[name] = Party(places, self._tls)
+        return party
 
     def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        connect = min(self._connect_seconds, seconds)
-        return aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=60)
+        return aiohttp.ClientTimeout(total=seconds, connect=min(self._connect_seconds, seconds), ceil_threshold=60)
 
 
-async def _note_beginning(
-    session: aiohttp.ClientSession, context: SimpleNamespace, sent: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    context.trace_request_ctx.has_begun = True
+def _kind_of(party: str) -> str:
+    return party.partition(":")[0]
 
 
 def _encode(
@@ -185,5 +214,7 @@ def _classify(error: Exception, party: str, attempt: _Attempt) -> NeverSent | Am
     """Make our failure of a library's. Its own text is left out but for the system's reason: it may hold the URL."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        reason = f"the proxy answers {error.status}"
     text = f"{party}: {type(error).__name__} {reason}".rstrip()
     return Ambiguous(text) if attempt.has_begun else NeverSent(text)

@@ -136,7 +136,7 @@ class Sandbox(Gateway):
         return await self._http.request(
             method,
             f"{self._settings.sandbox_url}/pix/v1/{path}",
-            party="sandbox",
+            party="gateway:sandbox",
             headers={"Authorization": f"Bearer {credentials['api_key']}"},
             json=body,
             timeout_seconds=TIMEOUT_SECONDS,

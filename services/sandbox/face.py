@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grimbots.services.errors import Invalid
-from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, payments, webhooks
+from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, parcels, payments, webhooks
 from grimbots.services.sandbox.requests import LocalHandler, take
 from grimbots.services.sandbox.store import Row
 
@@ -44,6 +44,14 @@ class BotsHandler(FaceHandler):
         bot = bots.create(self.sandbox, username, take(body, "name", str, username))
         await self.sandbox.commit()
         self.answer({"id": bot["id"], "username": bot["username"], "name": bot["name"], "token": bot["token"]})
+
+
+class AllMessagesHandler(FaceHandler):
+    """GET bots/<username>/messages."""
+
+    async def get(self, username: str) -> None:
+        """Give what was said in all of a bot's chats, as Message objects."""
+        self.answer(messages.list_all_after(self.sandbox, self.get_bot(username), self.read_number("after")))
 
 
 class MessagesHandler(FaceHandler):
@@ -135,6 +143,14 @@ class CallsHandler(FaceHandler):
     async def get(self) -> None:
         """Give the Bot API calls received after `after`."""
         self.answer(calls.list_after(self.sandbox, self.read_number("after")))
+
+
+class PostsHandler(FaceHandler):
+    """GET posts."""
+
+    async def get(self) -> None:
+        """Give the updates and events behind `after`, each with what became of it; a thousand at a time."""
+        self.answer(parcels.list_after(self.sandbox, self.read_number("after")))
 
 
 class FaultsHandler(FaceHandler):

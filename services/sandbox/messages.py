@@ -84,6 +84,16 @@ def list_after(sandbox: Sandbox, bot: Row, chat_id: int, after: int) -> list[Mes
     return [json.loads(row["body"]) for row in rows]
 
 
+def list_all_after(sandbox: Sandbox, bot: Row, after: int) -> list[Message]:
+    """Give the messages of all the bot's chats with a higher id, in order."""
+    rows = sandbox.store.list(
+        "SELECT body FROM messages WHERE bot_id = :bot_id AND id > :after AND NOT is_deleted ORDER BY id",
+        bot_id=bot["id"],
+        after=after,
+    )
+    return [json.loads(row["body"]) for row in rows]
+
+
 def list_changes(sandbox: Sandbox, bot: Row, chat_id: int, since: int) -> dict[str, Any]:
     """Give what the chat page has not seen: new and edited messages, ids of deleted ones, answers to taps."""
     values = {"bot_id": bot["id"], "chat_id": chat_id, "since": since}

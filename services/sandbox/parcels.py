@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from grimbots.services.sandbox.calls import as_iso
 from grimbots.services.sandbox.state import Sandbox
+
+PAGE = 1000
 
 
 def add(
@@ -22,3 +27,26 @@ def add(
         leaves_at=leaves_at,
         expires_at=leaves_at + life_seconds,
     )
+
+
+def list_after(sandbox: Sandbox, after: int) -> list[dict[str, Any]]:
+    """Give what was to be posted behind this number, in order and a page at a time, and what became of it.
+
+    `outcome`: carried (it got a 2xx), expired, dropped, or None while it waits; copies are parcels of their own.
+    """
+    rows = sandbox.store.list("SELECT * FROM parcels WHERE id > :after ORDER BY id LIMIT :page", after=after, page=PAGE)
+    return [
+        {
+            "seq": row["id"],
+            "kind": row["kind"],
+            "to": row["owner"],
+            "queue": row["queue"],
+            "body": row["body"],
+            "leaves_at": as_iso(row["made_at"]),
+            "attempts": row["attempts"],
+            "last_error": row["last_error"],
+            "outcome": row["outcome"],
+            "done_at": as_iso(row["done_at"]) if row["done_at"] else None,
+        }
+        for row in rows
+    ]

@@ -31,12 +31,14 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (r"/pix/v1/charges/([^/]+)", provider.ChargeHandler),
     (r"/pix/v1/charges/([^/]+)/refunds/([^/]+)", provider.RefundHandler),
     (r"/sandbox/api/bots", face.BotsHandler),
+    (r"/sandbox/api/bots/(\w{1,32})/messages", face.AllMessagesHandler),
     (rf"{CHAT}/messages", face.MessagesHandler),
     (rf"{CHAT}/taps", face.TapsHandler),
     (rf"{CHAT}/block", face.BlocksHandler),
     (rf"{CHAT}/checkouts", face.CheckoutsHandler),
     (rf"{CHAT}/changes", face.ChangesHandler),
     (r"/sandbox/api/calls", face.CallsHandler),
+    (r"/sandbox/api/posts", face.PostsHandler),
     (r"/sandbox/api/faults", face.FaultsHandler),
     (r"/sandbox/api/limits", face.LimitsHandler),
     (r"/sandbox/api/pix", face.PixHandler),
@@ -56,7 +58,7 @@ class Server:
         store = Store(Path(settings.data_dir) / "sandbox.sqlite3")
         senders = {"update": self._send_update} | dict.fromkeys(events.KINDS.values(), self._send_event)
         courier = Courier(store, senders, self._count_queues, clock)
-        self.sandbox = Sandbox(store, HttpClient(connections_per_party=100), courier, clock)
+        self.sandbox = Sandbox(store, HttpClient(), courier, clock)
         self.application = Application(
             ROUTES, default_handler_class=UnknownHandler, sandbox=self.sandbox, log_function=_log_nothing
         )

@@ -1,12 +1,10 @@
--- name: add :exec
--- The lead's row is locked before `exists` is asked and this is written (services/updates.py).
-INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
-VALUES (%(applied_on)s, %(account_id)s, %(bot_id)s, %(update_id)s);
-
--- name: exists :value
--- Over every day that is kept: an update that is sent again after midnight is still the same update.
+-- name: note :exec
+-- 0: applied before, on whichever of the days that are kept: an update sent again after midnight is still the same update.
+-- The lead's row is locked before (services/updates.py).
 -- hot
-SELECT EXISTS (
+INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
+SELECT %(applied_on)s, %(account_id)s, %(bot_id)s, %(update_id)s
+WHERE NOT EXISTS (
     SELECT 1
     FROM applied_updates
     WHERE account_id = %(account_id)s

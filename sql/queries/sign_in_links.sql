@@ -5,6 +5,10 @@ ON CONFLICT (user_id) DO UPDATE
 SET token_hash = excluded.token_hash,
     expires_at = excluded.expires_at;
 
+-- name: remove :exec
+DELETE FROM sign_in_links
+WHERE user_id = %(user_id)s;
+
 -- name: take :value
 -- Whose it is, once.
 DELETE FROM sign_in_links

@@ -24,3 +24,8 @@ FROM memberships
 JOIN accounts ON accounts.id = memberships.account_id
 WHERE memberships.user_id = %(user_id)s
 ORDER BY accounts.name;
+
+-- name: set_password :exec
+UPDATE users
+SET password_hash = %(password_hash)s
+WHERE id = %(user_id)s;

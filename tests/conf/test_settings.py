@@ -33,6 +33,15 @@ def test_load_never_repeats_a_secret() -> None:
     assert "postgresql:" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "proxy", ["socks5://grim:hunter2@p:1", "http://grim:hunter2@p", "http://grim:hunter2@p:1/x", "http://p:hunter2"]
+)
+def test_load_names_a_proxy_that_is_none_without_its_password(proxy: str) -> None:
+    with pytest.raises(SettingsError, match="OUTBOUND_PROXY must be http://host:port") as caught:
+        load({"OUTBOUND_PROXY": proxy})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_repr_hides_secrets() -> None:
     settings = load({"DATABASE_URL": "postgresql://root:hunter2@db/x", "REDIS_URL": "redis://:hunter3@r/0"})
     assert "hunter" not in repr(settings)

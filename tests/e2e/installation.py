@@ -52,7 +52,8 @@ class Installation:
 
     async def open(self) -> None:
         """Start everything and migrate."""
-        self.sandbox_port, self.port = find_free(HOST, FIRST_PORT), find_free(HOST, FIRST_PORT + 50)
+        first = FIRST_PORT + os.getpid() % 1000 * 10  # a port must stay ours while what listens there is dead
+        self.sandbox_port, self.port = find_free(HOST, first), find_free(HOST, first + 5)
         sandbox_url = f"http://{HOST}:{self.sandbox_port}"
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -144,6 +145,10 @@ class Installation:
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Read or change rows straight in Postgres."""
         return rows.query(self.environ["DATABASE_URL"], statement)
+
+    def query_by_name(self, statement: str) -> list[dict[str, Any]]:
+        """Read rows straight from Postgres, each by the names of its columns."""
+        return rows.query_by_name(self.environ["DATABASE_URL"], statement)
 
     def read_errors(self) -> list[dict[str, Any]]:
         """Give the ERROR lines of every server there was."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,7 @@ class FakeTelegram:
         self.hangups = 0
         self.mistakes: list[str] = []  # where a call was not what the Bot API documents
         self.url = ""
+        self.port = 0
         self._scripts: list[Script] = []
         self._next_message_id = 1
         self._changed = asyncio.Condition()
@@ -74,10 +76,11 @@ class FakeTelegram:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on a free port; with `tls` as `localhost`."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
         """Stop listening and drop every connection."""

@@ -57,6 +57,7 @@ async def test_health_shows_stores_and_every_queue(get: Any, working: Any) -> No
     code, report = await _until(get, "healthy")
     assert code == 200
     assert report["checks"]["database"]["status"] == "up"
+    assert report["checks"]["redis"]["connections"] == ["blocking", "commands"]
     assert {queue["queue"] for queue in report["checks"]["redis"]["queues"]} == {
         "tasks",
         "webhook",

@@ -11,7 +11,7 @@ import pytest
 from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
-from grimbots.queue.job import Claim, Claimed, Mine, Register, State, Verdict
+from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, State, Verdict
 from grimbots.queue.slots import Slots
 from grimbots.tests.queue.desks import make_job, make_task, wait_until
 
@@ -94,3 +94,17 @@ async def test_frees_a_slot_when_the_job_ended(queue: Queue) -> None:
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
     assert (taken, slots.list_free()) == ({"tasks": 4}, {"tasks": 5})
+
+
+@pytest.mark.gen_test
+async def test_tells_how_many_slots_an_account_may_still_take(queue: Queue) -> None:
+    slots = Slots({"tasks": 5, "gateway": 1}, account_share=0.75)
+    attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
+    (claimed,) = await _claim(queue)
+    before = slots.list_shares(slots.list_free())
+    attempts.start(claimed, _lease())
+    during = slots.list_shares(slots.list_free())
+    attempts.reconcile([], CONSUMER)
+    await attempts.finish(5)
+    assert before == slots.list_shares(slots.list_free()) == {"tasks": Share(3), "gateway": Share(1)}
+    assert during == {"tasks": Share(3, {"1": 2}), "gateway": Share(1)}

@@ -106,7 +106,7 @@ async def test_finds_nothing_of_an_unknown_job(queue: Queue) -> None:
 async def test_lists_what_waits(queue: Queue) -> None:
     await queue.hold_source("b7", 30)
     (waiting,) = await Inspector(queue).waiting()
-    assert (waiting.name, 29_000 < waiting.in_ms <= 30_000) == ("b7", True)
+    assert (waiting.name, 29_000 < (waiting.in_ms or 0) <= 30_000) == ("b7", True)
 
 
 @pytest.mark.gen_test
@@ -114,6 +114,16 @@ async def test_describes_the_server(queue: Queue) -> None:
     server = await Inspector(queue).redis()
     assert server["redis_version"]
     assert server["used_memory"] > 0
+
+
+@pytest.mark.gen_test
+async def test_shows_the_connections_it_keeps(queue: Queue) -> None:
+    inspector = Inspector(queue)
+    assert inspector.connections() == ["commands"]
+    async with run_worker(queue):
+        await wait_until(lambda: inspector.connections() == ["blocking", "commands"])
+    await queue.lines[0].store.close()
+    assert inspector.connections() == []
 
 
 @pytest.mark.gen_test

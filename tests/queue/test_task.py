@@ -8,7 +8,7 @@ import pytest
 
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Accepted, Job
-from grimbots.queue.task import REGISTRY, Done, Task, task
+from grimbots.queue.task import PAYLOAD_BYTES, REGISTRY, Done, Task, task
 from grimbots.tests.queue.desks import make_task
 
 
@@ -32,6 +32,22 @@ def test_makes_a_job_of_its_queue_and_limits() -> None:
     greet = make_task(_greet, "test.greet", queue="webhook", attempts=3)
     job = greet.job(id="u:1:2", source="b1", account="7", group="9", name="Ana")
     assert job == Job("u:1:2", "test.greet", "webhook", "b1", "7", "9", {"name": "Ana"}, 3)
+
+
+@pytest.mark.parametrize(("characters", "limit_bytes"), [(32 * 1024, 32 * 1024), (10, 20), (4, 30)])
+def test_refuses_a_payload_that_belongs_into_a_row(characters: int, limit_bytes: int) -> None:
+    """What counts is what travels: é takes six bytes, and the name of the parameter counts too."""
+    greet = Task("test.greet", _greet, queue="tasks", timeout_seconds=1, attempts=1, payload_bytes=limit_bytes)
+    with pytest.raises(ValueError, match="put the row's id into the job"):
+        greet.job(id="1", source="b1", account="1", name="é" * characters)
+    assert greet.job(id="1", source="b1", account="1", name="é").payload == {"name": "é"}
+
+
+def test_takes_a_payload_up_to_the_limit() -> None:
+    name = "x" * (PAYLOAD_BYTES - len('{"name":""}'))
+    assert make_task(_greet).job(id="1", source="b1", account="1", name=name).payload == {"name": name}
+    with pytest.raises(ValueError, match="may have 32768"):
+        make_task(_greet).job(id="1", source="b1", account="1", name=name + "x")
 
 
 @pytest.mark.parametrize("payload", [{}, {"name": "Ana", "age": 3}])

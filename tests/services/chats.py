@@ -41,10 +41,7 @@ class Chat:
     async def plan(self, text: str = "oi", **changes: Any) -> Any:
         """Plan one message and return its row."""
         values = {
-            "account_id": self.tenant.account_id,
-            "bot_id": self.tenant.bot_id,
-            "lead_id": self.lead.id,
-            "chat_id": self.chat_id,
+            "lead": self.lead,
             "cause": f"u:{self.tenant.bot_id}:{next(CAUSES)}",
             "ordinal": 0,
             "version_id": None,

@@ -199,6 +199,16 @@ async def test_a_check_that_comes_late_changes_nothing(shop: Shop, clock: Clock)
 
 
 @pytest.mark.gen_test
+async def test_a_check_run_again_after_a_crash_hands_on_what_is_not_sent_yet(shop: Shop, clock: Clock) -> None:
+    payment = await shop.charge()
+    shop.provider.pay(payment.txid)
+    clock.move(minutes=1)
+    runs = [await checks.check(shop.app, payment_id=payment.id, number=0) for _ in range(2)]
+    first, again = ([job.id for job in done.follow_ups] for done in runs if done)
+    assert first == again == [f"p:{payment.id}:paid#0", f"p:{payment.id}:paid#1"]
+
+
+@pytest.mark.gen_test
 async def test_one_account_with_many_due_starves_no_other(shops: list[Shop], clock: Clock) -> None:
     big, small = shops
     for chat_id in range(600, 620):

@@ -36,6 +36,17 @@ async def test_receive_stores_the_event_as_it_came_and_apply_settles_it(shop: Sh
 
 
 @pytest.mark.gen_test
+async def test_apply_run_again_after_a_crash_hands_on_what_is_not_sent_yet(shop: Shop) -> None:
+    payment = await shop.charge()
+    await shop.receive(shop.provider.pay(payment.txid))
+    (event_id,) = await shop.list_events()
+    first = await events.apply(shop.app, event_id=event_id)  # and here its process dies: nobody gets these jobs
+    again = await events.apply(shop.app, event_id=event_id)
+    assert first is not None and again is not None
+    assert [job.id for job in again.follow_ups] == [job.id for job in first.follow_ups] != []
+
+
+@pytest.mark.gen_test
 async def test_receive_stores_the_same_event_once(shop: Shop) -> None:
     payment = await shop.charge()
     body = shop.provider.pay(payment.txid)

@@ -289,6 +289,21 @@ async def test_expire_asks_the_provider_first_and_settles_what_nobody_told(shop:
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize(("is_paid", "said"), [(False, ["expired#0"]), (True, ["paid#0", "paid#1"])])
+async def test_expire_run_again_after_a_crash_hands_on_what_is_not_sent_yet(
+    shop: Shop, clock: Clock, is_paid: bool, said: list[str]
+) -> None:
+    payment = await shop.charge()
+    if is_paid:
+        shop.provider.pay(payment.txid)
+    clock.move(minutes=10)
+    (timer,) = await shop.app.db.timers.claim_due(now=clock(), claimed_until=clock(), limit=9)
+    runs = [await payments.expire(shop.app, timer_id=timer.id, **timer.payload) for _ in range(2)]
+    first, again = ([job.id for job in done.follow_ups] for done in runs if done)
+    assert first == again == [f"p:{payment.id}:{word}" for word in said]
+
+
+@pytest.mark.gen_test
 async def test_expire_waits_for_a_provider_that_is_away_but_not_for_ever(shop: Shop, clock: Clock) -> None:
     payment = await shop.charge()
     shop.provider.fail("GET", times=2, http=503)

@@ -197,7 +197,9 @@ async def test_transaction_rolls_back_when_cancelled(open_database, places, obse
             await tx.probe.add(name="one")
             await asyncio.Event().wait()
 
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE 'INSERT INTO places%%'"
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%%INSERT INTO places%%'"
+    )
     async with open_database(queries=PLACES, size=1) as database:
         holder = asyncio.create_task(hold(database))
         await become_true(lambda: bool(observe(waiting)))
@@ -213,6 +215,42 @@ async def test_transaction_that_swallowed_an_error_does_not_pass_for_committed(o
                 await tx.probe.add(name="one")
                 with pytest.raises(UniqueViolation):
                     await tx.probe.add(name="one")
+
+
+@pytest.mark.gen_test
+async def test_transaction_whose_first_statement_failed_does_not_pass_for_committed(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        await database.probe.add(name="one")
+        with pytest.raises(RuntimeError, match="rolled back"):
+            async with database.transaction() as tx:
+                with pytest.raises(UniqueViolation):
+                    await tx.probe.add(name="one")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("before", [0, 1])
+async def test_transaction_that_lost_its_session_does_not_pass_for_committed(open_database, places, observe, before):
+    async with open_database(queries=PLACES) as database:
+        pid = await database.probe.pid()
+        with pytest.raises(DatabaseUnavailable, match="already closed"):
+            async with database.transaction() as tx:
+                for number in range(before):
+                    await tx.probe.add(name=f"{number}")
+                observe("SELECT pg_terminate_backend(%s, 5000)", pid)
+                with pytest.raises(DatabaseUnavailable, match="connection to Postgres lost"):
+                    await tx.probe.add(name="one")
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
+async def test_transaction_whose_first_statement_never_left_is_still_one(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        async with database.transaction() as tx:
+            with pytest.raises(ValueError, match="NUL"):
+                await tx.probe.add(name="o\0ne")
+            await tx.probe.add(name="one")
+            assert await database.probe.count() == 0
+        assert await database.probe.count() == 1
 
 
 @pytest.mark.gen_test

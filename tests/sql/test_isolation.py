@@ -55,12 +55,15 @@ OPAQUE_KEY = {
     "sessions.remove",
     "sessions.remove_all",
     "sessions.touch",
+    "users.set_password",
+    "sign_in_links.remove",
     "sign_in_links.take",
 }
 """They are told a key nobody can guess, or what was found by it; the key is the right to ask."""
 
 EVERY_ACCOUNT = {
     "accounts.add",
+    "accounts.change",
     "accounts.find",
     "accounts.list_all",
     "bots.find_by_telegram_id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -67,6 +68,63 @@ def test_user_add_reads_the_password_from_a_pipe(command: Command, capsys: pytes
     assert "long enough 1" not in "".join(capsys.readouterr())
 
 
+def test_user_password_changes_it_and_ends_what_is_open(
+    command: Command, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("user", "add", "ana@example.com", "--administrator", given="long enough 1\n")
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id, password_hash FROM users")
+        (user_id, before), *_ = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO sessions (user_id, token_hash, created_at, seen_at, expires_at)"
+            " VALUES (%s, 'x', now(), now(), now() + interval '1 day')",
+            (user_id,),
+        )
+    assert command("user", "password", "Ana@example.com", given="short\n") == 1
+    assert command("user", "password", "eva@example.com", given="long enough 2\n") == 1
+    assert command("user", "password", "Ana@example.com", given="long enough 2\n") == 0
+    assert "long enough" not in "".join(capsys.readouterr())
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT password_hash <> %s, (SELECT count(*) FROM sessions) FROM users", (before,))
+        assert cursor.fetchall() == [(True, 0)]
+        cursor.execute("SELECT action, subject FROM audit ORDER BY id DESC LIMIT 1")
+        assert cursor.fetchall() == [("user.password", f"user:{user_id}")]
+
+
+def test_account_set_changes_name_and_time_zone(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    command("account", "add", "loja")
+    command("account", "add", "outra")
+    assert command("account", "set", "loja", "--time-zone", "America/Manaus") == 0
+    assert command("account", "set", "loja", "--name", "loja2") == 0
+    capsys.readouterr()
+    command("account", "list", "--json")
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["name"], row["time_zone"]) for row in rows] == [
+        ("loja2", "America/Manaus"),
+        ("outra", "America/Sao_Paulo"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["loja"], "nothing to change"),
+        (["loja", "--name", "outra"], "there is an account 'outra' already"),
+        (["loja", "--name", "A b"], "no account name"),
+        (["loja", "--time-zone", "Manaus"], "no time zone"),
+        (["nobody", "--name", "x"], "no account 'nobody'"),
+    ],
+)
+def test_account_set_refuses_in_one_sentence(
+    command: Command, capsys: pytest.CaptureFixture[str], changes: list[str], told: str
+) -> None:
+    command("account", "add", "loja")
+    command("account", "add", "outra")
+    capsys.readouterr()
+    assert command("account", "set", *changes) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_user_add_refuses_an_empty_password(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("user", "add", "ana@example.com", "--administrator") == 1
     assert "no password was given" in capsys.readouterr().err
@@ -121,6 +179,30 @@ def test_queue_dead_shows_a_job_without_what_people_wrote(command: Command, caps
     row = json.loads(told)
     assert (row["id"], row["task"], row["reason"]) == ("u:1:7", "updates.handle", "unreadable")
     assert "segredo" not in told
+
+
+def test_queue_job_retry_and_discard(command: Command, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async def bury() -> None:
+        async with server.build_app(load()) as app:
+            await app.queue.bury(Job("x:1", "updates.handle", "tasks", "b1", "1", "9", {"text": "my secret"}), "junk")
+
+    assert command("queue", "job", "x:1") == 1
+    asyncio.run(bury())
+    capsys.readouterr()
+    assert command("queue", "job", "x:1", "--json") == 0
+    told = capsys.readouterr().out
+    assert "my secret" not in told
+    assert (json.loads(told)["state"], json.loads(told)["chat"]) == ("dead", "9")
+    assert command("queue", "retry", "x:1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["answer"] == "OK"
+    assert command("queue", "discard", "x:1", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["answer"] == "PENDING"
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT actor, action, subject FROM audit ORDER BY id")
+        assert cursor.fetchall() == [
+            ("command", "job.requeue", "job:x:1"),
+            ("command", "job.discard", "job:x:1"),
+        ]
 
 
 def test_migrate_says_that_nothing_is_missing(command: Command, capsys: pytest.CaptureFixture[str]) -> None:

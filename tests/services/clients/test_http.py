@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
-import ssl
+import threading
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from grimbots.services.clients.http import MAX_RESPONSE_BYTES, Ambiguous, File, HttpClient, NeverSent, Response
+from grimbots.services.clients.names import THREADS
+from grimbots.tests.fakes.certificates import make_server_tls
 
 SECRET = "123456:very-secret-token"
 
@@ -38,26 +37,32 @@ async def make_client(**options: Any) -> AsyncIterator[HttpClient]:
         await client.close()
 
 
+async def ask(http: HttpClient, url: str, party: str) -> Response:
+    return await http.request("POST", f"{url}/bot{SECRET}/getMe", party=party, json={}, timeout_seconds=5.0)
+
+
+@asynccontextmanager
+async def serve_raw(answer: bytes, more: bytes = b"") -> AsyncIterator[str]:
+    """Give the address of a server that answers with `answer` and then, for ever, `more`."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            while more:
+                writer.write(more)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
 def find_closed_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
-
-
-def write_certificate(folder: Path) -> Path:
-    """Write a key and a certificate for `localhost` that nobody vouches for, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
-    )
-    signed = builder.sign(key, hashes.SHA256())
-    unlocked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = folder / "server.pem"
-    path.write_bytes(unlocked + signed.public_bytes(Encoding.PEM))
-    return path
 
 
 @pytest.mark.gen_test
@@ -120,6 +125,7 @@ async def test_request_without_answer_in_time_is_ambiguous(http: Any, fake_teleg
     with pytest.raises(Ambiguous):
         await post(http, fake_telegram.url, timeout_seconds=0.05)
     assert len(fake_telegram.calls) == 1
+    await fake_telegram.wait_for_hangups(1)
 
 
 @pytest.mark.gen_test
@@ -134,6 +140,38 @@ async def test_request_refuses_an_endless_answer(http: Any, fake_telegram: Any) 
     fake_telegram.answer("sendMessage", body=b"x" * (MAX_RESPONSE_BYTES + 1))
     with pytest.raises(Ambiguous):
         await post(http, fake_telegram.url)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Another: header\r\n" * 1000),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65536),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: another\r\n" * 1000),
+    ],
+    ids=["body", "chunks", "headers", "header", "trailers"],
+)
+async def test_request_gives_up_on_what_does_not_end(http: Any, answer: bytes, more: bytes) -> None:
+    tracemalloc.start()
+    try:
+        async with serve_raw(answer, more) as url:
+            with pytest.raises(Ambiguous, match=r"^(?!.*Timeout)"):
+                await post(http, url)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_RESPONSE_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.gen_test
+async def test_request_unpacks_nothing(http: Any) -> None:
+    """A kilobyte that would be a megabyte stays a kilobyte, though nobody had asked for a packed answer."""
+    bomb = gzip.compress(b"0" * MAX_RESPONSE_BYTES)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    async with serve_raw(head.encode() + bomb) as url:
+        assert (await post(http, url)).body == bomb
 
 
 @pytest.mark.gen_test
@@ -163,9 +201,7 @@ async def test_request_to_an_untrusted_server_is_never_sent(http: Any, tmp_path:
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.extend(await reader.read())
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(write_certificate(tmp_path))
-    async with await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context) as server:
+    async with await asyncio.start_server(listen, "127.0.0.1", 0, ssl=make_server_tls(tmp_path)) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NeverSent, match="Certificate"):
             await post(http, f"https://localhost:{port}")
@@ -186,29 +222,72 @@ async def test_request_that_cannot_connect_in_time_is_never_sent() -> None:
 
 
 @pytest.mark.gen_test
-async def test_request_without_a_place_in_the_pool_is_never_sent(fake_telegram: Any) -> None:
+async def test_request_without_a_place_is_never_sent(fake_telegram: Any) -> None:
     release = asyncio.Event()
     fake_telegram.answer("sendMessage", until=release)
-    async with make_client(connections_per_party=1, connect_seconds=0.1) as http:
+    async with make_client(places={"telegram": 1}) as http:
         holder = asyncio.create_task(post(http, fake_telegram.url))
         await fake_telegram.wait_for_calls(1)
-        with pytest.raises(NeverSent):
-            await post(http, fake_telegram.url)
+        with pytest.raises(NeverSent, match="no place came free"):
+            await post(http, fake_telegram.url, timeout_seconds=0.1)
         release.set()
         assert (await holder).status == 200
     assert len(fake_telegram.calls) == 1
 
 
 @pytest.mark.gen_test
-async def test_request_to_one_party_leaves_the_others_their_places(fake_telegram: Any) -> None:
+async def test_request_that_waited_for_its_place_leaves(fake_telegram: Any) -> None:
     release = asyncio.Event()
     fake_telegram.answer("sendMessage", until=release, times=1)
-    async with make_client(connections_per_party=1, connect_seconds=0.1) as http:
-        holder = asyncio.create_task(post(http, fake_telegram.url, party="webhook"))
+    async with make_client(places={"telegram": 1}) as http:
+        requests = [asyncio.create_task(post(http, fake_telegram.url)) for _ in range(2)]
         await fake_telegram.wait_for_calls(1)
-        assert (await post(http, fake_telegram.url, party="telegram")).status == 200
         release.set()
-        await holder
+        assert [(await request).status for request in requests] == [200, 200]
+
+
+@pytest.mark.gen_test
+async def test_a_party_that_hangs_starves_no_other(fake_telegram: Any) -> None:
+    """Its places are taken, its line is full: whoever comes then is refused at once, and the others pass."""
+    release = asyncio.Event()
+    fake_telegram.answer("getMe", until=release)
+    async with make_client(places={"gateway": 2}) as http:
+        slow = [asyncio.create_task(ask(http, fake_telegram.url, "gateway:slow")) for _ in range(4)]
+        await fake_telegram.wait_for_calls(2, "getMe")
+        async with asyncio.timeout(0.5):  # under the longest wait in a line
+            with pytest.raises(NeverSent, match="2 requests wait already"):
+                await ask(http, fake_telegram.url, "gateway:slow")
+            for party in ("gateway:quick", "telegram", "ads:meta"):
+                assert (await post(http, fake_telegram.url, party=party)).status == 200
+        release.set()
+        assert [(await request).status for request in slow] == [200] * 4
+
+
+@pytest.mark.gen_test
+async def test_names_that_do_not_resolve_keep_nobody_waiting(
+    http: Any, fake_telegram: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go, system = threading.Semaphore(0), threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any) -> Any:
+        if host.endswith(".slow"):
+            asked.release()
+            go.wait(10)
+        return system(host, *arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    slow = [asyncio.create_task(ask(http, f"http://{n}.slow", "webhook")) for n in range(40)]
+    for _ in range(THREADS):
+        assert await asyncio.to_thread(asked.acquire, timeout=5)
+    try:
+        assert (await post(http, fake_telegram.url.replace("127.0.0.1", "localhost"))).status == 200
+        assert not asked.acquire(blocking=False)
+        assert not any(request.done() for request in slow)
+    finally:
+        go.set()
+    for request in slow:
+        request.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
 
 
 @pytest.mark.gen_test

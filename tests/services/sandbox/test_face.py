@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 
 from grimbots.conf.settings import SettingsError, load
 from grimbots.services.sandbox.server import build
-from grimbots.tests.services.sandbox.drivers import CHAT, Driver, ask
+from grimbots.tests.services.sandbox.drivers import CHAT, Driver, Webhook, ask
 
 KEYS = {
     "inline_keyboard": [
@@ -174,6 +176,45 @@ async def test_calls_are_listed_in_order_without_secrets(sandbox: Driver) -> Non
     assert sandbox.token.encode() not in reply.body
     assert b"hush-hush" not in reply.body
     assert len((await sandbox.face(f"calls?after={calls[0]['seq']}")).json) == 2
+
+
+@pytest.mark.gen_test
+async def test_messages_of_all_chats_are_listed_in_order(sandbox: Driver) -> None:
+    first = await sandbox.say("um", chat=CHAT)
+    await sandbox.say("dois", chat=CHAT + 1)
+    await sandbox.send("tres")
+    everything = (await sandbox.face(f"bots/{sandbox.username}/messages")).json
+    assert [(message["chat"]["id"], message["text"]) for message in everything] == [
+        (CHAT, "um"),
+        (CHAT + 1, "dois"),
+        (CHAT, "tres"),
+    ]
+    later = (await sandbox.face(f"bots/{sandbox.username}/messages?after={first['message_id']}")).json
+    assert later == everything[1:]
+
+
+@pytest.mark.gen_test
+async def test_posts_tell_what_became_of_updates_and_events(sandbox: Driver, webhook: Webhook) -> None:
+    await sandbox.call("setWebhook", url=webhook.url)
+    await sandbox.say()
+    await sandbox.put_charge("a1B2" * 8, webhook.url)
+    await sandbox.face(f"pix/{'a1B2' * 8}/pay", "POST", {"delay_seconds": 60, "signature": "wrong"})
+
+    async def list_outcomes() -> list[tuple[str, str | None]]:
+        return [(post["kind"], post["outcome"]) for post in (await sandbox.face("posts")).json]
+
+    while await list_outcomes() != [("update", "carried"), ("event_signed_wrong", None)]:
+        await asyncio.sleep(0.01)
+    update, event = (await sandbox.face("posts")).json
+    assert json.loads(update["body"])["message"]["text"] == "/start"
+    assert (update["attempts"], update["done_at"], event["attempts"], event["done_at"]) == (
+        1,
+        "2026-03-02T12:00:00.000Z",
+        0,
+        None,
+    )
+    assert event["leaves_at"] == "2026-03-02T12:01:00.000Z"
+    assert (await sandbox.face(f"posts?after={update['seq']}")).json == [event]
 
 
 @pytest.mark.gen_test

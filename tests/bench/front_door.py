@@ -1,0 +1,29 @@
+"""The server without its worker: it takes updates in and nobody handles them. Run as a file, as `server.py` is."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tornado.httpserver import HTTPServer
+
+from grimbots.conf.logs import set_up
+from grimbots.conf.settings import load
+from grimbots.server import build_app, build_web
+
+
+async def serve() -> None:
+    """Serve until told to stop."""
+    settings, stop = load(), asyncio.Event()
+    set_up(settings.log_level)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with build_app(settings) as app:
+        server = HTTPServer(build_web(app))
+        server.listen(settings.port, settings.host)
+        await stop.wait()
+        server.stop()
+        await server.close_all_connections()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

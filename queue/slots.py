@@ -25,8 +25,9 @@ class Contender(Protocol):
 class Slots:
     """Counts what runs, and shares what is free."""
 
-    def __init__(self, slots: Mapping[str, int], account_share: float = 1.0) -> None:
-        """`account_share`: the part of a queue's slots that one account may hold."""
+    def __init__(self, slots: Mapping[str, int], account_share: float = 1.0, claim_share: int = 1) -> None:
+        """`account_share`: the part of a queue's slots one account may hold. A claim takes 1/`claim_share` at most."""
+        self._limits = {queue: -(-count // claim_share) for queue, count in slots.items()}
         self._free = dict(slots)
         self._most = {queue: max(1, int(count * account_share)) for queue, count in slots.items()}
         self._held: dict[str, Counter[str]] = {queue: Counter() for queue in slots}
@@ -56,7 +57,7 @@ class Slots:
     def take(self, asker: Contender) -> tuple[dict[str, int], int]:
         """Reserve slots for a claim, until `settle` or the next one; and tell how many suspects (0, 1) it may bring."""
         self._reserved.pop(asker, None)
-        free = self.list_free()
+        free = {queue: min(count, self._limits[queue]) for queue, count in self.list_free().items()}
         if len(self._contenders) > 1:
             self._note_hunger(asker)
             free = {queue: share for queue in free if (share := self._share(asker, queue, free[queue]))}

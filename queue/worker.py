@@ -7,11 +7,10 @@ they share the slots of the process.
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -33,22 +32,14 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
 LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
+CLAIM_SHARE = 2  # a claim takes at most half of a queue's slots: Redis looks for these while the other half runs
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
-FORGETFUL_PAUSE_SECONDS = (
-    2.0  # no claims after a failover or a restart of Redis: first all find out what they still run
-)
+FORGETFUL_PAUSE_SECONDS = 2.0  # no claims after Redis was started anew: first all find out what they still run
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
 
 
 class Drained(Exception):
     """Ends the chores of a worker that has drained."""
-
-
-def exit_now(reason: str) -> None:
-    """End this process at once, with every thread's stack on standard error; the supervisor starts another."""
-    log.critical("this process ends now: %s", reason)
-    faulthandler.dump_traceback()
-    os._exit(os.EX_SOFTWARE)
 
 
 class ShardWorker:
@@ -62,7 +53,6 @@ class ShardWorker:
         slots: Slots,
         *,
         timing: Timing,
-        exit_process: Callable[[str], None],
     ) -> None:
         self._line = line
         self._attempts = attempts
@@ -73,15 +63,16 @@ class ShardWorker:
             consumer,
             on_loss=lambda: self._attempts.stop(LeaseLost("the lease of this process is lost")),
             on_mine=lambda mine: self._attempts.reconcile(mine, self.membership.consumer),
-            on_stuck=lambda: exit_process("the event loop is stuck"),
             timing=timing,
         )
         self._draining = False
         self._drained = asyncio.Event()
         self._number = 0
+        self._wanted: Mapping[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
+        self._claimed = asyncio.Event()
         self._claims_from = 0.0
 
     async def run(self) -> None:
@@ -94,7 +85,6 @@ class ShardWorker:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.membership.run())
-                group.create_task(self.membership.tick())
                 group.create_task(run_upkeep(self._line))
                 group.create_task(self._listen())
                 group.create_task(self._wait_drained())
@@ -112,6 +102,10 @@ class ShardWorker:
         self._set_alarm(None)
         await self.membership.leave()
         self._drained.set()
+
+    async def wait_claimed(self) -> None:
+        """Wait until a first claim was answered: from then on this process runs jobs."""
+        await self._claimed.wait()
 
     def is_working(self) -> bool:
         """Tell whether the lease holds and a claim or a wake came back lately (with every slot taken: any answer)."""
@@ -135,6 +129,7 @@ class ShardWorker:
         if not free:
             return None
         self._number += 1
+        self._wanted = free
         shares = self._slots.list_shares(free)
         return Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
 
@@ -145,6 +140,7 @@ class ShardWorker:
         if reply.verdict is not Verdict.OK:
             self.membership.lose(self.membership.lease)
             return
+        self._claimed.set()
         for claimed in reply.claimed:
             if self._draining:  # the claim was out when the drain began
                 self._attempts.give_back(claimed, self.membership.consumer)
@@ -152,6 +148,13 @@ class ShardWorker:
                 self._attempts.start(claimed, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
+        if self._may_leave_work(reply):
+            self._line.poke()
+
+    def _may_leave_work(self, reply: ClaimReply) -> bool:
+        """Tell whether a queue gave all that the claim wanted of it: there may be more."""
+        taken = Counter(claimed.job.queue for claimed in reply.claimed)
+        return any(taken[name] == wanted for name, wanted in self._wanted.items())
 
     def recover(self, *, forgetful: bool) -> None:
         """Find out, before the next claim, whether the lease still holds and what runs here.
@@ -214,12 +217,11 @@ class Worker:
         *,
         tasks: Mapping[str, Task[Any]] = REGISTRY,
         timing: Timing = DEFAULT_TIMING,
-        exit_process: Callable[[str], None] = exit_now,
     ) -> None:
         """Keep the parts; `context` is what every task gets first."""
         self._queue = queue
         self.consumer = f"{queue.consumer_host}:{queue.slot}:{time.time_ns()}"
-        slots = Slots(queue.queue_slots, queue.account_share)
+        slots = Slots(queue.queue_slots, queue.account_share, CLAIM_SHARE)
         self.shards = [
             ShardWorker(
                 line,
@@ -227,7 +229,6 @@ class Worker:
                 Attempts(line, context, tasks, slots),
                 slots,
                 timing=timing,
-                exit_process=exit_process,
             )
             for line in queue.lines
         ]
@@ -254,3 +255,7 @@ class Worker:
     def is_working(self) -> bool:
         """Tell whether every shard is worked on."""
         return all(shard.is_working() for shard in self.shards)
+
+    async def wait_claimed(self) -> None:
+        """Wait until every shard answered a first claim: from then on this process runs jobs."""
+        await asyncio.gather(*(shard.wait_claimed() for shard in self.shards))

@@ -87,12 +87,12 @@ class Inspector:
 
     def connections(self) -> list[str]:
         """List the connections this process's queue keeps to itself and that are open: "blocking", "commands"."""
-        return self._queue.line.store.list_open()
+        return sorted(name for line in self._queue.lines for name in line.store.list_open())
 
     def claims(self) -> bool:
         """Tell whether this process works: its last beat was good, and a claim or a wake came back within 5 s."""
-        claimer = self._queue.line.claimer
-        return claimer is not None and claimer.is_working()
+        claimers = [line.claimer for line in self._queue.lines]
+        return all(claimer is not None and claimer.is_working() for claimer in claimers)
 
 
 async def _look(read: Awaitable[T]) -> T:

@@ -23,7 +23,8 @@ EFFECTS_PER_UPDATE = 2
 class Effect:
     """One row. `doubtful`: an attempt died around the call, which may have happened or not. `happened`: when it did.
 
-    `holder` and `fence`: the process and the claim that began last. `strange`: who called and was neither.
+    `holder` and `fence`: the process and the claim that began last; `called`: under that claim. `strange`: the
+    processes that called under another one.
     """
 
     chat: str
@@ -32,6 +33,7 @@ class Effect:
     state: str = "planned"
     holder: int = 0
     fence: str = ""
+    called: bool = False
     doubtful: bool = False
     happened: list[int] = field(default_factory=list)
     strange: list[int] = field(default_factory=list)
@@ -75,6 +77,12 @@ class Ledger:
         """Count the effects whose attempt a process has begun and not ended."""
         return sum(effect.state == "sending" and effect.holder == pid for effect in self.effects.values())
 
+    def is_about_to_call(self, pid: int) -> bool:
+        """Tell whether a process has begun an effect and not called yet."""
+        return any(
+            effect.state == "sending" and effect.holder == pid and not effect.called for effect in self.effects.values()
+        )
+
     # The verbs:
 
     async def plan(self, pid: int, job: str, chat: str, n: int, policy: str) -> list[str]:
@@ -96,7 +104,7 @@ class Ledger:
             effect.state = "sending"
         else:
             return False
-        effect.holder, effect.fence = pid, fence
+        effect.holder, effect.fence, effect.called = pid, fence, False
         return effect.state == "sending"
 
     async def call(self, pid: int, name: str, fence: str) -> None:
@@ -104,7 +112,9 @@ class Ledger:
         self._clock += 1
         effect = self.effects[name]
         effect.happened.append(self._clock)
-        if effect.fence != fence:
+        if effect.fence == fence:
+            effect.called = True
+        else:
             effect.strange.append(pid)
         self._log.write(f"{self._clock} {name} {effect.policy} {pid} {fence} {effect.holder} {effect.fence}\n")
         await asyncio.sleep(CALL_SECONDS)

@@ -14,10 +14,12 @@ from math import inf
 from time import monotonic
 
 from grimbots.tests.chaos.crews import Crew, Family
+from grimbots.tests.queue.desks import wait_until
 from grimbots.tests.queue.proxy import LossyProxy
 from grimbots.tests.queue.servers import RedisServer
 
 FREEZE_SECONDS = (11.0, 13.0)  # past the lease
+WORST_MOMENT_SECONDS = 3.0
 OUTAGE_SECONDS = 12.0
 CALM_SECONDS = 2.5  # after another fault, before it no more counts as part of a recovery
 LEASE_TAKES_SECONDS = 12.0
@@ -120,12 +122,19 @@ class Storm:
     async def _freeze(self, fault: Fault) -> None:
         fault.pid = self.crew.pick(self.dice)
         seconds = self.dice.uniform(*FREEZE_SECONDS)
+        await self._wait_about_to_call(fault.pid)
+        fault.began_at = monotonic()
         self.under_way += self.crew.ledger.count_under_way(fault.pid)
         fault.ended_at = fault.began_at + seconds
         os.kill(fault.pid, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         with suppress(ProcessLookupError):  # killed meanwhile
             os.kill(fault.pid, signal.SIGCONT)
+
+    async def _wait_about_to_call(self, pid: int) -> None:
+        """Wait for the worst moment: it wakes with a call in its hands. Not for long, nothing may run there now."""
+        with suppress(TimeoutError):
+            await wait_until(lambda: self.crew.ledger.is_about_to_call(pid), WORST_MOMENT_SECONDS)
 
     async def _kill_redis(self, fault: Fault) -> None:
         await self.server.kill()

@@ -3,8 +3,8 @@
     python -m grimbots.tests.chaos --seconds 120 --seed 7
 
 Half of the time two workers run under the parent of `grimbots serve --processes`, half of it with neither parent nor
-supervisor; then come rolling restarts. The seed decides which faults come and where; the moment decides the rest.
-A busy machine starts processes late: --slack 3 allows recoveries three times their bounds.
+supervisor; then come freezes and rolling restarts. The seed decides which faults come and where; the moment decides
+the rest. A busy machine starts processes late: --slack 3 allows recoveries three times their bounds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from grimbots.tests.chaos.runs import (
     FAMILY_BOUND_SECONDS,
     STRANGERS_BOUND_SECONDS,
     plan_family,
+    plan_freezes,
     plan_renewals,
     plan_strangers,
     run,
 )
 
 RENEWALS = 20
+FREEZES = 2
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     plans = [
         plan_family(half, FAMILY_BOUND_SECONDS * options.slack),
         plan_strangers(half, STRANGERS_BOUND_SECONDS * options.slack),
+        plan_freezes(FREEZES),
         plan_renewals(options.renewals),
     ]
     bad = 0

@@ -13,7 +13,7 @@ from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Accepted, Job
 from grimbots.tests.chaos.crews import Crew, Family, Strangers
 from grimbots.tests.chaos.ledger import Ledger
-from grimbots.tests.chaos.storms import FAMILY_DECK, RENEWALS_DECK, STRANGERS_DECK, Storm
+from grimbots.tests.chaos.storms import FAMILY_DECK, FREEZES_DECK, RENEWALS_DECK, STRANGERS_DECK, Storm
 from grimbots.tests.chaos.verdicts import Verdict, judge
 from grimbots.tests.chaos.workers import make_update
 from grimbots.tests.queue.desks import SLOTS
@@ -49,6 +49,11 @@ def plan_family(seconds: float, bound_seconds: float = FAMILY_BOUND_SECONDS) -> 
 def plan_strangers(seconds: float, bound_seconds: float = STRANGERS_BOUND_SECONDS) -> Plan:
     """Two workers nobody starts again in their slot."""
     return Plan("with neither parent nor supervisor", Strangers, STRANGERS_DECK, seconds, bound_seconds)
+
+
+def plan_freezes(times: int) -> Plan:
+    """One of two workers frozen past its lease, so many times, with calls in its hands and nothing else going on."""
+    return Plan(f"{times} freezes past the lease", Strangers, FREEZES_DECK, 3600.0, STRANGERS_BOUND_SECONDS, times)
 
 
 def plan_renewals(times: int) -> Plan:

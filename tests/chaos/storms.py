@@ -36,6 +36,7 @@ FAMILY_DECK = {
     "kill_parent": 1,
 }
 STRANGERS_DECK = {"kill_stranger": 3, "kill_redis": 1, "freeze_stranger": 1, "cut_connections": 1, "lose_reply": 2}
+FREEZES_DECK = {"freeze_stranger": 1}
 RENEWALS_DECK = {"renew_workers": 1}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grimbots.tests.chaos.ledger import Effect, Ledger, Start
-from grimbots.tests.chaos.runs import Plan, plan_family, plan_renewals, plan_strangers, run
+from grimbots.tests.chaos.runs import Plan, plan_family, plan_freezes, plan_renewals, plan_strangers, run
 from grimbots.tests.chaos.storms import Fault
 from grimbots.tests.chaos.verdicts import DIED, Verdict, judge
 
@@ -27,6 +27,13 @@ def test_nothing_is_lost_repeated_or_out_of_order_in_a_storm(tmp_path: Path, pla
     assert verdict.faults == [], f"{storm.count()}\n{verdict.describe()}"
     assert verdict.accepted > 100
     assert {fault.name for fault in storm.faults} & DIED
+
+
+@pytest.mark.slow
+def test_who_wakes_after_his_lease_does_not_call(tmp_path: Path) -> None:
+    verdict, _ = asyncio.run(run(plan_freezes(1), SEED, tmp_path / "run"))
+    assert verdict.faults == [], verdict.describe()
+    assert verdict.under_way > 0
 
 
 @pytest.mark.slow

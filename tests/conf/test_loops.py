@@ -14,8 +14,20 @@ import pytest
 
 from grimbots.conf.loops import LoopWatch, Patience
 
-QUICK = Patience(look_seconds=0.02, slow_seconds=0.4, stuck_seconds=1.5)
 PATIENCE_SECONDS = 10.0
+MORE_LOOKS_SECONDS = 0.3
+
+
+class Quick(Patience):
+    """Short, but for the clock in C: that one would end the tests' own process, where one of them fails."""
+
+    @property
+    def frozen_seconds(self) -> float:
+        """Longer than any test holds the loop up."""
+        return 6 * PATIENCE_SECONDS
+
+
+QUICK = Quick(look_seconds=0.02, slow_seconds=0.4, stuck_seconds=1.5)
 STUCK = "the event loop is stuck"
 
 
@@ -40,6 +52,7 @@ async def test_says_once_where_a_loop_is_held_up(caplog: pytest.LogCaptureFixtur
     logging.getLogger("grimbots.conf.loops").addHandler(listener)
     with LoopWatch(QUICK, exit_process=lambda _: None):
         hold_up(told)
+        threading.Event().wait(MORE_LOOKS_SECONDS)  # it is told once, however long it goes on
         await asyncio.sleep(0.1)
     logging.getLogger("grimbots.conf.loops").removeHandler(listener)
     assert count_log(caplog, "hold_up(told)") == 1
@@ -54,6 +67,15 @@ async def test_says_nothing_of_a_loop_that_runs(caplog: pytest.LogCaptureFixture
             await asyncio.sleep(0.02)
     assert not ended.is_set()
     assert count_log(caplog, "held up") == 0
+
+
+@pytest.mark.gen_test
+async def test_forgets_a_short_stop_once_the_loop_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with LoopWatch(Quick(look_seconds=0.02, slow_seconds=1.0), exit_process=lambda _: None):
+        for _ in range(4):
+            threading.Event().wait(0.4)
+            await asyncio.sleep(0.1)
+    assert count_log(caplog, "is held up for") == 0
 
 
 @pytest.mark.gen_test

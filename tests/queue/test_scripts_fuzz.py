@@ -77,9 +77,6 @@ FAULTS = {
         "settle", "  wait_until(place_of(job.source, entry_of(job)), ", "  return_to_head(job, "
     ),
     "the budget of a head is endless": Mutation("settle", "job.failing_ms >= HEAD_BUDGET_MS", "false"),
-    "a long run takes more of the budget": Mutation(
-        "settle", "math.min(NOW - flight.at, RUN_COUNTED_MS)", "NOW - flight.at"
-    ),
     "a run takes nothing of the budget": Mutation("settle", "math.min(NOW - flight.at, RUN_COUNTED_MS)", "0"),
     "a first run takes of the budget": Mutation("settle", "RUN_COUNTED_MS) or 0", "RUN_COUNTED_MS) or NOW - flight.at"),
     "a wait takes nothing of the budget": Mutation("settle", "  job.failing_ms = job.failing_ms + wait_ms\n", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -16,7 +17,7 @@ from grimbots.tests.chaos.ledger import Ledger
 from grimbots.tests.chaos.storms import FAMILY_DECK, FREEZES_DECK, RENEWALS_DECK, STRANGERS_DECK, Storm
 from grimbots.tests.chaos.verdicts import Verdict, judge
 from grimbots.tests.chaos.workers import make_update
-from grimbots.tests.queue.desks import SLOTS
+from grimbots.tests.queue.desks import open_queue
 from grimbots.tests.queue.proxy import LossyProxy
 from grimbots.tests.queue.servers import run_server
 
@@ -65,17 +66,18 @@ async def run(plan: Plan, seed: int, folder: Path) -> tuple[Verdict, Storm]:
     """Do one run in an empty folder."""
     dice = random.Random(f"{seed} {plan.name}")
     folder.mkdir()
-    async with run_server(folder) as server:
+    async with run_server(folder) as server, AsyncExitStack() as closing:
         proxy, ledger = LossyProxy(folder, server.socket), Ledger(folder)
+        closing.push_async_callback(proxy.stop)
         await proxy.start()
+        closing.push_async_callback(ledger.close)
         await ledger.open()
         crew = plan.crew(folder, proxy.url, ledger)
+        closing.push_async_callback(crew.close)
         await crew.open()
         storm = Storm(dice, plan.deck, crew, server, proxy)
+        closing.push_async_callback(storm.thaw)
         accepted = await _send_meanwhile(storm, plan, proxy.url)
-        await crew.close()
-        await ledger.close()
-        await proxy.stop()
     return judge(accepted, ledger.effects, ledger.starts, storm.faults, storm.under_way, plan.bound_seconds), storm
 
 
@@ -83,14 +85,17 @@ async def _send_meanwhile(storm: Storm, plan: Plan, url: str) -> list[str]:
     """Send while the storm rages, then wait until the queue is empty; gives the ids that were accepted."""
     accepted: list[str] = []
     over = asyncio.Event()
-    queue = Queue(url, consumer_host="senders", slot=SENDER_SLOT, queue_slots=SLOTS)
-    await queue.start()
-    senders = [asyncio.create_task(_send(queue, chat, accepted, over)) for chat in range(CHATS)]
-    await storm.rage(plan.seconds, plan.faults)
-    over.set()
-    await asyncio.gather(*senders)
-    await _wait_empty(queue)
-    await queue.stop()
+    async with open_queue(url, slot=SENDER_SLOT) as queue:
+        senders = [asyncio.create_task(_send(queue, chat, accepted, over)) for chat in range(CHATS)]
+        try:
+            await storm.rage(plan.seconds, plan.faults)
+            over.set()
+            await asyncio.gather(*senders)
+        finally:
+            for sender in senders:
+                sender.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+        await _wait_empty(queue)
     return accepted
 
 

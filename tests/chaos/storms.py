@@ -79,6 +79,12 @@ class Storm:
         await asyncio.gather(*self._frozen)
         await self.crew.wait_whole()
 
+    async def thaw(self) -> None:
+        """Let go on at once whoever is frozen: a storm that broke off leaves nobody behind."""
+        for frozen in self._frozen:
+            frozen.cancel()
+        await asyncio.gather(*self._frozen, return_exceptions=True)
+
     def count(self) -> str:
         """Say what was dealt."""
         return ", ".join(f"{name} {times}" for name, times in sorted(Counter(f.name for f in self.faults).items()))
@@ -128,9 +134,11 @@ class Storm:
         self.under_way += self.crew.ledger.count_under_way(fault.pid)
         fault.ended_at = fault.began_at + seconds
         os.kill(fault.pid, signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        with suppress(ProcessLookupError):  # killed meanwhile
-            os.kill(fault.pid, signal.SIGCONT)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(fault.pid, signal.SIGCONT)
 
     async def _wait_about_to_call(self, pid: int) -> None:
         """Wait for the worst moment: it wakes with a call in its hands. Not for long, nothing may run there now."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 
+from grimbots.handlers.commands.embedded.children import find_holders
+from grimbots.tests.chaos.crews import Crew, Family, Strangers
 from grimbots.tests.chaos.ledger import Effect, Ledger, Start
 from grimbots.tests.chaos.runs import Plan, plan_family, plan_freezes, plan_renewals, plan_strangers, run
 from grimbots.tests.chaos.storms import Fault
@@ -41,6 +44,21 @@ def test_rolling_restarts_interrupt_nothing(tmp_path: Path) -> None:
     verdict, _ = asyncio.run(run(plan_renewals(3), SEED, tmp_path / "run"))
     assert (verdict.faults, verdict.repeated_retry, verdict.uncertain) == ([], 0, 0), verdict.describe()
     assert verdict.accepted > 50
+
+
+@pytest.mark.parametrize("crew", [Family, Strangers])
+def test_a_run_that_breaks_leaves_no_process_and_no_socket(tmp_path: Path, crew: type[Crew]) -> None:
+    with pytest.raises(AttributeError, match="_unheard_of"):
+        asyncio.run(run(Plan("broken", crew, {"unheard_of": 1}, 10, 10), SEED, tmp_path / "run"))
+    gc.collect()  # an unclosed socket says so
+    assert [pid for pid in find_holders(Path.cwd(), "python") if str(tmp_path) in read_command(pid)] == []
+
+
+def read_command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def make_effects(policy: str = "retry") -> dict[str, Effect]:

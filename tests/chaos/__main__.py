@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="grimbots-chaos-"))
     for number, plan in enumerate(plans):
         verdict, storm = asyncio.run(run(plan, options.seed, folder / str(number)))
-        print(f"seed {options.seed}, {plan.name}: {storm.count()}\n{verdict.describe()}", flush=True)
+        load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        print(f"seed {options.seed}, {plan.name}, {load}: {storm.count()}\n{verdict.describe()}", flush=True)
         for fault in verdict.faults:
             print(f"  WRONG {fault}")
         bad += len(verdict.faults)

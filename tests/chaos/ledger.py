@@ -161,6 +161,8 @@ async def _hear(reader: asyncio.StreamReader) -> bytes:
 
 async def _answer(writer: asyncio.StreamWriter, number: int, work: Awaitable[Any]) -> None:
     answer = await work
+    if writer.transport.is_closing():  # the worker was killed meanwhile
+        return
     with suppress(OSError):
         writer.write(json.dumps([number, answer]).encode() + b"\n")
         await writer.drain()

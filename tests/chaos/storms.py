@@ -164,12 +164,13 @@ class Storm:
         self.proxy.cut()
 
     async def _lose_reply(self, fault: Fault) -> None:
-        fault.ended_at = inf  # until such a request comes: "register" only when somebody starts
+        fault.began_at = fault.ended_at = inf  # until such a request comes: "register" only when somebody starts
 
-        def end(_lost: object) -> None:
-            fault.ended_at = monotonic()
+        def strike(lost: asyncio.Future[None]) -> None:
+            if not lost.cancelled():
+                fault.began_at = fault.ended_at = monotonic()
 
-        self.proxy.lose_next_reply_to(self.dice.choice(WORDS)).add_done_callback(end)
+        self.proxy.lose_next_reply_to(self.dice.choice(WORDS)).add_done_callback(strike)
 
     async def _renew_workers(self, fault: Fault) -> None:
         await self.crew.wait_whole()

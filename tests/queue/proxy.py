@@ -63,16 +63,13 @@ class LossyProxy:
     def lose_next_reply_to(self, word: bytes) -> asyncio.Future[None]:
         """Pass the next request that holds `word`, and cut its connection when the reply comes.
 
-        Done when that request came, or when the next order took this one's place.
+        Done when that request came, cancelled when the next order takes this one's place.
         """
-        self._note_lost()
+        if self._losing:
+            self._losing.cancel()
         self._lose_reply_to = word
         self._losing = asyncio.get_running_loop().create_future()
         return self._losing
-
-    def _note_lost(self) -> None:
-        if self._losing and not self._losing.done():
-            self._losing.set_result(None)
 
     def swallow(self, word: bytes | None) -> None:
         """Leave connections that say `word` open and deaf: a half-open socket."""
@@ -109,7 +106,8 @@ class LossyProxy:
                 self.deaf += 1
             if self._lose_reply_to and self._lose_reply_to in data:
                 self._lose_reply_to = None
-                self._note_lost()
+                if self._losing:
+                    self._losing.set_result(None)
                 doomed.set()
             if not deaf.is_set():
                 writer.write(data)

@@ -80,6 +80,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
             slot=settings.slot,
             queue_slots=settings.queue_slots,
             group_cap=settings.queue_group_cap,
+            account_share=settings.queue_account_percent / 100,
         )
         if with_queue:
             await queue.start()

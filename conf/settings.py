@@ -113,6 +113,7 @@ class Settings:
     queue_slots: Mapping[str, int] = _setting(
         "QUEUE_SLOTS", "tasks=50,webhook=20,gateway=20,checks=5,campaigns=10", _queues
     )
+    queue_account_percent: int = _setting("QUEUE_ACCOUNT_PERCENT", "75", _whole(1, 100))
     queue_group_cap: int = _setting("QUEUE_GROUP_CAP", "1000", _whole(1, 1_000_000))
     database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.job import Claimed, Release, Verdict
+from grimbots.queue.job import Claimed, Job, Release, Share, Verdict
 from grimbots.queue.outcomes import Ended, Outcome, TimedOut, UnknownTask, decide
 from grimbots.queue.reports import count_end, count_start, report_end
 from grimbots.queue.task import Done, LeaseLost, Task
@@ -56,11 +57,20 @@ class Attempt:
 class Attempts:
     """Starts attempts, counts the free slots of each queue, and ends each attempt with the move that `decide` chose."""
 
-    def __init__(self, line: Line, context: Any, tasks: Mapping[str, Task[Any]], slots: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        line: Line,
+        context: Any,
+        tasks: Mapping[str, Task[Any]],
+        slots: Mapping[str, int],
+        account_share: float = 1.0,
+    ) -> None:
         self._line = line
         self._context = context
         self._tasks = tasks
         self._free = dict(slots)
+        self._most = {queue: max(1, int(count * account_share)) for queue, count in slots.items()}
+        self._held: dict[str, Counter[str]] = {queue: Counter() for queue in slots}
         self._open: set[Attempt] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -68,6 +78,16 @@ class Attempts:
     def list_free(self) -> dict[str, int]:
         """Return the free slots of queues that have some. A slot is free again when its job's move is on the line."""
         return {queue: free for queue, free in self._free.items() if free > 0}
+
+    def list_shares(self) -> dict[str, Share]:
+        """Return how many of the free slots of each queue one account may take."""
+        return {
+            queue: Share(self._most[queue], self._list_rooms(queue, free)) for queue, free in self.list_free().items()
+        }
+
+    def _list_rooms(self, queue: str, free: int) -> dict[str, int]:
+        rooms = ((account, self._most[queue] - held) for account, held in self._held[queue].items())
+        return {account: room for account, room in rooms if room < free}
 
     def has_suspect(self) -> bool:
         """Tell whether a job that was there at two crashes runs now."""
@@ -79,6 +99,7 @@ class Attempts:
         self._open.add(attempt)
         self._none_open.clear()
         self._free[claimed.job.queue] -= 1
+        self._held[claimed.job.queue][claimed.job.account] += 1
         count_start(claimed)
         attempt.task = asyncio.create_task(self._run(attempt))
         if task := self._tasks.get(claimed.job.task):
@@ -130,8 +151,15 @@ class Attempts:
     def _end(self, attempt: Attempt, task: asyncio.Task[Done | None]) -> None:
         if attempt.timer:
             attempt.timer.cancel()
-        self._free[attempt.claimed.job.queue] += 1
+        self._give_slot_back(attempt.claimed.job)
         self._settle(attempt, attempt.read_end(task))
+
+    def _give_slot_back(self, job: Job) -> None:
+        self._free[job.queue] += 1
+        held = self._held[job.queue]
+        held[job.account] -= 1
+        if not held[job.account]:
+            del held[job.account]
 
     def _settle(self, attempt: Attempt, ended: Ended) -> None:
         decision = decide(attempt.lease.consumer, attempt.claimed, ended)

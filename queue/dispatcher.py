@@ -27,13 +27,24 @@ class Queue:
     """Takes jobs in and holds sources back. Work begins with a `Worker`; without one this process only enqueues."""
 
     def __init__(
-        self, url: str, *, consumer_host: str, slot: int, queue_slots: Mapping[str, int], group_cap: int = 1000
+        self,
+        url: str,
+        *,
+        consumer_host: str,
+        slot: int,
+        queue_slots: Mapping[str, int],
+        group_cap: int = 1000,
+        account_share: float = 1.0,
     ) -> None:
-        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once."""
+        """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once.
+
+        `account_share`: the part of a queue's slots that one account may hold in this process.
+        """
         self.url = url
         self.consumer_host = consumer_host
         self.slot = slot
         self.queue_slots = queue_slots
+        self.account_share = account_share
         self.line = Line(Store(url))
         self.reads = Reads(url)
         self._group_cap = group_cap

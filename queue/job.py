@@ -41,7 +41,7 @@ class Claimed:
     """A job this consumer runs.
 
     `fence` grows with every claim; `attempts` counts those spent; `suspect`: it was there at two crashes. Times are
-    Redis TIME; `retrying_since_ms` is the first retry of any kind (0: never retried).
+    Redis TIME; `retrying_since_ms`: since when each retry has had the error of the last one (0: never retried).
     """
 
     job: Job
@@ -59,6 +59,7 @@ class Accepted(StrEnum):
     ACCEPTED = "ACCEPTED"
     DEAD = "DEAD"
     FULL = "FULL"
+    CLOSED = "CLOSED"  # an operator drains it: refused; the sender, or the sweep, is to ask again
 
 
 class Verdict(StrEnum):
@@ -66,12 +67,12 @@ class Verdict(StrEnum):
 
     OK = "OK"
     LOST = "LOST"
-    DEAD = "DEAD"  # retry: attempts spent, the job is dead now
+    DEAD = "DEAD"  # retry: attempts spent, the job is dead now; bury: it is dead
     REPLACED = "REPLACED"  # register: a later boot of this host and slot is there; exit
     UNREGISTERED = "UNREGISTERED"
-    RUNNING = "RUNNING"  # requeue, discard: a process runs the job; nothing was done
+    RUNNING = "RUNNING"  # requeue, discard, bury: a process runs the job; nothing was done
     PENDING = "PENDING"  # discard: the job waits and will run; nothing was done
-    GONE = "GONE"  # requeue: nothing is kept of the job, or only that it is done
+    GONE = "GONE"  # requeue, bury: nothing is kept of the job, or only that it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +99,30 @@ class BuryNew:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How many more slots of a queue one account may take in this process; `rooms` names those that have other room."""
+
+    room: int
+    rooms: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Take work for free slots, at most 64 jobs of a queue at a time. -> ClaimReply
 
-    The same `number` again gets the same answer, a lower one nothing.
+    The same `number` again gets the same answer, a lower one nothing. A queue without a share lets an account take all.
     """
 
     consumer: str  # "<host>:<slot>:<boot ns>"; it keeps its name for life, also after LOST
     number: int  # 1, 2, 3 ... of this consumer
     free: Mapping[str, int]
-    full_accounts: Sequence[str] = ()
+    shares: Mapping[str, Share] = field(default_factory=dict)
     free_suspects: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
-    """`next_due_ms`: milliseconds until something of `due` is ripe, None when nothing waits there."""
+    """`next_due_ms`: milliseconds until something of `due` is ripe, None when nothing will be; 0: claim again."""
 
     verdict: Verdict
     claimed: Sequence[Claimed] = ()
@@ -231,8 +240,44 @@ class Discard:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class BuryWaiting:
+    """An operator's: a job that waits is dead now, its chat goes on. -> Verdict: DEAD (repeated too), RUNNING, GONE"""
+
+    id: str
+    reason: str
+
+
+StopKind = Literal["queue", "source", "account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An operator's: start nothing of a queue, a source or an account; what runs goes on. -> Verdict.OK"""
+
+    kind: StopKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An operator's: let nothing new in (CLOSED), work off what is there and what follows from it. -> Verdict.OK"""
+
+    kind: StopKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """An operator's: end a pause, and a close. What was parked comes back a step at each claim. -> Verdict.OK"""
+
+    kind: StopKind
+    name: str
+
+
 Intake = Enqueue | BuryNew
-Drain = Claim | Ack | Retry | Release | Register | Beat | Deregister | Upkeep | Mine | Hold | Requeue | Discard
+Operation = Requeue | Discard | BuryWaiting | Pause | Close | Resume
+Drain = Claim | Ack | Retry | Release | Register | Beat | Deregister | Upkeep | Mine | Hold | Operation
 Move = Intake | Drain
 DrainReply = Verdict | ClaimReply | UpkeepReply | Sequence[Claimed]
 
@@ -287,11 +332,11 @@ class Waits(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One entry of what is due later, or now when `in_ms` is not above 0."""
+    """One entry of what is due later, or now when `in_ms` is not above 0; None: when an operator says so (a pause)."""
 
     kind: Waits
     name: str
-    in_ms: int
+    in_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +348,16 @@ class DeadJob:
     reason: str
     error: str
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What an operator stopped: it is paused, or let in no more (closed), or both."""
+
+    kind: StopKind
+    name: str
+    paused: bool
+    closed: bool
 
 
 class State(StrEnum):

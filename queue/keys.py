@@ -4,11 +4,15 @@
     group:<source>|<chat>   LIST    ids of one chat; the running one stays at the head, so an empty list is an idle chat
     ready:<queue>:<source>  LIST    `|<chat>` whose head job is of this queue, `=<id>` for unordered jobs
     ring:<queue>            LIST    sources whose ready list is not empty, once each, unless parked in `due`
-    flight:<consumer>       HASH    id -> fence, time, queue, source, account, group; "" -> the last claim
+    flight:<consumer>       HASH    id -> fence, time, queue, source, account, group; "" -> last claim and fences
     consumers               ZSET    consumer -> lease deadline, ms
     due                     ZSET    places J<id>, G<source>|<chat>, S<queue>|<source>; holds g<source>|<chat>, s<source>
+    stops                   SET     paused: q<queue>, s<source>, a<account>; crowded: f<queue>|<account>; r<reason>: its
+                                    parked sources are coming back
+    parked:<reason>         ZSET    <queue>|<source> -> since when, ms: what is to come back when the reason ends
+    closed                  SET     q<queue>, s<source>, a<account>: nothing new comes in
     dead                    ZSET    id -> when, ms
-    fence                   STRING  counter, grows with every claim of a job
+    fence                   STRING  counter; a consumer takes 1,000 at once, so each claim of a job has its own
     counts                  HASH    <queue>:enqueued, <queue>:settled (done or dead), <queue>:dead (those kept),
                                     <queue>:overtakes (jobs that passed others of their chat)
     wake:<queue>            LIST    at most one token
@@ -61,6 +65,16 @@ def consumers(prefix: str) -> str:
 def due(prefix: str) -> str:
     """Name the set of what waits for a time."""
     return f"{prefix}due"
+
+
+def stops(prefix: str) -> str:
+    """Name the set of what is paused or crowded."""
+    return f"{prefix}stops"
+
+
+def closed(prefix: str) -> str:
+    """Name the set of what lets nothing new in."""
+    return f"{prefix}closed"
 
 
 def dead(prefix: str) -> str:

@@ -1,23 +1,69 @@
-"""What a person does to dead jobs: put one back, or forget it. The Inspector shows them."""
+"""What a person does: to single jobs, to the dead of one reason, and to whole queues, sources and accounts."""
 
 from __future__ import annotations
 
-from grimbots.queue.dispatcher import Queue, wait_answer
-from grimbots.queue.job import Discard, Requeue, Verdict
+import asyncio
+
+from grimbots.queue.connections import RedisAway
+from grimbots.queue.dispatcher import Queue, QueueUnavailable, wait_answer
+from grimbots.queue.job import BuryWaiting, Close, Discard, Drain, Pause, Requeue, Resume, StopKind, Verdict
+
+PAGE_JOBS = 100  # looked at in one go
+BATCH_JOBS = 50  # put back in one go
 
 
 class Operator:
-    """Acts on single jobs. An action raises QueueUnavailable where Redis is away: it may have happened, ask again."""
+    """Acts on a queue. An action raises QueueUnavailable where Redis is away: it may have happened, ask again."""
 
     def __init__(self, queue: Queue) -> None:
         self._line = queue.line
+        self._reads = queue.reads
 
     async def requeue(self, id: str) -> Verdict:  # noqa: A002
         """Let a dead job run again, behind what came meanwhile. OK: it waits; RUNNING; GONE: nothing of it is kept."""
-        verdict: Verdict = await wait_answer(self._line.send(Requeue(id)))
-        return verdict
+        return await self._send(Requeue(id))
+
+    async def requeue_all(self, reason: str) -> int:
+        """Let every job that is dead for a reason run again, the longest dead first. Returns how many there were."""
+        ids = await self._find_dead(reason)
+        for at in range(0, len(ids), BATCH_JOBS):
+            await asyncio.gather(*map(self.requeue, ids[at : at + BATCH_JOBS]))
+        return len(ids)
 
     async def discard(self, id: str) -> Verdict:  # noqa: A002
         """Forget a dead job for good. OK: nothing of it is left to do; RUNNING or PENDING: it is not dead."""
-        verdict: Verdict = await wait_answer(self._line.send(Discard(id)))
+        return await self._send(Discard(id))
+
+    async def bury(self, id: str, reason: str) -> Verdict:  # noqa: A002
+        """Take a waiting job out of its queue: it is dead, to be put back or discarded. DEAD; RUNNING; GONE."""
+        return await self._send(BuryWaiting(id, reason))
+
+    async def pause(self, kind: StopKind, name: str) -> None:
+        """Start nothing of a queue, a source or an account until `resume`; what runs goes on, new work waits."""
+        await self._send(Pause(kind, name))
+
+    async def drain(self, kind: StopKind, name: str) -> None:
+        """Refuse new work of a queue, a source or an account until `resume`; work off what is there."""
+        await self._send(Close(kind, name))
+
+    async def resume(self, kind: StopKind, name: str) -> None:
+        """End a pause and a drain."""
+        await self._send(Resume(kind, name))
+
+    async def _find_dead(self, reason: str) -> list[str]:
+        """Find the ids of what died for a reason, the longest dead first."""
+        reasons: dict[str, str] = {}
+        after = ""
+        try:
+            while page := await self._reads.list_dead(after, PAGE_JOBS):
+                after = page[-1].job.id
+                if after in reasons:  # the one behind which to look went away meanwhile, and the look began anew
+                    break
+                reasons |= {dead.job.id: dead.reason for dead in page}
+        except RedisAway as error:
+            raise QueueUnavailable(str(error)) from error
+        return [id for id, died_of in reversed(reasons.items()) if died_of == reason]  # noqa: A001
+
+    async def _send(self, move: Drain) -> Verdict:
+        verdict: Verdict = await wait_answer(self._line.send(move))
         return verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,12 +12,14 @@ from redis.exceptions import RedisError
 
 from grimbots.queue import keys
 from grimbots.queue.connections import RedisAway, make_pool
-from grimbots.queue.job import Consumer, Counts, DeadJob, Flight, Sighting, State, Waiting, Waits
+from grimbots.queue.job import Consumer, Counts, DeadJob, Flight, Sighting, State, Stop, StopKind, Waiting, Waits
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 
 RING_LIMIT = 100  # sources looked at for the oldest age
 CONNECTIONS = 4
+NEVER_MS = 8_640_000_000_000_000  # the time of what is parked until an operator says otherwise (waiting.lua)
+STOP_KINDS: Mapping[str, StopKind] = {"q": "queue", "s": "source", "a": "account"}
 HEADER_BYTES = 4096  # no header is longer: names are short and errors are cut
 
 Command = tuple[str | bytes | int, ...]
@@ -70,8 +72,17 @@ class Reads:
     async def list_waiting(self, limit: int = 1000) -> list[Waiting]:
         """List what waits for a time, the next first."""
         now_ms, entries = await self._ask_now(("ZRANGE", keys.due(self._prefix), 0, limit - 1, "WITHSCORES"))
-        texts = [(decode_text(member), int(due_ms) - now_ms) for member, due_ms in entries]
-        return [Waiting(Waits(text[0]), text[1:], in_ms) for text, in_ms in texts]
+        texts = [(decode_text(member), int(due_ms)) for member, due_ms in entries]
+        return [
+            Waiting(Waits(text[0]), text[1:], None if due_ms >= NEVER_MS else due_ms - now_ms) for text, due_ms in texts
+        ]
+
+    async def list_stops(self) -> list[Stop]:
+        """List what an operator paused or closed."""
+        members = await self._ask([("SMEMBERS", key(self._prefix)) for key in (keys.stops, keys.closed)])
+        paused, closed = ({decode_text(member) for member in some} for some in members)
+        stops = sorted(stop for stop in paused | closed if stop[0] in STOP_KINDS)
+        return [Stop(STOP_KINDS[stop[0]], stop[1:], stop in paused, stop in closed) for stop in stops]
 
     async def count_dead(self) -> int:
         """Count dead jobs."""

@@ -52,7 +52,7 @@ MAY_EXCEED_MEMORY_BEFORE_7 = "redis.call('DEL', KEYS[1] .. 'unused')\n"
 PASSING_ERROR = re.compile(r"(^|-)(READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|LOADING|BUSY) ")
 MEMORY_FULL = re.compile(r"(^|-)OOM ")
 
-DRAIN_PARTS = ("prelude", "waiting", "flights", "claim", "settle", "drain")
+DRAIN_PARTS = ("prelude", "waiting", "parking", "flights", "claim", "settle", "operators", "drain")
 INTAKE_PARTS = ("prelude", "intake")
 
 

@@ -14,9 +14,11 @@ from grimbots.queue.job import (
     Ack,
     Beat,
     BuryNew,
+    BuryWaiting,
     Claim,
     Claimed,
     ClaimReply,
+    Close,
     Deregister,
     Discard,
     Drain,
@@ -26,10 +28,14 @@ from grimbots.queue.job import (
     Intake,
     Job,
     Mine,
+    Pause,
     Register,
     Release,
     Requeue,
+    Resume,
     Retry,
+    Share,
+    StopKind,
     Upkeep,
     UpkeepReply,
     Verdict,
@@ -55,9 +61,12 @@ def _encode_bury(move: BuryNew) -> Fields:
 
 
 def _encode_claim(move: Claim) -> Fields:
-    slots = [part for queue, free in move.free.items() for part in (queue, free)]
-    head: Fields = ["claim", move.consumer, move.number, move.free_suspects]
-    return [*head, len(move.free), *slots, len(move.full_accounts), *move.full_accounts]
+    fields: Fields = ["claim", move.consumer, move.number, move.free_suspects, len(move.free)]
+    for queue, free in move.free.items():
+        share = move.shares.get(queue) or Share(free)
+        fields += [queue, free, share.room, len(share.rooms)]
+        fields += [part for account_room in share.rooms.items() for part in account_room]
+    return fields
 
 
 def _encode_ack(move: Ack) -> Fields:
@@ -82,6 +91,19 @@ def _encode_hold(move: Hold) -> Fields:
     return ["hold", "g" if move.kind == "group" else "s", move.name, move.ms]
 
 
+def _encode_bury_waiting(move: BuryWaiting) -> Fields:
+    return ["bury", move.id, move.reason[:ERROR_CHARS]]
+
+
+def name_stop(kind: StopKind, name: str) -> str:
+    """Name what an operator stops as the scripts do."""
+    return kind[0] + name
+
+
+def _by_stop(verb: str) -> Callable[[Pause | Close | Resume], Fields]:
+    return lambda move: [verb, name_stop(move.kind, move.name)]
+
+
 def _by_consumer(name: str) -> Callable[[Register | Beat | Deregister | Mine], Fields]:
     return lambda move: [name, move.consumer]
 
@@ -94,15 +116,19 @@ _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
     Ack: _encode_ack,
     Beat: _by_consumer("beat"),
     BuryNew: _encode_bury,
+    BuryWaiting: _encode_bury_waiting,
     Claim: _encode_claim,
+    Close: _by_stop("close"),
     Deregister: _by_consumer("deregister"),
     Discard: _by_id("discard"),
     Enqueue: _encode_enqueue,
     Hold: _encode_hold,
     Mine: _by_consumer("mine"),
+    Pause: _by_stop("pause"),
     Register: _by_consumer("register"),
     Release: _encode_release,
     Requeue: _by_id("requeue"),
+    Resume: _by_stop("resume"),
     Retry: _encode_retry,
     Upkeep: _encode_upkeep,
 }

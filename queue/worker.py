@@ -25,7 +25,7 @@ from grimbots.queue.upkeep import run_upkeep
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
-LEAST_ALARM_SECONDS = 0.005  # what is due may take several claims
+LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
 
@@ -56,7 +56,7 @@ class Worker:
         """Keep the parts; `context` is what every task gets first."""
         self._queue = queue
         self._line = queue.line
-        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots)
+        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots, queue.account_share)
         self.membership = Membership(
             queue.line,
             queue.url,
@@ -118,9 +118,8 @@ class Worker:
         if not free or self._draining or not self.membership.is_sure:
             return None
         self._number += 1
-        return Claim(
-            self.membership.consumer, self._number, free, free_suspects=0 if self._attempts.has_suspect() else 1
-        )
+        suspects = 0 if self._attempts.has_suspect() else 1
+        return Claim(self.membership.consumer, self._number, free, self._attempts.list_shares(), suspects)
 
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""
@@ -141,10 +140,12 @@ class Worker:
         self.membership.doubt()
 
     def _set_alarm(self, next_due_ms: int | None) -> None:
-        """Claim again when the next thing that waits for its time is due."""
+        """Claim again when the next thing that waits for its time is due; at once when one claim was not enough."""
         if self._alarm:
             self._alarm.cancel()
-        if next_due_ms is not None:
+        if next_due_ms == 0:
+            self._line.poke()  # there was more to look at
+        elif next_due_ms is not None:
             seconds = max(LEAST_ALARM_SECONDS, next_due_ms / 1000)
             self._alarm = asyncio.get_running_loop().call_later(seconds, self._line.poke)
 

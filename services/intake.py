@@ -34,7 +34,7 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
     the bot's queue (tdlib/telegram-bot-api, WebhookActor.cpp).
 
     Raises:
-        Unavailable: Redis is away; nothing was stored.
+        Unavailable: Redis is away, or an operator drains the queue; nothing was stored.
     """
     update = _parse(body)
     routed = None if update is None else updates.route(update)
@@ -45,7 +45,7 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
         if routed.acts:
             await _enqueue(app, bot, update, routed)
     except QueueUnavailable as error:
-        raise Unavailable("the queue is away: send this update again") from error
+        raise Unavailable("the queue takes nothing in now: send this update again") from error
     metrics.updates_received.labels(routed.kind).inc()
     return _reply(update)
 
@@ -88,7 +88,10 @@ async def _enqueue(app: App, bot: Bot, update: dict[str, Any], routed: updates.R
         received_at=app.clock().timestamp(),
     )
     hold_ms = HOLD_BACK_MS if routed.kind in HELD_KINDS else 0
-    if await app.queue.enqueue(job, rank=routed.update_id, hold_ms=hold_ms) is Accepted.FULL:
+    accepted = await app.queue.enqueue(job, rank=routed.update_id, hold_ms=hold_ms)
+    if accepted is Accepted.CLOSED:
+        raise QueueUnavailable("an operator drains the queue, the bot or the account")
+    if accepted is Accepted.FULL:
         metrics.updates_dead.labels("chat_full").inc()
         await app.queue.bury(job, "chat_full")
 

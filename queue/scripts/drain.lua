@@ -1,4 +1,5 @@
--- drain.lua: leases, upkeep and operators, and the end of the drain script: prelude, waiting, flights, claim, settle, drain.
+-- drain.lua: leases and upkeep, and the end of the drain script: prelude, waiting, parking, flights, claim, settle,
+-- operators, drain.
 -- The drain script has every move that empties the queue or keeps it going. It may write when Redis's memory is full
 -- (the loader sees to it), so that a full Redis can always be emptied.
 --
@@ -6,10 +7,8 @@
 -- ARGV   register, beat, deregister: consumer
 --        upkeep: nothing
 --        hold:   'g' (a group) or 's' (a source), name, ms
---        requeue, discard: id
---        claim, mine: see claim.lua; ack, retry, release: see settle.lua
+--        claim, mine: see claim.lua; ack, retry, release: see settle.lua; the others: see operators.lua
 -- Output register: 'OK' or 'REPLACED'; beat: 'OK' or 'LOST'; deregister, hold: 'OK'
---        requeue:  'OK', 'RUNNING' or 'GONE'; discard: 'OK', 'RUNNING' or 'PENDING'
 --        upkeep:   { promoted, { reaped consumer, ... }, reaped jobs, poisoned, shifted ms }
 
 local LEASE_MS = 10000
@@ -92,18 +91,6 @@ local function reap_expired()
   return names, jobs, poisoned
 end
 
-local function leave_dead(job)
-  count(job.queue, 'dead', -1)
-  redis.call('ZREM', DEAD, job.id)
-end
-
-local function forget_dead(ids)
-  for _, id in ipairs(ids) do
-    leave_dead(load_job(id))
-    redis.call('DEL', job_key(id))
-  end
-end
-
 local function trim_dead()
   forget_dead(redis.call('ZRANGEBYSCORE', DEAD, '-inf', NOW - DEAD_KEPT_MS, 'LIMIT', 0, TRIM_LIMIT))
   local excess = redis.call('ZCARD', DEAD) - DEAD_KEPT
@@ -123,48 +110,6 @@ function moves.hold()
   local kind, name, ms = take(), take(), take_number()
   prolong(kind .. name, NOW + ms)
   return 'OK'
-end
-
--- Operators ----------------------------------------------------------------------------------------------------------
-
--- Where a job is that is not dead: 'GONE' when it is done or unknown.
-local function whereabouts(id, job)
-  if not job or job.done then return 'GONE' end
-  for _, consumer in ipairs(redis.call('ZRANGE', CONSUMERS, 0, -1)) do
-    if redis.call('HEXISTS', flight_key(consumer), id) == 1 then return 'RUNNING' end
-  end
-  return 'PENDING'
-end
-
--- What a job was enqueued with, and nothing of what it went through.
-local function make_new(job)
-  local new = { id = job.id, task = job.task, queue = job.queue, source = job.source }
-  new.account, new.group, new.limit, new.payload = job.account, job.group, job.limit, job.payload
-  return new
-end
-
--- A dead job waits again, behind what came meanwhile; one that waits already stays where it is.
-function moves.requeue()
-  local id = take()
-  local job = load_job(id)
-  if job and job.dead then
-    leave_dead(job)
-    append(make_new(job))
-    return 'OK'
-  end
-  local where = whereabouts(id, job)
-  return where == 'PENDING' and 'OK' or where
-end
-
-function moves.discard()
-  local id = take()
-  local job = load_job(id)
-  if job and job.dead then
-    forget_dead({ id })
-    return 'OK'
-  end
-  local where = whereabouts(id, job)
-  return where == 'GONE' and 'OK' or where
 end
 
 return run_moves()

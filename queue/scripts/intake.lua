@@ -5,7 +5,7 @@
 -- ARGV   enqueue: job, group_cap, rank ("" has none), hold_ms
 --        bury:    job, reason
 --        job:     id, task, queue, source, account, group ("" is unordered), limit, payload
--- Output per move: 'ACCEPTED', 'DEAD' or 'FULL'
+-- Output per move: 'ACCEPTED', 'DEAD', 'FULL' or 'CLOSED'
 --
 -- The hold-back. What a sender numbered may arrive swapped. A job that comes with `hold_ms` is not started before
 -- (`held_until`, which claim takes off what it starts); one of a lower rank that comes meanwhile passes it in its chat.
@@ -48,11 +48,18 @@ local function place(job, hold_ms)
   append(job)
 end
 
+local closed = read_set(CLOSED)
+
+local function is_closed(job)
+  return closed['q' .. job.queue] or closed['s' .. job.source] or closed['a' .. job.account]
+end
+
 function moves.enqueue()
   local job, cap = take_job(), take_number()
   local rank, hold_ms = take_number(), take_number()
   local known = load_job(job.id)
   if known then return answer_known(known) end
+  if is_closed(job) then return 'CLOSED' end
   if is_ordered(job) and redis.call('LLEN', group_key(group_of(job))) >= cap then return 'FULL' end
   job.rank = rank
   place(job, hold_ms)

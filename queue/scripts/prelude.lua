@@ -8,6 +8,7 @@
 -- Where an id lies says what state its job is in (queue/keys.py), so most moves write a place and no flag:
 --   a group's list holds its jobs with the running one still at the head, so only an empty list means an idle group;
 --   a source stands in its queue's ring, or is parked in `due`, exactly while its ready list is not empty.
+-- What an operator stopped: "q<queue>", "s<source>" or "a<account>", in `stops` (paused) or `closed` (nothing new).
 
 local PREFIX = KEYS[1]
 local DONE_KEPT_SECONDS = 60
@@ -15,6 +16,7 @@ local DONE_KEPT_SECONDS = 60
 local DUE, DEAD = PREFIX .. 'due', PREFIX .. 'dead'
 local FENCE, COUNTS = PREFIX .. 'fence', PREFIX .. 'counts'
 local CONSUMERS, UPKEEP = PREFIX .. 'consumers', PREFIX .. 'upkeep'
+local STOPS, CLOSED = PREFIX .. 'stops', PREFIX .. 'closed'
 
 local function job_key(id) return PREFIX .. 'job:' .. id end
 local function group_key(name) return PREFIX .. 'group:' .. name end
@@ -76,6 +78,14 @@ local function group_of(job) return job.source .. '|' .. job.group end
 local function entry_of(job) return is_ordered(job) and '|' .. job.group or '=' .. job.id end
 local function is_chat(entry) return string.sub(entry, 1, 1) == '|' end
 
+-- The members of a set as keys; sorted first, so that the same data is gone through in the same order.
+local function read_set(key)
+  local members, set = redis.call('SMEMBERS', key), {}
+  table.sort(members)
+  for _, member in ipairs(members) do set[member] = true end
+  return set
+end
+
 -- What a call leaves to its end: counters, and tokens for the queues it touched --------------------------------------
 
 local counted, touched = {}, {}
@@ -89,6 +99,7 @@ end
 local function leave_token(queue)
   if redis.call('EXISTS', ring_key(queue)) == 0 then return end
   if redis.call('EXISTS', wake_key(queue)) == 1 then return end
+  if redis.call('SISMEMBER', STOPS, 'q' .. queue) == 1 then return end
   redis.call('LPUSH', wake_key(queue), '1')
 end
 

@@ -76,8 +76,8 @@ local function retry_at(job, after_ms, spend)
 end
 
 local function note_failure(job, fence, error, spend)
+  if job.error ~= error then job.retrying_since = NOW end
   job.settled, job.error = 'retry:' .. fence, error
-  job.retrying_since = job.retrying_since or NOW
   if spend then
     job.attempts = (job.attempts or 0) + 1
     job.failing_since = job.failing_since or NOW

@@ -6,6 +6,7 @@
 -- only ever added or prolonged, and nobody searches for what it holds.
 
 local DUE_LIMIT = 100             -- entries promoted in one call
+local NEVER = 8640000000000000    -- the time of what is parked until somebody says otherwise
 
 -- The place in which an entry of a source's ready list waits.
 local function place_of(source, entry)
@@ -55,9 +56,9 @@ local function promote_due()
   return #ripe
 end
 
--- Milliseconds until something of `due` is ripe, -1 when nothing waits there.
+-- Milliseconds until something of `due` is ripe, -1 when nothing there will be.
 local function next_due()
   local first = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-  if #first == 0 then return -1 end
+  if #first == 0 or tonumber(first[2]) >= NEVER then return -1 end
   return math.max(0, tonumber(first[2]) - NOW)
 end

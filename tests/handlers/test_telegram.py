@@ -10,6 +10,7 @@ import pytest
 from tornado.httpclient import HTTPResponse
 
 from grimbots.queue.inspector import Inspector
+from grimbots.queue.operators import Operator
 
 LIMIT_BYTES = 128 * 1024
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "updates.jsonl"
@@ -174,6 +175,17 @@ async def test_full_chat_is_accepted_and_dead(post: Any, app: Any, depth: Any) -
         assert (await post(_message(update_id))).code == 200
     assert await depth() == (cap, 1)
     assert [job.reason for job in await Inspector(app.queue).dead()] == ["chat_full"]
+
+
+@pytest.mark.gen_test
+async def test_update_of_a_drained_bot_is_to_be_sent_again(post: Any, app: Any, depth: Any, accounts: Any) -> None:
+    operator = Operator(app.queue)
+    await operator.drain("source", f"b{accounts[0].bot_id}")
+    answer = await post(_message(1))
+    assert (answer.code, answer.headers["Retry-After"], await depth()) == (503, "1", (0, 0))
+    await operator.resume("source", f"b{accounts[0].bot_id}")
+    assert (await post(_message(1))).code == 200
+    assert await depth() == (1, 0)
 
 
 @pytest.mark.gen_test

@@ -10,14 +10,15 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from grimbots.queue.reads import NEVER_MS
 from grimbots.queue.wire import decode_packed, decode_text
 from grimbots.tests.queue.fuzz_scripts import BRANCHES, CLOCK
 from grimbots.tests.queue.model import Entry, Model, expect
 
-READERS = {b"string": "GET", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}
+READERS = {b"string": "GET", b"set": "SMEMBERS", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}
 RANGE = {b"list": (0, -1), b"zset": (0, -1, "WITHSCORES")}
 QUEUES = ("tasks", "webhook", "gateway")
-SINGLE_KEYS = {"fence", "counts", "consumers", "due", "dead", "upkeep", "version", CLOCK, BRANCHES}
+SINGLE_KEYS = {"fence", "counts", "consumers", "due", "dead", "upkeep", "version", "stops", "closed", CLOCK, BRANCHES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Snapshot:
     rings: dict[str, list[str]]
     flights: dict[str, dict[str, Any]]
     wakes: dict[str, int]
+    parked: dict[str, set[str]]
     single: dict[str, Any]
 
 
@@ -52,6 +54,7 @@ async def read_snapshot(redis: Redis, prefix: str) -> Snapshot:
         rings={queue: _from_head(sources) for queue, sources in _of(values, "ring:")},
         flights={consumer: _read_flights(raw) for consumer, raw in _of(values, "flight:")},
         wakes={queue: len(tokens) for queue, tokens in _of(values, "wake:")},
+        parked={reason: {decode_text(name) for name, _ in names} for reason, names in _of(values, "parked:")},
         single={name: value for name, value in values.items() if name in SINGLE_KEYS},
     )
 
@@ -79,7 +82,8 @@ async def audit(redis: Redis, prefix: str, model: Model) -> None:
     _check_jobs(snapshot, model)
     _check_places(snapshot, model, due)
     _check_chats(snapshot, model, due)
-    _check_rings(snapshot, due)
+    _check_rings(snapshot, model, due)
+    _check_stops(snapshot, model, due)
     _check_leases(snapshot, model)
     _check_counts(snapshot, model)
     _check_dead(snapshot, model)
@@ -151,7 +155,7 @@ def _check_chats(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
     expect(places == dict.fromkeys(snapshot.chats, 1), f"chats in no place or in two: {places}")
 
 
-def _check_rings(snapshot: Snapshot, due: dict[str, int]) -> None:
+def _check_rings(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
     """Each source with ready work stands in its ring or is parked, once; a token lies there for who is to wake."""
     places = Counter((queue, source) for queue, sources in snapshot.rings.items() for source in sources)
     places.update(tuple(member[1:].split("|", 1)) for member in due if member[0] == "S")
@@ -159,7 +163,20 @@ def _check_rings(snapshot: Snapshot, due: dict[str, int]) -> None:
         places == dict.fromkeys(snapshot.ready, 1), f"sources unreachable or doubled: {places} {list(snapshot.ready)}"
     )
     expect(all(tokens == 1 for tokens in snapshot.wakes.values()), f"tokens: {snapshot.wakes}")
-    expect(set(snapshot.rings) <= set(snapshot.wakes), f"nobody wakes for {set(snapshot.rings) - set(snapshot.wakes)}")
+    asleep = {queue for queue in snapshot.rings if f"q{queue}" not in model.paused} - set(snapshot.wakes)
+    expect(not asleep, f"nobody wakes for {asleep}")
+
+
+def _check_stops(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
+    """What is stopped is the model's; all that is parked for ever, and every name kept, has a reason in force."""
+    stops, closed = ({decode_text(name) for name in snapshot.single.get(key, ())} for key in ("stops", "closed"))
+    expect({stop for stop in stops if stop[0] in "qsa"} == model.paused, f"paused: {stops}, not {model.paused}")
+    expect(closed == model.closed, f"closed: {closed}, not {model.closed}")
+    in_force = {stop.removeprefix("r") for stop in stops}
+    expect(set(snapshot.parked) <= in_force, f"parked for nothing: {set(snapshot.parked) - in_force}")
+    named = {name for reason, names in snapshot.parked.items() if reason[0] in "sa" for name in names}
+    forgotten = {member[1:] for member, ms in due.items() if member[0] == "S" and ms == NEVER_MS} - named
+    expect(not forgotten, f"parked for ever: {forgotten}")
 
 
 def _check_leases(snapshot: Snapshot, model: Model) -> None:

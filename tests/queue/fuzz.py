@@ -4,8 +4,9 @@
     python tests/queue/fuzz.py --seeds 1,2,3 --seconds 60 --server /path/to/redis-server
 
 Processes die, freeze and come back as zombies, replies get lost and batches are repeated, late batches arrive over
-connections given up, Redis is away for longer than a lease (its clock jumps). Same seed, same walk. A run fails on the
-first violation, and when a branch of either script was never taken.
+connections given up, Redis is away for longer than a lease (its clock jumps); an operator pauses and resumes, drains,
+requeues and buries. `--deploying` lets half of the processes run the scripts of the version before. Same seed, same
+walk. A run fails on the first violation, and when a branch of either script was never taken.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from grimbots.tests.queue.fuzz_scripts import (
     BRANCHES,
     Mutation,
     load_fuzzed,
+    load_previous,
 )
 from grimbots.tests.queue.fuzz_servers import private_server
 from grimbots.tests.queue.fuzz_walk import Fuzzer
@@ -42,31 +44,42 @@ class Walk:
 
 
 async def walk(
-    url: str, seed: int, seconds: float | None, steps: int | None = None, mutation: Mutation | None = None
+    url: str,
+    seed: int,
+    seconds: float | None,
+    steps: int | None = None,
+    mutation: Mutation | None = None,
+    deploying: bool = False,
 ) -> Walk:
-    """Walk from an empty Redis until time or steps are up (None: no limit).
+    """Walk from an empty Redis until time or steps are up (None: no limit); `deploying`: half of the processes run the
+    scripts of the version before.
 
     Raises:
         Violation: with the step at which Redis and the model first disagreed.
     """
     scripts, branches = load_fuzzed(mutation)
     redis, store = Redis.from_url(url, protocol=3), Store(url, PREFIX, scripts)
+    previous = Store(url, PREFIX, load_previous()) if deploying else None
     try:
         await redis.flushall()
         await store.connect()
-        fuzzer, until, step = Fuzzer(seed, redis, store), monotonic() + (seconds or inf), 0
+        if previous:
+            await previous.connect()
+        fuzzer, until, step = Fuzzer(seed, redis, store, previous), monotonic() + (seconds or inf), 0
         try:
             while step < (steps or inf) and monotonic() < until:
                 step += 1
                 await fuzzer.step(step)
             await fuzzer.finish()
         except (Violation, ScriptFailed, KeyError, IndexError) as error:
-            replay = f"replay: python {__file__} --seed {seed} --steps {step} --seconds 3600"
+            deploy = " --deploying" if deploying else ""
+            replay = f"replay: python {__file__}{deploy} --seed {seed} --steps {step} --seconds 3600"
             raise Violation(f"seed {seed}, step {step}: {type(error).__name__}: {error}\n{replay}") from error
         taken = {name.decode() for name in await redis.hkeys(PREFIX + BRANCHES)}
         return Walk(seed, step, fuzzer.tally, branches - taken)
     finally:
-        await store.close()
+        for opened in filter(None, (store, previous)):
+            await opened.close()
         await redis.aclose()
 
 
@@ -77,18 +90,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60, help="per seed")
     parser.add_argument("--steps", type=int, help="stop a seed here (to replay a violation)")
     parser.add_argument("--server", default="redis-server", help="the redis-server to start")
+    parser.add_argument(
+        "--deploying", action="store_true", help="beside processes with the scripts of the version before"
+    )
     options = parser.parse_args(arguments)
     untaken: set[str] | None = None
     with private_server(options.server) as url:
         for seed in map(int, options.seeds.split(",")):
             try:
-                done = asyncio.run(walk(url, seed, options.seconds, options.steps))
+                done = asyncio.run(walk(url, seed, options.seconds, options.steps, deploying=options.deploying))
             except Violation as error:
                 print(f"VIOLATION {error}")
                 return 1
             untaken = done.untaken if untaken is None else untaken & done.untaken
             found = f"{done.steps} steps, 0 violations, {len(done.untaken)} branches not taken"
             print(f"seed {seed}: {found}, {done.tally}", flush=True)
+    if options.deploying:  # then nobody stops anything: the version before would not heed it
+        return 0
     for name in sorted(untaken or ()):
         print(f"NEVER TAKEN {name}")
     return 1 if untaken else 0

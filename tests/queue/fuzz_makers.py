@@ -10,26 +10,38 @@ from typing import Any
 from grimbots.queue.job import (
     Ack,
     BuryNew,
+    BuryWaiting,
     Claim,
     Claimed,
+    Close,
     Discard,
     Drain,
     Enqueue,
     Intake,
     Job,
+    Pause,
     Release,
     Requeue,
+    Resume,
     Retry,
+    Share,
+    StopKind,
 )
 from grimbots.tests.queue.audit import QUEUES
 from grimbots.tests.queue.model import Model
 
-SOURCES = {"b1": "1", "b2": "1", "b3": "2", "a4": "4"}
+SOURCES = {"b1": "1", "b2": "1", "b5": "1", "b3": "2", "a4": "4"}
 CHATS = ("", "", "10", "11", "não|12")
 GROUP_CAP = 6
 LIVE_JOBS = 40
 KILLS, FAILS = {"kills": "whoever runs it"}, {"fails": "always"}
 PAYLOADS: Sequence[dict[str, Any]] = ({}, {"n": 1}, {"text": "olá\n\ud800 {}"}, {"deep": [{"x": None}], "big": 2**60})
+
+
+def make_resume(stop: str) -> Resume:
+    """Let go on what the model knows as stopped."""
+    kinds: dict[str, StopKind] = {"q": "queue", "s": "source", "a": "account"}
+    return Resume(kinds[stop[0]], stop[1:])
 
 
 @dataclass(eq=False)
@@ -42,6 +54,7 @@ class Process:
     unanswered: list[Drain] = field(default_factory=list)
     settled: list[Drain] = field(default_factory=list)
     beat_ms: int = 0
+    is_previous: bool = False  # it runs the scripts of the version before
 
     @property
     def free_suspects(self) -> int:
@@ -109,7 +122,7 @@ class Maker:
             return Enqueue(job, GROUP_CAP)
         rank = max(0, self.jobs + self.random.randint(-60, 60))
         numbered = replace(job, queue=self.random.choice(("tasks", "tasks", job.queue)))
-        return Enqueue(numbered, GROUP_CAP, rank, self.random.choice((0, 0, 400, 5_000)))
+        return Enqueue(numbered, GROUP_CAP, rank, self.random.choice((0, 400, 5_000, 5_000)))
 
     def make_settling(self, process: Process) -> list[Drain]:
         """End some of what the process believes it runs."""
@@ -138,11 +151,40 @@ class Maker:
         known, dead, running = list(self.model.entries), self.model.dead(), list(self.model.running())
         chosen = self.random.choices((dead, running, known, []), weights=(5, 1, 1, 1))[0]
         job_id = self.random.choice(chosen or ["nobody"])
+        if self.random.random() < 0.4:
+            return BuryWaiting(self._pick_unwanted(), "unwanted")
         return Requeue(job_id) if self.random.random() < 0.7 else Discard(job_id)
+
+    def _pick_unwanted(self) -> str:
+        """Pick a job that waits for its turn, one that waits for whatever, any, or none."""
+        running = self.model.running()
+        ready = [entry.job.id for entry in self.model.alive() if self.model.is_startable(entry, running)]
+        waiting = [entry.job.id for entry in self.model.alive() if entry.job.id not in running]
+        wanted = self.random.choices((ready, waiting, list(self.model.entries), []), weights=(5, 5, 2, 1))[0]
+        return self.random.choice(wanted or ["nobody"])
+
+    def make_stop(self) -> Drain:
+        """Let an operator stop a queue, a source or an account, or let go on what he stopped."""
+        stopped = sorted(self.model.paused | self.model.closed)
+        if stopped and self.random.random() < 0.4 + 0.1 * len(stopped):
+            return make_resume(self.random.choice(stopped))
+        names: Sequence[tuple[StopKind, Sequence[str]]] = (
+            ("queue", QUEUES),
+            ("source", [*SOURCES]),
+            ("account", [*SOURCES.values()]),
+        )
+        kind, known = self.random.choice(names)
+        kind_of_stop = Pause if self.random.random() < 0.8 else Close
+        return kind_of_stop(kind, self.random.choice(known))
 
     def make_claim(self, process: Process) -> Claim:
         """Make the next claim of a process, its suspect counted."""
         random, process.number = self.random, process.number + 1
         free = {queue: random.randint(0, 4) for queue in random.sample(QUEUES, random.randint(1, 3))}
-        full = random.sample(sorted(set(SOURCES.values())), random.choice((0, 0, 0, 1, 2)))
-        return Claim(process.name, process.number, free, full, process.free_suspects)
+        shares = {queue: self._make_share() for queue in free if random.random() < 0.4 and not process.is_previous}
+        return Claim(process.name, process.number, free, shares, process.free_suspects)
+
+    def _make_share(self) -> Share:
+        accounts = sorted(set(SOURCES.values()))
+        some = self.random.sample(accounts, self.random.randint(0, 2))
+        return Share(self.random.randint(1, 4), {account: self.random.randint(0, 3) for account in some})

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from grimbots.queue.store import DRAIN_PARTS, INTAKE_PARTS, Scripts, read_script_part, read_scripts
 
 CLOCK, BRANCHES = "clock", "branches"
+PREVIOUS = Path(__file__).parent / "previous"
+PREVIOUS_DRAIN_PARTS = ("prelude", "waiting", "flights", "claim", "settle", "drain")
 DEAD_KEPT_MS, DEAD_KEPT, TRIM_LIMIT = 300_000, 25, 3
 
 READ_CLOCK = "redis.call('TIME')"
@@ -22,7 +25,18 @@ REPLACED = {
     "local DEAD_KEPT_MS = 7776000000": f"local DEAD_KEPT_MS = {DEAD_KEPT_MS}",
     "local DEAD_KEPT = 100000": f"local DEAD_KEPT = {DEAD_KEPT}",
     "local TRIM_LIMIT = 100 ": f"local TRIM_LIMIT = {TRIM_LIMIT} ",
+    "local PASS_LIMIT = 64 ": "local PASS_LIMIT = 5 ",
+    "local SKIP_LIMIT = 8 ": "local SKIP_LIMIT = 1 ",
+    "local UNPARK_LIMIT = 100 ": "local UNPARK_LIMIT = 1 ",
+    "local FENCES_AT_ONCE = 1000 ": "local FENCES_AT_ONCE = 20 ",
     "  finish()\n  return replies": "  finish()\n  write_marks()\n  return replies",
+}
+KEPT = {old: new for old, new in REPLACED.items() if "_KEPT" in old or "TRIM" in old or old == READ_CLOCK}
+
+# This program lays a claim's fields out in its own way; what the scripts of another version do to the data stays.
+CLAIM_FIELDS = {
+    "slots = take_number() } end": "slots = take_number() } take() for _ = 1, take_number() do take() take() end end",
+    "  for _ = 1, take_number() do claim.full[take()] = true end\n": "",
 }
 COUNTER = f"""
 local marks = {{}}
@@ -84,6 +98,15 @@ def load_clocked() -> Scripts:
     """Load both scripts as they are, save that time stands until a test moves it."""
     scripts = read_scripts()
     return Scripts(*(replace_once(text, READ_CLOCK, READ_MOVED_CLOCK) for text in (scripts.drain, scripts.intake)))
+
+
+def load_previous() -> Scripts:
+    """Load the scripts of the version before (`previous/`), with the fuzzer's clock and keeping times."""
+    drain = "".join((PREVIOUS / f"{part}.lua").read_text("utf-8") for part in PREVIOUS_DRAIN_PARTS)
+    intake = "".join((PREVIOUS / f"{part}.lua").read_text("utf-8") for part in INTAKE_PARTS)
+    for old, new in (KEPT | CLAIM_FIELDS).items():
+        drain, intake = replace_once(drain, old, new), intake.replace(old, new)
+    return Scripts(drain, intake)
 
 
 def load_fuzzed(mutation: Mutation | None = None) -> tuple[Scripts, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -39,9 +40,15 @@ def private_server(program: str, path: Path | None = None) -> Iterator[str]:
             server.wait()
 
 
+def _accepts(path: Path) -> bool:
+    """Tell whether the server listens: the socket's file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def _wait_for(path: Path, server: subprocess.Popen[bytes]) -> None:
     deadline = monotonic() + START_SECONDS
-    while not path.exists():
+    while not _accepts(path):
         if server.poll() is not None or monotonic() > deadline:
             raise RuntimeError(f"{server.args!r} did not start")
         Event().wait(0.01)

@@ -26,7 +26,7 @@ from grimbots.queue.job import (
 )
 from grimbots.queue.store import PREFIX, Store
 from grimbots.tests.queue.audit import QUEUES, audit
-from grimbots.tests.queue.fuzz_makers import CHATS, KILLS, SOURCES, Maker, Process
+from grimbots.tests.queue.fuzz_makers import CHATS, KILLS, SOURCES, Maker, Process, make_resume
 from grimbots.tests.queue.fuzz_scripts import (
     CLOCK,
     DEAD_KEPT,
@@ -45,15 +45,16 @@ FIRST_MS = 1_790_000_000_000
 class Fuzzer:
     """One walk: `step` as often as wanted, then `finish`."""
 
-    def __init__(self, seed: int, redis: Redis, store: Store) -> None:
+    def __init__(self, seed: int, redis: Redis, store: Store, previous: Store | None = None) -> None:
         self.random = Random(seed)
         self.redis = redis
         self.store = store
+        self.previous = previous
         self.model = Model(DEAD_KEPT_MS, DEAD_KEPT, TRIM_LIMIT, now=FIRST_MS)
         self.maker = Maker(self.random, self.model)
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
-        self.late: list[tuple[list[Drain], list[Intake]]] = []
+        self.late: list[tuple[Process, list[Drain], list[Intake]]] = []
         self.boots = 0
         self.upkept_ms = 0
         self.tally: dict[str, int] = {}
@@ -77,20 +78,24 @@ class Fuzzer:
     async def _work(self) -> None:
         if self.model.now - self.upkept_ms > 1_000 and self.random.random() < 0.9:
             self.upkept_ms = self.model.now
-            await self.run([Upkeep()])
+            await self.run([Upkeep()], process=self.random.choice(self.processes or [None]))
         act = self.random.choices(list(_ACTS), weights=list(_ACTS.values()))[0]
         await act(self)
 
-    async def run(self, drain: Sequence[Drain], intake: Sequence[Intake] = ()) -> list[Any]:
+    async def run(
+        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), process: Process | None = None
+    ) -> list[Any]:
         """Run a batch at the model's time and let the model judge every reply, intake first as the store promises."""
+        self.model.is_previous = process is not None and process.is_previous
+        store = self.previous if self.previous and self.model.is_previous else self.store
         micros = self.random.randint(0, 999)
         clock = {"seconds": self.model.now // 1000, "micros": self.model.now % 1000 * 1000 + micros}
         await self.redis.hset(PREFIX + CLOCK, mapping=clock)
         try:
-            replies = await self.store.run(drain, intake)
+            replies = await store.run(drain, intake)
         except RedisAway:  # a machine that stalls; every move is safe to repeat
-            await self.store.connect()
-            replies = await self.store.run(drain, intake)
+            await store.connect()
+            replies = await store.run(drain, intake)
         if replies.intake is None:
             raise Violation("intake was refused")
         for move, reply in [*zip(intake, replies.intake, strict=True), *zip(drain, replies.drain, strict=True)]:
@@ -127,10 +132,11 @@ class Fuzzer:
         slot = self.random.randrange(SLOTS)
         self.boots += 1 + self.boots * self.random.randint(0, 10) // 100  # so that it gains a digit every now and then
         process = Process(f"h:ost:{slot}:{self.boots}")
+        process.is_previous = self.previous is not None and self.random.random() < 0.5
         for old in [old for old in self.processes if old.name.startswith(f"h:ost:{slot}:")]:
             self._bury_process(old)
         self.processes.append(process)
-        await self.run([Register(process.name)])
+        await self.run([Register(process.name)], process=process)
 
     def _bury_process(self, process: Process) -> None:
         self.processes.remove(process)
@@ -147,7 +153,7 @@ class Fuzzer:
         if self.processes and self.random.random() < 0.3:
             process = self.random.choice(self.processes)
             self._bury_process(process)
-            await self.run([*self.maker.make_settling(process), Deregister(process.name)])
+            await self.run([*self.maker.make_settling(process), Deregister(process.name)], process=process)
 
     async def tick(self) -> None:
         """Let a live process do its batch; when the reply gets lost, it repeats the batch before anything else."""
@@ -160,10 +166,10 @@ class Fuzzer:
         intake = self.maker.make_intake() if self.random.random() < 0.6 else []
         if self.model.now - process.beat_ms > 2_500:
             process.beat_ms = self.model.now
-            await self.run([Beat(process.name)])
-        replies = await self.run(drain, intake)
+            await self.run([Beat(process.name)], process=process)
+        replies = await self.run(drain, intake, process)
         if self.random.random() < 0.1:
-            self.late = [*self.late, (list(drain), intake)][-5:]
+            self.late = [*self.late, (process, list(drain), intake)][-5:]
         process.unanswered = list(drain) if self.random.random() < 0.08 else []
         if not process.unanswered:
             await self._hear(process, replies[-1])
@@ -179,7 +185,7 @@ class Fuzzer:
     async def _return(self, process: Process) -> None:
         """Register again under the same name, as a process does whose lease was lost; replaced ones give up."""
         process.running.clear()
-        (verdict,) = await self.run([Register(process.name)])
+        (verdict,) = await self.run([Register(process.name)], process=process)
         if verdict is Verdict.REPLACED and process in self.processes:
             self.processes.remove(process)
 
@@ -196,24 +202,25 @@ class Fuzzer:
         ]
         if self.random.random() < 0.2:
             moves = [Register(zombie.name), *moves]
-        replies = await self.run(moves)
+        replies = await self.run(moves, process=zombie)
         zombie.running |= {claimed.job.id: claimed for claimed in getattr(replies[-1], "claimed", ())}
 
     async def repeat(self) -> None:
         """Repeat what was settled long ago, or let a late batch arrive."""
         if self.late and self.random.random() < 0.4:
-            drain, intake = self.late.pop(self.random.randrange(len(self.late)))
-            await self.run(drain, intake)
+            sender, drain, intake = self.late.pop(self.random.randrange(len(self.late)))
+            await self.run(drain, intake, sender)
         everybody = [process for process in self.processes + self.zombies if process.settled]
         if everybody:
-            await self.run([self.random.choice(self.random.choice(everybody).settled)])
+            sender = self.random.choice(everybody)
+            await self.run([self.random.choice(sender.settled)], process=sender)
 
     async def look(self) -> None:
         """Ask what a process runs, and let it go on with exactly that."""
         if self.processes:
             process = self.random.choice(self.processes)
             if not process.unanswered:
-                (claimed,) = await self.run([Mine(process.name)])
+                (claimed,) = await self.run([Mine(process.name)], process=process)
                 process.running = {one.job.id: one for one in claimed}
 
     async def wake(self) -> None:
@@ -223,7 +230,8 @@ class Fuzzer:
             process, queue = self.random.choice(blocked), self.random.choice(QUEUES)
             self._count("wakes", await self.redis.lpop(f"{PREFIX}wake:{queue}") is not None)
             process.number += 1
-            (reply,) = await self.run([Claim(process.name, process.number, {queue: 2}, (), process.free_suspects)])
+            claim = Claim(process.name, process.number, {queue: 2}, {}, process.free_suspects)
+            (reply,) = await self.run([claim], process=process)
             await self._hear(process, reply)
 
     async def hold(self) -> None:
@@ -238,10 +246,18 @@ class Fuzzer:
         move = self.maker.make_operation()
         await self.run([move] * self.random.choice((1, 1, 2)))
 
+    async def stop(self) -> None:
+        """Let an operator pause or drain something, or let it go on, and perhaps say so twice."""
+        if self.previous:  # the version before does not heed it
+            return
+        move = self.maker.make_stop()
+        await self.run([move] * self.random.choice((1, 1, 2)))
+
     # The end ----------------------------------------------------------------------------------------------------------
 
     async def finish(self) -> None:
         """Work everything off: all must end done or dead."""
+        await self.run([make_resume(stop) for stop in sorted(self.model.paused | self.model.closed)])
         for _ in range(2_000):
             if not self.model.alive():
                 break
@@ -259,7 +275,7 @@ class Fuzzer:
         acks = [Ack(process.name, claimed.job.id, claimed.fence) for claimed in process.running.values()]
         process.running = {}
         claim = process.unanswered[-1:] or [self.maker.make_claim(process)]
-        replies = await self.run([Beat(process.name), *process.unanswered[:-1], *acks, *claim])
+        replies = await self.run([Beat(process.name), *process.unanswered[:-1], *acks, *claim], process=process)
         process.unanswered = []
         await self._hear(process, replies[-1])
 
@@ -272,6 +288,7 @@ _ACTS: dict[Callable[[Fuzzer], Any], float] = {
     Fuzzer.hold: 4,
     Fuzzer.look: 3,
     Fuzzer.operate: 3,
+    Fuzzer.stop: 3,
     Fuzzer.die: 3,
     Fuzzer.leave: 2,
     Fuzzer.spawn: 2,

@@ -5,7 +5,7 @@ Lists have their head first here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from grimbots.queue.job import (
@@ -26,6 +26,11 @@ def expect(holds: bool, what: str) -> None:
     """Raise Violation unless it holds."""
     if not holds:
         raise Violation(what)
+
+
+def is_stopped(job: Job, stops: Set[str]) -> bool:
+    """Tell whether one of the stops is a job's queue, source or account."""
+    return not stops.isdisjoint({f"q{job.queue}", f"s{job.source}", f"a{job.account}"})
 
 
 @dataclass
@@ -81,7 +86,10 @@ class Model:
     flights: dict[str, dict[str, str]] = field(default_factory=dict)
     last_claims: dict[str, LastClaim] = field(default_factory=dict)
     mark: int | None = None
-    fence: int = 0
+    fences: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    is_previous: bool = False  # the version before makes this move: it may leave to others what it knows nothing of
     places: int = 0
     started_places: dict[str, int] = field(default_factory=dict)
     enqueued: dict[str, int] = field(default_factory=dict)
@@ -115,7 +123,7 @@ class Model:
 
     def is_startable(self, entry: Entry, running: Mapping[str, str]) -> bool:
         """Whether claim may start the job now, slots, accounts and suspects aside."""
-        if not entry.alive or entry.job.id in running or self.is_waiting(entry):
+        if not entry.alive or entry.job.id in running or self.is_waiting(entry) or is_stopped(entry.job, self.paused):
             return False
         return not entry.chat or self.chats[entry.chat][0] == entry.job.id
 

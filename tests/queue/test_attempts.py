@@ -11,7 +11,7 @@ import pytest
 from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
-from grimbots.queue.job import Claim, Claimed, Mine, Register, State, Verdict
+from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, State, Verdict
 from grimbots.tests.queue.desks import make_job, make_task, wait_until
 
 CONSUMER = "test:0:1"
@@ -91,3 +91,16 @@ async def test_frees_a_slot_when_the_job_ended(queue: Queue, attempts: Attempts)
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
     assert (taken, attempts.list_free()) == ({"tasks": 4}, {"tasks": 5})
+
+
+@pytest.mark.gen_test
+async def test_tells_how_many_slots_an_account_may_still_take(queue: Queue) -> None:
+    attempts = Attempts(queue.line, [], {HANG.name: HANG}, {"tasks": 5, "gateway": 1}, account_share=0.75)
+    (claimed,) = await _claim(queue)
+    before = attempts.list_shares()
+    attempts.start(claimed, _lease())
+    during = attempts.list_shares()
+    attempts.reconcile([], CONSUMER)
+    await attempts.finish(5)
+    assert before == attempts.list_shares() == {"tasks": Share(3), "gateway": Share(1)}
+    assert during == {"tasks": Share(3, {"1": 2}), "gateway": Share(1)}

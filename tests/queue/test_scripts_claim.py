@@ -12,6 +12,7 @@ from grimbots.queue.job import (
     Enqueue,
     Intake,
     Mine,
+    Share,
     Verdict,
 )
 from grimbots.queue.store import PREFIX
@@ -125,7 +126,7 @@ async def test_claim_lets_chats_of_a_source_take_turns(shard: Shard) -> None:
 @pytest.mark.gen_test
 async def test_claim_passes_over_full_accounts(shard: Shard) -> None:
     await shard.put(single("1", "b1", "one"), single("2", "b2", "two"))
-    assert await shard.start(full_accounts=["one"]) == ["2"]
+    assert await shard.start(shares={"tasks": Share(9, {"one": 0})}) == ["2"]
     assert await shard.start() == ["1"]
 
 

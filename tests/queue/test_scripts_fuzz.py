@@ -12,7 +12,7 @@ from grimbots.tests.queue.fuzz_scripts import Mutation
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
 from grimbots.tests.queue.model import Violation
 
-SEED, STEPS, FAULTY_SEEDS, FAULTY_STEPS = 8, 12_000, range(6), 2_000
+SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 9, 14_000, 4_000, range(14), 2_000
 
 FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
@@ -20,10 +20,40 @@ FAULTS = {
     "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
     "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),
     "suspects run side by side": Mutation("claim", "and claiming.free_suspects < 1 then", "and false then"),
-    "a full account is served": Mutation("claim", "if claiming.full[job.account] then", "if false then"),
-    "a source leaves the ring too early": Mutation("claim", "ring_key(queue), 'RIGHT', 'LEFT')", "ring_key(queue))"),
+    "an account without room is served": Mutation("claim", "if room < 1 then return skip", "if false then return skip"),
+    "an account takes more than its room in one claim": Mutation("claim", "= room - 1", "= room"),
+    "a crowd is never relieved": Mutation("claim", "      if room > 0 then", "      if false then"),
+    "a crowd is forgotten while some of it is parked": Mutation(
+        "claim", "if unpark(stop, room) then", "unpark(stop, 1)\nif true then"
+    ),
+    "what is skipped is taken from the ring": Mutation(
+        "claim", "if wanted.skipped == 0 then\n    redis.call('RPOP'", "if true then\n    redis.call('RPOP'"
+    ),
+    "a turn goes to one that is skipped": Mutation("claim", "if stays and wanted.skipped == 0 then", "if stays then"),
+    "a source leaves the ring too early": Mutation("claim", "if stays then redis.call('LPUSH', ring, source) end", ""),
     "a claim that leaves work wakes nobody": Mutation(
-        "claim", "ready_key(queue, source))\n  touched[queue] = true\n", "ready_key(queue, source))\n"
+        "claim",
+        "ready_key(wanted.queue, source))\n  touched[wanted.queue] = true\n",
+        "ready_key(wanted.queue, source))\n",
+    ),
+    "fences are given out twice": Mutation("claim", "local first = last.first + last.jobs", "local first = last.first"),
+    "fences run over their end": Mutation("claim", "if first + jobs <= last.limit then", "if last.limit > 0 then"),
+    "a paused queue is claimed": Mutation("claim", "if claiming.stops['q' .. wanted.queue] then return end", ""),
+    "a paused source is served": Mutation("claim", "if stops[source_stop] then", "if false then"),
+    "a paused account is served": Mutation("claim", "if stops[account_stop] then", "if false then"),
+    "what is paused is not named": Mutation("parking", "redis.call('ZADD', parked_key(reason), NOW, place)", ""),
+    "a resume forgets most": Mutation("parking", "return #popped < 2 * most", "return true"),
+    "a resumed queue wakes nobody": Mutation("operators", "    touched[string.sub(what, 2)] = true\n", ""),
+    "what is closed lets in": Mutation("intake", "if is_closed(job) then return 'CLOSED' end", ""),
+    "a buried head blocks its chat": Mutation(
+        "operators",
+        "  kill(job, reason)\n",
+        "  store_dead(job, reason)\n  count(job.queue, 'settled', 1)\n"
+        "  if is_ordered(job) then redis.call('RPOP', group_key(group_of(job))) end\n",
+    ),
+    "a buried job waits on": Mutation("operators", "redis.call('ZREM', DUE, place_of(job.source, entry)) == 0", "true"),
+    "a source with nothing left keeps its turn": Mutation(
+        "operators", "if redis.call('LREM', ring_key(queue), 1, source) == 1 then return end", "if true then return end"
     ),
     "new work wakes nobody": Mutation("prelude", "if redis.call('EXISTS', ring_key(queue)) == 0", "if true"),
     "a hold is shortened": Mutation("waiting", "'GT', ms, reason", "ms, reason"),
@@ -51,15 +81,15 @@ FAULTS = {
         "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
     ),
     "a requeued job remembers its crashes": Mutation(
-        "drain", "id = job.id, task = job.task,", "id = job.id, crashes = job.crashes, task = job.task,"
+        "operators", "id = job.id, task = job.task,", "id = job.id, crashes = job.crashes, task = job.task,"
     ),
-    "a requeued job stays among the dead": Mutation("drain", "    leave_dead(job)\n    append", "    append"),
+    "a requeued job stays among the dead": Mutation("operators", "    leave_dead(job)\n    append", "    append"),
     "a running job is requeued": Mutation(
-        "drain",
+        "operators",
         "  if job and job.dead then\n    leave_dead(job)",
         "  if job and not job.done then\n    leave_dead(job)",
     ),
-    "a discarded job is kept": Mutation("drain", "    forget_dead({ id })\n", ""),
+    "a discarded job is kept": Mutation("operators", "    forget_dead({ id })\n", ""),
     "what is held back starts": Mutation("claim", "job.held_until > NOW then", "false then"),
     "what runs may be passed": Mutation("intake", "not is_head and NOW", "NOW"),
     "what started is held back still": Mutation("claim", "    job.held_until = nil\n", ""),
@@ -82,6 +112,10 @@ def any_server_url() -> Iterator[str]:
 def test_walk_finds_no_violation_and_takes_every_branch(server_url: str) -> None:
     done = asyncio.run(walk(server_url, SEED, None, STEPS))
     assert done.untaken == set()
+
+
+def test_versions_share_the_data_during_a_deploy(server_url: str) -> None:
+    asyncio.run(walk(server_url, SEED, None, DEPLOY_STEPS, deploying=True))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

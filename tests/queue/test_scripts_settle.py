@@ -8,6 +8,7 @@ from grimbots.queue.job import (
     Accepted,
     Hold,
     Release,
+    Retry,
     Verdict,
 )
 from grimbots.queue.store import PREFIX
@@ -221,3 +222,15 @@ async def test_hold_prolonged_while_parked(shard: Shard) -> None:
     assert await shard.start() == []
     await shard.move(1)
     assert await shard.start() == ["1"]
+
+
+@pytest.mark.gen_test
+async def test_retry_tells_since_when_the_error_is_the_same(shard: Shard) -> None:
+    await shard.put(single("1"))
+    seen = []
+    for error in ("no such task", "timeout", "no such task", "no such task", "last"):
+        await shard.move(1_000)
+        (claimed,) = await shard.claim()
+        seen.append((shard.now_ms - claimed.retrying_since_ms) if claimed.retrying_since_ms else None)
+        await shard.do(Retry(ONE, "1", claimed.fence, 0, error, spend=False))
+    assert seen == [None, 1_000, 1_000, 1_000, 2_000]

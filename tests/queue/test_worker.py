@@ -66,6 +66,20 @@ def notes() -> Notes:
 
 
 @pytest.mark.gen_test
+async def test_leaves_slots_for_others_when_one_account_has_its_share(queue: Queue, notes: Notes) -> None:
+    task = make_task(_wait)
+    queue.account_share = 0.75
+    async with run_worker(queue, task, context=notes):
+        await asyncio.gather(*(queue.enqueue(make_job(task, f"{n}", n=n)) for n in range(60)))
+        await wait_until(lambda: notes.now == 37)
+        await queue.enqueue(task.job(id="other", source="b2", account="2", n=99))
+        await wait_until(lambda: 99 in notes.ran)
+        assert notes.now == 38
+        notes.go.set()
+        await wait_until(lambda: len(notes.ran) == 61)
+
+
+@pytest.mark.gen_test
 async def test_runs_the_jobs_of_a_chat_in_order_one_at_a_time(queue: Queue, notes: Notes) -> None:
     async def pace(context: Notes, *, n: int) -> None:
         context.now += 1

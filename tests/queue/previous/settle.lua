@@ -1,0 +1,113 @@
+-- settle.lua (a part of the drain script): how a running job ends, for now or for good.
+-- Only its owner may end it, under the fence of its claim.
+--
+-- ARGV   ack:     consumer, id, fence, pause_ms, n, n * follow-up job (as in intake.lua)
+--        retry:   consumer, id, fence, after_ms, error, spend 1|0, bury 1|0
+--        release: consumer, id, fence
+-- Output 'OK', 'DEAD' (retry: the job is dead now) or 'LOST' (nothing of the move happened)
+
+local HEAD_BUDGET_MS = 60000      -- how long the head of a chat may fail before the chat goes on
+
+local function is_of_group(job, flight)
+  return is_ordered(job) and job.source == flight.source and job.group == flight.group
+end
+
+-- Put a follow-up at the head of the group that is making way; one that waits there already moves.
+local function append_to_head(job)
+  local known = load_job(job.id)
+  if not known then
+    admit(job)
+  elseif redis.call('LREM', group_key(group_of(job)), 1, job.id) == 0 then
+    return
+  end
+  redis.call('RPUSH', group_key(group_of(job)), job.id)
+end
+
+local function add_follow_ups(jobs, flight)
+  for i = #jobs, 1, -1 do
+    if is_of_group(jobs[i], flight) then append_to_head(jobs[i]) end
+  end
+  for _, job in ipairs(jobs) do
+    if not is_of_group(job, flight) and not load_job(job.id) then append(job) end
+  end
+end
+
+local function answer_repeated_ack(id, fence)
+  local job = load_job(id)
+  if job and job.done == fence then return 'OK' end
+  return 'LOST'
+end
+
+function moves.ack()
+  local consumer, id, fence, pause_ms, follow_ups = take(), take(), take(), take_number(), {}
+  for i = 1, take_number() do follow_ups[i] = take_job() end
+  local flight = own_flight(consumer, id, fence)
+  if not flight then return answer_repeated_ack(id, fence) end
+  redis.call('HDEL', flight_key(consumer), id)
+  redis.call('SET', job_key(id), cjson.encode({ done = fence }) .. '\n', 'EX', DONE_KEPT_SECONDS)
+  count(flight.queue, 'settled', 1)
+  if flight.group ~= '' then redis.call('RPOP', group_key(flight.source .. '|' .. flight.group)) end
+  add_follow_ups(follow_ups, flight)
+  if flight.group ~= '' then go_on(flight.source, flight.group, pause_ms) end
+  return 'OK'
+end
+
+-- What a repeated retry or release answers: as the first did, unless somebody claimed the job since.
+local function answer_repeated(id, settled)
+  local job = load_job(id)
+  if not job or job.settled ~= settled then return 'LOST' end
+  if job.dead then return 'DEAD' end
+  return 'OK'
+end
+
+-- Why a retried job dies instead, or nil.
+local function reason_to_die(job, spend, bury)
+  if bury then return 'buried' end
+  if not spend then return nil end
+  if job.attempts >= job.limit then return 'attempts' end
+  if is_ordered(job) and NOW - job.failing_since >= HEAD_BUDGET_MS then return 'budget' end
+  return nil
+end
+
+-- When a retried job may run again; the head of a chat has its last try when its budget ends.
+local function retry_at(job, after_ms, spend)
+  if spend and is_ordered(job) then return math.min(NOW + after_ms, job.failing_since + HEAD_BUDGET_MS) end
+  return NOW + after_ms
+end
+
+local function note_failure(job, fence, error, spend)
+  job.settled, job.error = 'retry:' .. fence, error
+  job.retrying_since = job.retrying_since or NOW
+  if spend then
+    job.attempts = (job.attempts or 0) + 1
+    job.failing_since = job.failing_since or NOW
+  end
+end
+
+function moves.retry()
+  local consumer, id, fence, after_ms, error = take(), take(), take(), take_number(), take()
+  local spend, bury = take() == '1', take() == '1'
+  if not own_flight(consumer, id, fence) then return answer_repeated(id, 'retry:' .. fence) end
+  redis.call('HDEL', flight_key(consumer), id)
+  local job = load_job(id)
+  note_failure(job, fence, error, spend)
+  local reason = reason_to_die(job, spend, bury)
+  if reason then
+    kill(job, reason)
+    return 'DEAD'
+  end
+  save_job(job)
+  wait_until(place_of(job.source, entry_of(job)), retry_at(job, after_ms, spend))
+  return 'OK'
+end
+
+function moves.release()
+  local consumer, id, fence = take(), take(), take()
+  if not own_flight(consumer, id, fence) then return answer_repeated(id, 'release:' .. fence) end
+  redis.call('HDEL', flight_key(consumer), id)
+  local job = load_job(id)
+  job.settled = 'release:' .. fence
+  save_job(job)
+  return_to_head(job)
+  return 'OK'
+end

@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 PACKAGES := conf handlers queue services sql
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 SECONDS ?= 60
+SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser fuzz proof bench wheel
+.PHONY: help run test check fix browser fuzz chaos proof bench wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -18,7 +19,8 @@ help:
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
-	@echo "make proof    the long kill tests, then the fuzzer"
+	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
+	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
 	@echo "make wheel    build the wheel into dist/"
 
@@ -51,9 +53,15 @@ fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
 
+chaos: SECONDS = 120
+chaos:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	$(BIN)/python -m grimbots.tests.chaos --seconds $(SECONDS) $(SEED:%=--seed %)
+
 proof:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e
+	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
 
 bench:

@@ -22,10 +22,11 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,13 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from grimbots.conf import metrics
+from grimbots.conf.loops import LoopWatch
 from grimbots.conf.settings import Settings, SettingsError
 from grimbots.handlers.base import NotFoundHandler, OpenRequests
 from grimbots.handlers.commands import cli
-from grimbots.handlers.routes import routes
+from grimbots.handlers.commands.notices import READY, notify
+from grimbots.handlers.roles import EVERYTHING, Role
+from grimbots.handlers.routes import STATUS_ROUTES, Route, routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
 from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
@@ -54,6 +58,7 @@ log = logging.getLogger("grimbots.server")  # also when it is run as a file
 
 LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
+JOIN_SECONDS = 5.0  # how long "ready" waits for the first claim: with Redis away the process serves all the same
 
 
 @contextlib.asynccontextmanager
@@ -124,16 +129,25 @@ def _demand_stores(settings: Settings) -> None:
         )
 
 
-def build_web(app: App) -> Application:
+def build_web(app: App, role: Role = EVERYTHING) -> Application:
     """Return the Tornado application over an App; its settings carry `draining`, an Event, and `open_requests`."""
+    shared = {"app": app, "role": role, "draining": asyncio.Event(), "open_requests": OpenRequests()}
+    return _build_site(routes(app.settings), shared)
+
+
+def build_status(web: Application) -> Application:
+    """Return the application of the process's own status port: the same process seen by operators only."""
+    shared = {name: web.settings[name] for name in ("app", "role", "draining", "open_requests")}
+    return _build_site(STATUS_ROUTES, shared)
+
+
+def _build_site(site: Sequence[Route], shared: dict[str, Any]) -> Application:
     return Application(
-        routes(app.settings),
-        app=app,
-        draining=asyncio.Event(),
-        open_requests=OpenRequests(),
+        list(site),
         default_handler_class=NotFoundHandler,
         log_function=_count_request,
         compress_response=False,
+        **shared,
     )
 
 
@@ -143,50 +157,86 @@ def _count_request(handler: RequestHandler) -> None:
     metrics.http_request_seconds.labels(name).observe(handler.request.request_time())
 
 
-async def serve(settings: Settings) -> None:
-    """Serve HTTP and run jobs until SIGTERM or SIGINT, then drain: nothing is lost, repeated or spent."""
+async def serve(settings: Settings, role: Role = EVERYTHING, sockets: Sequence[socket.socket] = ()) -> int:
+    """Serve HTTP on listening sockets and run jobs until SIGTERM or SIGINT, then drain: nothing is lost or repeated.
+
+    Returns the exit code: not 0 when a part of this process ended by itself.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with build_app(settings) as app:
-        await app.event_spool.open()
-        await app.click_spool.open()
-        await app.pools.load(app)
-        await crons.enter(app)
-        web, worker = build_web(app), Worker(app.queue, app)
-        server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
-        server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.reuse_port))
-        background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
-        working = worker.start()
-        log.info("serving on http://%s:%s", settings.host, settings.port)
-        gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms
-        await _wait_for_stop(stop, [working, *background])
-        await _drain(web, server, worker)
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+    with LoopWatch():
+        async with build_app(settings) as app:
+            return await _serve_app(app, role, sockets, stop)
+
+
+async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], stop: asyncio.Event) -> int:
+    await app.event_spool.open()
+    await app.click_spool.open()
+    await app.pools.load(app)
+    await crons.enter(app)
+    web, worker = build_web(app, role), Worker(app.queue, app) if role.work else None
+    server, status = _listen(web, app.settings, sockets)
+    background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
+    working = [worker.start()] if worker else []
+    if worker:
+        await _wait_claimed(worker)
+    notify(READY)
+    log.info("serving %s", _describe(app.settings, role))
+    gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms
+    broken = await _wait_for_stop(stop, [*working, *background])
+    await _drain(web, server, worker)
+    for task in background:
+        task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
+    status.stop()
+    return os.EX_SOFTWARE if broken else 0
+
+
+def _listen(web: Application, settings: Settings, sockets: Sequence[socket.socket]) -> tuple[HTTPServer, HTTPServer]:
+    """Give the public server and the one of the status port, both listening where they are wanted."""
+    server = HTTPServer(web, max_body_size=LARGEST_BODY_BYTES)
+    server.add_sockets(sockets)
+    status = HTTPServer(build_status(web))
+    if settings.status_port:
+        # Shared with a predecessor that still drains, whose parent was killed.
+        status.add_sockets(bind_sockets(settings.status_port + settings.slot, settings.host, reuse_port=True))
+    return server, status
+
+
+async def _wait_claimed(worker: Worker) -> None:
+    """Wait for the first claim, for a while: whoever replaces processes one by one goes on to the next at "ready"."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(JOIN_SECONDS):
+            await worker.wait_claimed()
+
+
+def _describe(settings: Settings, role: Role) -> str:
+    where = f"http://{settings.host}:{settings.port}" if role.http else "no HTTP"
+    return f"{where}, jobs of {', '.join(settings.queue_slots)}" if role.work else f"{where}, no jobs"
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
     return [app.bots.watch(app), app.pools.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
 
 
-async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for the signal; a duty that ends by itself is a bug worth dying of: a supervisor starts a whole process."""
+async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:
+    """Wait for the signal: False. True: a duty ended by itself, a bug worth dying of: a supervisor starts another."""
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done - {stopping}:
         log.error("a duty ended by itself: stopping this process", exc_info=task.exception())
+    return not stop.is_set()
 
 
-async def _drain(web: Application, server: HTTPServer, worker: Worker) -> None:
+async def _drain(web: Application, server: HTTPServer, worker: Worker | None) -> None:
     """Say "not ready", take no more connections, finish what runs, then close."""
     log.info("stopping: finishing what runs (%s s at most)", DRAIN_SECONDS)
     web.settings["draining"].set()
     server.stop()
-    await worker.drain(DRAIN_SECONDS)
-    await web.settings["open_requests"].wait_none(DRAIN_SECONDS)
+    finishing = [web.settings["open_requests"].wait_none(DRAIN_SECONDS)]
+    await asyncio.gather(*finishing, *([worker.drain(DRAIN_SECONDS)] if worker else []))
     await server.close_all_connections()
 
 

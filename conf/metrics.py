@@ -27,6 +27,8 @@ def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = 
 http_requests = _counter("http_requests_total", "Requests answered, by handler and status class", "handler", "status")
 http_request_seconds = _histogram("http_request_seconds", "From the request's last byte to its answer", "handler")
 
+loop_lag_seconds = _histogram("loop_lag_seconds", "How late a tick of the event loop comes")
+
 logins = _counter("logins_total", "Attempts to log in by outcome", "outcome")
 
 updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")

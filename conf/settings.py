@@ -107,6 +107,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES", "", _networks)
     public_url: str = _setting("PUBLIC_URL", "", _url("https", "http"))
     reuse_port: bool = _setting("REUSE_PORT", "0", _switch)
+    status_port: int = _setting("STATUS_PORT", "0", _whole(0, 65535))
     data_dir: str = _setting("GRIMBOTS_DATA", "var", _text)
     master_key_file: str = _setting("GRIMBOTS_MASTER_KEY_FILE", "", _text)
     slot: int = _setting("GRIMBOTS_SLOT", "0", _whole(0, 999))

@@ -17,6 +17,7 @@ from grimbots.handlers.addresses import find_client
 from grimbots.services.errors import ServiceError
 
 if TYPE_CHECKING:
+    from grimbots.handlers.roles import Role
     from grimbots.services.app import App
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,11 @@ class BaseHandler(RequestHandler):
     def app(self) -> App:
         """The process's App."""
         return cast("App", self.application.settings["app"])
+
+    @property
+    def role(self) -> Role:
+        """What this process is there for."""
+        return cast("Role", self.application.settings["role"])
 
     @property
     def client_address(self) -> str:

@@ -24,12 +24,22 @@ class LiveHandler(BaseHandler):
 
 
 class ReadyHandler(BaseHandler):
-    """Listening and not draining: what a balancer asks. Stores are not asked: `/go` works without them."""
+    """Listening and not draining: what a balancer asks. Stores are not asked: `/go` works without them.
+
+    A process that serves no HTTP has nothing else to do than to run jobs: it is ready while it claims.
+    """
 
     def get(self) -> None:
-        """Answer 200, or 503 from the moment the process is told to stop."""
-        draining = self.application.settings["draining"].is_set()
-        self.answer({"status": "draining" if draining else "ready"}, 503 if draining else 200)
+        """Answer 200; 503 from the moment the process is told to stop, or while it is there to work and cannot."""
+        status = self._find_status()
+        self.answer({"status": status}, 200 if status == "ready" else 503)
+
+    def _find_status(self) -> str:
+        if self.application.settings["draining"].is_set():
+            return "draining"
+        if not self.role.http and not Inspector(self.app.queue).claims():
+            return "not claiming"
+        return "ready"
 
 
 class HealthHandler(BaseHandler):
@@ -39,6 +49,8 @@ class HealthHandler(BaseHandler):
         """Check the stores and the queue's consumers, and tell."""
         database, queue = await stores.check_database(self.app), await self._check_queue()
         warnings = [text for depth in queue.get("queues", []) for text in _warn(depth)]
+        if queue.get("consumers") == []:
+            warnings.append("no process runs jobs: they wait")
         broken = database["status"] != "up" or queue["status"] != "up"
         status = "unhealthy" if broken else "degraded" if warnings else "healthy"
         if broken:
@@ -60,7 +72,7 @@ class HealthHandler(BaseHandler):
             redis, queues, consumers = await inspector.redis(), await inspector.queues(), await inspector.consumers()
         except QueueUnavailable:
             return {"status": "down"}
-        claims = inspector.claims()
+        claims = inspector.claims() or not self.role.work
         consuming = [asdict(consumer) for consumer in consumers]
         status = "up" if claims else "not claiming"
         kept = {"connections": inspector.connections(), "consumers": consuming}

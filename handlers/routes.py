@@ -24,6 +24,14 @@ Route = tuple[str, type[Any]]
 ACCOUNT = r"/sales/([a-z0-9][a-z0-9._-]{0,39})"
 
 
+STATUS_ROUTES: list[Route] = [
+    (r"/live", LiveHandler),
+    (r"/ready", ReadyHandler),
+    (r"/health", HealthHandler),
+    (r"/metrics", MetricsHandler),
+]
+
+
 def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
     visitors: list[Route] = [
@@ -32,12 +40,6 @@ def routes(settings: Settings) -> list[Route]:
     parties: list[Route] = [
         (r"/webhook/telegram/([A-Za-z0-9_-]{1,64})", TelegramHandler),
         (r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)", PaymentHandler),
-    ]
-    operators: list[Route] = [
-        (r"/live", LiveHandler),
-        (r"/ready", ReadyHandler),
-        (r"/health", HealthHandler),
-        (r"/metrics", MetricsHandler),
     ]
     people: list[Route] = [
         (r"/", IndexHandler),
@@ -55,4 +57,4 @@ def routes(settings: Settings) -> list[Route]:
         (r"/admin/queues/(requeue|discard)", DeadJobHandler),
     ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
-    return visitors + parties + operators + people + (local if settings.sandbox else [])
+    return visitors + parties + STATUS_ROUTES + people + (local if settings.sandbox else [])

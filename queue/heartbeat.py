@@ -1,4 +1,4 @@
-"""The lease and its heartbeat: a thread renews a consumer's lease as long as the event loop ticks."""
+"""The lease and its heartbeat: a thread renews a consumer's lease whatever the event loop does meanwhile."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ class Timing:
     margin_seconds: float = 3.0  # an effect starts only while the last good beat is younger than lease - margin
     beat_seconds: float = 2.5
     retry_seconds: float = 0.5  # after a beat that failed
-    stuck_seconds: float = 30.0  # a loop silent for so long gets no more beats
 
 
 DEFAULT_TIMING = Timing()
 
 
 class Heartbeat:
-    """The lease of one consumer, kept by a thread until it is stopped, lost, or the event loop is stuck.
+    """The lease of one consumer, kept by a thread until it is stopped or lost; a stuck process ends (conf/loops.py).
 
-    `beat` renews it over a blocking connection (RedisAway: nobody knows). `on_lost` and `on_stuck` are called on the
-    thread and end it.
+    `beat` renews it over a blocking connection (RedisAway: nobody knows). `on_lost` is called on the thread, its last.
     """
 
     def __init__(
@@ -42,18 +40,14 @@ class Heartbeat:
         beat: Callable[[str], Verdict],
         *,
         on_lost: Callable[[Heartbeat], object],
-        on_stuck: Callable[[], None],
         timing: Timing,
     ) -> None:
         self.consumer = consumer
         self._beat = beat
         self._on_lost = on_lost
-        self._on_stuck = on_stuck
         self._timing = timing
         self._good_at = monotonic()
         self.is_lost = False
-        self._ticked = True
-        self._silent_seconds = 0.0
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="queue-heartbeat", daemon=True)
 
@@ -69,10 +63,6 @@ class Heartbeat:
     def join(self) -> None:
         """Wait for the thread's end, at most one beat's timeout. Blocks: not for the event loop."""
         self._thread.join()
-
-    def tick(self) -> None:
-        """Tell the thread that the event loop runs."""
-        self._ticked = True
 
     def lose(self) -> None:
         """Give the lease up for lost: no effect starts under it any more."""
@@ -94,16 +84,7 @@ class Heartbeat:
     def _run(self) -> None:
         pause_seconds = self._timing.beat_seconds
         while not self._stopping.wait(pause_seconds):
-            if self._is_stuck(pause_seconds):
-                self._on_stuck()
-                return
             pause_seconds = self._timing.beat_seconds if self._beat_once() else self._timing.retry_seconds
-
-    def _is_stuck(self, passed_seconds: float) -> bool:
-        # Pauses are added up as planned, not read from a clock: a process that was stopped (SIGSTOP) has no stuck loop.
-        self._silent_seconds = 0.0 if self._ticked else self._silent_seconds + passed_seconds
-        self._ticked = False
-        return self._silent_seconds >= self._timing.stuck_seconds
 
     def _beat_once(self) -> bool:
         sent_at = monotonic()

@@ -15,7 +15,7 @@ from grimbots.queue.store import BlockingBeat
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 1.0
+AGAIN_SECONDS = 1.0  # after a check of the lease that got no answer
 FAREWELL_SECONDS = 2.0
 
 
@@ -37,10 +37,9 @@ class Membership:
         *,
         on_loss: Callable[[], None],
         on_mine: Callable[[Sequence[Claimed]], None],
-        on_stuck: Callable[[], None],
         timing: Timing,
     ) -> None:
-        """Keep the parts. `on_mine` gets what Redis thinks runs here; `on_stuck` is called on a thread of its own."""
+        """Keep the parts. `on_mine` gets what Redis thinks runs here."""
         self.consumer = f"{slot_name}:{time.time_ns()}"
         self.is_sure = False
         self._lease: Heartbeat | None = None
@@ -48,7 +47,6 @@ class Membership:
         self._beat = BlockingBeat(url)
         self._on_loss = on_loss
         self._on_mine = on_mine
-        self._on_stuck = on_stuck
         self._timing = timing
         self._leaving = False
         self._settling = asyncio.Lock()
@@ -81,17 +79,10 @@ class Membership:
                     await self._settle()
             except QueueUnavailable as error:
                 log.warning("%s could not check its lease: %s", self.consumer, error)
-                await asyncio.sleep(TICK_SECONDS)
+                await asyncio.sleep(AGAIN_SECONDS)
                 self.doubt()
             self.is_sure = not self._doubted.is_set()
             self._line.poke()
-
-    async def tick(self) -> None:
-        """Show the heartbeat's thread that the event loop runs, until cancelled."""
-        while True:
-            if self._lease:
-                self._lease.tick()
-            await asyncio.sleep(TICK_SECONDS)
 
     def doubt(self) -> None:
         """Check the lease and what runs here before anything more is claimed."""
@@ -144,7 +135,6 @@ class Membership:
             self.consumer,
             self._beat.beat,
             on_lost=lambda lost: loop.call_soon_threadsafe(self.lose, lost),
-            on_stuck=self._on_stuck,
             timing=self._timing,
         )
         lease.start(sent_at)

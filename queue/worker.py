@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -34,13 +32,6 @@ class Drained(Exception):
     """Ends the chores of a worker that has drained."""
 
 
-def exit_now(reason: str) -> None:
-    """End this process at once, with every thread's stack on standard error; the supervisor starts another."""
-    log.critical("this process ends now: %s", reason)
-    faulthandler.dump_traceback()
-    os._exit(os.EX_SOFTWARE)
-
-
 class Worker:
     """Runs the jobs of a queue in this process, under the lease of its host and slot."""
 
@@ -51,7 +42,6 @@ class Worker:
         *,
         tasks: Mapping[str, Task[Any]] = REGISTRY,
         timing: Timing = DEFAULT_TIMING,
-        exit_process: Callable[[str], None] = exit_now,
     ) -> None:
         """Keep the parts; `context` is what every task gets first."""
         self._queue = queue
@@ -63,7 +53,6 @@ class Worker:
             f"{queue.consumer_host}:{queue.slot}",
             on_loss=lambda: self._attempts.stop(LeaseLost("the lease of this process is lost")),
             on_mine=lambda mine: self._attempts.reconcile(mine, self.membership.consumer),
-            on_stuck=lambda: exit_process("the event loop is stuck"),
             timing=timing,
         )
         self._draining = False
@@ -72,6 +61,7 @@ class Worker:
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
+        self._claimed = asyncio.Event()
 
     def start(self) -> asyncio.Task[None]:
         """Run in a task of its own. It ends with `drain`; by itself only when it broke: then the process should end."""
@@ -88,7 +78,6 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.follow())
                 group.create_task(self.membership.run())
-                group.create_task(self.membership.tick())
                 group.create_task(run_upkeep(self._line))
                 group.create_task(self._listen())
                 group.create_task(self._wait_drained())
@@ -106,6 +95,10 @@ class Worker:
         self._set_alarm(None)
         await self.membership.leave()
         self._drained.set()
+
+    async def wait_claimed(self) -> None:
+        """Wait until a first claim was answered: from then on this process runs jobs."""
+        await self._claimed.wait()
 
     def is_working(self) -> bool:
         """Tell whether the lease holds and a claim or a wake came back lately (with every slot taken: any answer)."""
@@ -127,6 +120,7 @@ class Worker:
         if reply.verdict is not Verdict.OK:
             self.membership.lose(self.membership.lease)
             return
+        self._claimed.set()
         for claimed in reply.claimed:
             if self._draining:  # the claim was out when the drain began
                 self._attempts.give_back(claimed, self.membership.consumer)

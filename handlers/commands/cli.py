@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 from grimbots.conf import logs
@@ -44,6 +45,7 @@ from grimbots.sql.errors import UndefinedTable
 from grimbots.sql.migrate import MigrationError
 
 if TYPE_CHECKING:
+    from grimbots.handlers.roles import Role
     from grimbots.services.app import App
 
 NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, pool, campaign, queue)
@@ -68,7 +70,7 @@ class Server:
     """What server.py lends to the commands, which may not import it."""
 
     build_app: Callable[..., AbstractAsyncContextManager[App]]
-    serve: Callable[[Settings], Awaitable[None]]
+    serve: Callable[[Settings, Role, Sequence[socket]], Awaitable[int]]
 
 
 def main(argv: Sequence[str], server: Server) -> int:

@@ -50,11 +50,10 @@ async def run_worker(
     *tasks: Task[Any],
     context: Any = None,
     timing: Timing = DEFAULT_TIMING,
-    exit_process: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Worker]:
     """Give a worker that runs, drained at the end."""
     registry = {task.name: task for task in tasks}
-    worker = Worker(queue, context, tasks=registry, timing=timing, exit_process=exit_process or _refuse_exit)
+    worker = Worker(queue, context, tasks=registry, timing=timing)
     working = worker.start()
     try:
         yield worker
@@ -71,7 +70,3 @@ async def wait_until(condition: Callable[[], bool | Awaitable[bool]], seconds: f
             if holds if isinstance(holds, bool) else await holds:
                 return
             await asyncio.sleep(0.005)
-
-
-def _refuse_exit(reason: str) -> None:
-    raise AssertionError(f"the worker wanted to end the process: {reason}")

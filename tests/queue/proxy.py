@@ -51,9 +51,13 @@ class LossyProxy:
         """Stop listening and cut every connection."""
         if self._server:
             self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Cut every connection."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def lose_next_reply_to(self, word: bytes) -> None:
         """Pass the next request that holds `word`, and cut its connection when the reply comes."""
@@ -67,6 +71,7 @@ class LossyProxy:
         task = asyncio.current_task()
         if task:
             self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         with suppress(OSError, asyncio.CancelledError):
             await self._pass(reader, writer)
         writer.close()

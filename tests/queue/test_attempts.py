@@ -36,7 +36,7 @@ def attempts(queue: Queue) -> Attempts:
 def _lease() -> Heartbeat:
     def ignore(*_: Any) -> None: ...
 
-    return Heartbeat(CONSUMER, lambda _: Verdict.OK, on_lost=ignore, on_stuck=ignore, timing=DEFAULT_TIMING)
+    return Heartbeat(CONSUMER, lambda _: Verdict.OK, on_lost=ignore, timing=DEFAULT_TIMING)
 
 
 async def _claim(queue: Queue) -> Sequence[Claimed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,9 +16,9 @@ import pytest
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Job
 from grimbots.tests.queue.desks import make_job, run_worker, wait_until
-from grimbots.tests.queue.victim import TASKS, Place
+from grimbots.tests.queue.victim import STUCK_SECONDS, TASKS, Place
 
-WORK, WAIT, DIE, BLOCK = (TASKS[f"test.{name}"] for name in ("work", "wait", "die", "block"))
+WORK, WAIT, DIE, BLOCK, BLOCK_ONCE = (TASKS[f"test.{name}"] for name in ("work", "wait", "die", "block", "block_once"))
 
 
 class Victim:
@@ -50,6 +51,12 @@ async def _victim(url: str, slot: int, folder: Path) -> AsyncIterator[Victim]:
         yield victim
     finally:
         await victim.end()
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the victims' loops be stuck for 3 s instead of 30."""
+    monkeypatch.setenv(STUCK_SECONDS, "3")
 
 
 def _read(folder: Path, word: str) -> list[int]:
@@ -140,9 +147,74 @@ async def test_does_nothing_more_after_a_freeze_past_its_lease(
 
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=90)
-async def test_ends_a_process_whose_loop_is_stuck(queue: Queue, flushed_redis_url: str, tmp_path: Path) -> None:
+async def test_ends_a_process_whose_loop_is_stuck(
+    queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
+) -> None:
     async with _victim(flushed_redis_url, 3, tmp_path) as victim:
         await queue.enqueue(make_job(BLOCK, "1"))
         async with asyncio.timeout(60):
             assert await victim.process.wait() == 70
-    assert "the event loop is stuck" in (tmp_path / "victim3.log").read_text()
+    said = (tmp_path / "victim3.log").read_text()
+    assert "the event loop is held up" in said
+    assert "the event loop is stuck" in said
+
+
+# The same under the parent of `grimbots serve --processes`:
+
+
+@asynccontextmanager
+async def _family(url: str, processes: int, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Keep so many victims alive under a parent; stopped at the end."""
+    victim = (sys.executable, "-m", "grimbots.tests.queue.victim", url, "-", str(folder))
+    command = (sys.executable, "-m", "grimbots.tests.queue.parent", str(processes), *victim)
+    with (folder / "family.log").open("ab") as log:
+        parent = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+    try:
+        yield parent
+    finally:
+        parent.send_signal(signal.SIGTERM)
+        assert await parent.wait() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=90)
+async def test_a_parent_replaces_a_stuck_process_and_its_job_runs_again(
+    queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
+) -> None:
+    async with _family(flushed_redis_url, 1, tmp_path):
+        await queue.enqueue(make_job(BLOCK_ONCE, "1", chat="9"))
+        await queue.enqueue(_work(1))
+        await wait_until(lambda: _read(tmp_path, "effect") == [0, 1], seconds=60)
+    assert "Process 0 ended (exit code 70): starting it again" in (tmp_path / "family.log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=60)
+async def test_a_parent_outlives_a_poisonous_job_which_is_buried(
+    queue: Queue, flushed_redis_url: str, tmp_path: Path
+) -> None:
+    await queue.enqueue(make_job(DIE, "killer", chat="9"))
+    for n in range(3):
+        await queue.enqueue(_work(n, chat="9"))
+        await queue.enqueue(_work(10 + n, chat=f"{n}"))
+    async with _family(flushed_redis_url, 2, tmp_path):
+        await wait_until(lambda: set(_read(tmp_path, "effect")) == {0, 1, 2, 10, 11, 12}, seconds=40)
+    assert len(_read(tmp_path, "die")) >= 3
+    assert [(dead.job.id, dead.reason) for dead in await queue.reads.list_dead()] == [("killer", "poison")]
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=60)
+async def test_a_parent_starts_a_killed_process_whose_jobs_are_back_before_its_lease_ends(
+    queue: Queue, flushed_redis_url: str, tmp_path: Path
+) -> None:
+    async with _family(flushed_redis_url, 1, tmp_path) as parent:
+        await queue.enqueue(make_job(WAIT, "1", n=1))
+        await wait_until(lambda: _read(tmp_path, "start") == [1], seconds=20)
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        killed_at = monotonic()
+        os.kill(int(children[0]), signal.SIGKILL)
+        await wait_until(lambda: _read(tmp_path, "start") == [1, 1], seconds=20)
+        assert monotonic() - killed_at < 8  # the lease of the dead one had 10 s
+        (tmp_path / "go").touch()
+        await wait_until(lambda: _read(tmp_path, "effect") == [1])

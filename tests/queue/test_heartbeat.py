@@ -1,4 +1,4 @@
-"""The heartbeat: when a lease holds, when it is lost, and when a stuck loop gets no more beats."""
+"""The heartbeat: when a lease holds, and when it is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grimbots.queue.heartbeat import Heartbeat, Timing
 from grimbots.queue.job import Verdict
 from grimbots.queue.task import LeaseLost
 
-FAST = Timing(lease_seconds=10, margin_seconds=3, beat_seconds=0.02, retry_seconds=0.01, stuck_seconds=0.2)
+FAST = Timing(lease_seconds=10, margin_seconds=3, beat_seconds=0.02, retry_seconds=0.01)
 PATIENCE_SECONDS = 5.0
 
 
@@ -48,7 +48,7 @@ def make(redis: Redis) -> Iterator[Callable[..., Heartbeat]]:
     made: list[Heartbeat] = []
 
     def start(timing: Timing = FAST, registered_at: float | None = None, **hooks: Any) -> Heartbeat:
-        calls = {"on_lost": lambda lease: None, "on_stuck": lambda: None, **hooks}
+        calls = {"on_lost": lambda lease: None, **hooks}
         heartbeat = Heartbeat("test:0:1", redis.beat, timing=timing, **calls)
         heartbeat.start(monotonic() if registered_at is None else registered_at)
         made.append(heartbeat)
@@ -82,7 +82,6 @@ def test_goes_on_beating_while_redis_is_away(make: Callable[..., Heartbeat], red
     heartbeat = make(registered_at=monotonic() - 60)
     redis.wait_beats(3)
     redis.answer = Verdict.OK
-    heartbeat.tick()
     redis.wait_beats(3)
     assert heartbeat.holds
 
@@ -94,22 +93,3 @@ def test_tells_of_a_lost_lease_once_and_never_holds_again(make: Callable[..., He
     heartbeat.join()  # the thread ends by itself
     assert told == [heartbeat]
     assert not heartbeat.holds
-
-
-def test_tells_of_a_stuck_loop_and_beats_no_more(make: Callable[..., Heartbeat], redis: Redis) -> None:
-    stuck = threading.Event()
-    heartbeat = make(on_stuck=stuck.set)
-    assert stuck.wait(PATIENCE_SECONDS)
-    heartbeat.join()
-    while redis.beats.acquire(blocking=False):
-        pass
-    assert not redis.beats.acquire(timeout=5 * FAST.beat_seconds)
-
-
-def test_beats_on_while_the_loop_ticks(make: Callable[..., Heartbeat], redis: Redis) -> None:
-    stuck = threading.Event()
-    heartbeat = make(on_stuck=stuck.set)
-    for _ in range(30):
-        heartbeat.tick()
-        redis.wait_beats(1)
-    assert not stuck.is_set()

@@ -45,11 +45,12 @@ def spawn(
     death_signal: signal.Signals | None = None,
     identity: Identity | None = None,
     log: Path | None = None,
+    descriptors: Sequence[int] = (),
 ) -> Child:
     """Start `command`, its output appended to `log` (None: to ours).
 
     A terminal's Ctrl-C does not reach it: its parent stops it when its turn comes. Should the parent die before, the
-    child gets `death_signal` (None: its `stop_signal`).
+    child gets `death_signal` (None: its `stop_signal`). It inherits our open `descriptors` under the same numbers.
     """
     output = log.open("ab") if log else None
     try:
@@ -60,6 +61,7 @@ def spawn(
             stderr=output,
             env=dict(environ),
             process_group=0,
+            pass_fds=descriptors,
         )
     finally:
         if output:
@@ -123,8 +125,16 @@ def _read_reason(log: Path | None, lines: int = 3) -> str:
 
 async def wait(child: Child) -> int:
     """Wait until the child has ended and give its exit code (minus the signal's number when one ended it)."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
     while (code := child.process.poll()) is None:
-        await asyncio.sleep(POLL_SECONDS)
+        descriptor = os.pidfd_open(child.process.pid)
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
     return code
 
 

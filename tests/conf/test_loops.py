@@ -1,0 +1,128 @@
+"""The watch over the event loop: what it says of a loop that is held up, and how a stuck process ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from grimbots.conf.loops import LoopWatch, Patience
+
+QUICK = Patience(look_seconds=0.02, slow_seconds=0.4, stuck_seconds=1.5)
+PATIENCE_SECONDS = 10.0
+STUCK = "the event loop is stuck"
+
+
+def hold_up(until: threading.Event) -> None:
+    assert until.wait(PATIENCE_SECONDS)
+
+
+def count_log(caplog: pytest.LogCaptureFixture, words: str) -> int:
+    return sum(words in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.gen_test
+async def test_says_once_where_a_loop_is_held_up(caplog: pytest.LogCaptureFixture) -> None:
+    told = threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "hold_up(told)" in record.getMessage():
+                told.set()
+
+    listener = Listener()
+    logging.getLogger("grimbots.conf.loops").addHandler(listener)
+    with LoopWatch(QUICK, exit_process=lambda _: None):
+        hold_up(told)
+        await asyncio.sleep(0.1)
+    logging.getLogger("grimbots.conf.loops").removeHandler(listener)
+    assert count_log(caplog, "hold_up(told)") == 1
+    assert count_log(caplog, "goes on; it was held up for") >= 1  # a busy machine holds it up as well
+
+
+@pytest.mark.gen_test
+async def test_says_nothing_of_a_loop_that_runs(caplog: pytest.LogCaptureFixture) -> None:
+    ended = threading.Event()
+    with LoopWatch(QUICK, exit_process=lambda _: ended.set()):
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+    assert not ended.is_set()
+    assert count_log(caplog, "held up") == 0
+
+
+@pytest.mark.gen_test
+async def test_ends_the_process_of_a_stuck_loop() -> None:
+    reasons: list[str] = []
+    ended = threading.Event()
+
+    def end(reason: str) -> None:
+        reasons.append(reason)
+        ended.set()
+
+    with LoopWatch(QUICK, exit_process=end):
+        hold_up(ended)
+    assert reasons == [STUCK]
+
+
+PROGRAM = """
+import asyncio, logging, re, sys, time
+from grimbots.conf.loops import LoopWatch, Patience
+
+async def main():
+    with LoopWatch(Patience(look_seconds=0.02, slow_seconds=0.1, stuck_seconds=0.5)):
+        await asyncio.sleep(0.1)
+        print("watched", flush=True)
+        {stuck}
+
+logging.basicConfig(level="INFO")
+asyncio.run(main())
+"""
+
+
+def start(stuck: str) -> subprocess.Popen[str]:
+    """Start a process that gets stuck in that line, and wait until it is about to."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(stuck=stuck)], stdout=pipe, stderr=pipe, text=True, env=dict(os.environ)
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "watched\n"
+    return process
+
+
+def test_a_process_with_a_stuck_loop_ends_with_its_stacks() -> None:
+    process = start("time.sleep(60)")
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == os.EX_SOFTWARE
+    assert f"this process ends now: {STUCK}" in said
+    assert "Current thread" in said
+
+
+def test_a_process_stuck_in_c_with_the_interpreter_in_its_hands_ends_too() -> None:
+    process = start("re.match('(a+)+b', 'a' * 60)")
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "Timeout" in said
+    assert "in main" in said
+
+
+def test_a_process_stuck_in_a_log_nobody_reads_ends_too() -> None:
+    process = start("[logging.info('x' * 100000) for _ in range(100)]")
+    assert process.wait(PATIENCE_SECONDS) == os.EX_SOFTWARE  # its pipe is full and stays so
+    process.communicate()
+
+
+def test_a_process_that_was_stopped_for_a_moment_lives() -> None:
+    process = start("await asyncio.sleep(2)")
+    process.send_signal(signal.SIGSTOP)
+    signal.sigtimedwait([], 0.7)  # longer than a loop may be stuck; only a real stop can show that it does not count
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    assert "goes on; it was held up for" in said

@@ -10,6 +10,7 @@ from typing import Any
 from grimbots.queue.attempts import CURRENT
 from grimbots.queue.job import Accepted, BuryNew, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
+from grimbots.queue.rates import Rates
 from grimbots.queue.reads import Reads
 from grimbots.queue.reports import Death, count_deaths
 from grimbots.queue.store import Store
@@ -43,6 +44,7 @@ class Queue:
         self.url = url
         self.consumer_host = consumer_host
         self.slot = slot
+        self.rates = Rates()
         self.queue_slots = queue_slots
         self.account_share = account_share
         self.line = Line(Store(url))

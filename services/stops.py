@@ -10,7 +10,7 @@ from grimbots.services import accounts
 from grimbots.services.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from grimbots.queue.job import StopKind
+    from grimbots.queue.job import Stop, StopKind
     from grimbots.services.app import App
     from grimbots.services.sessions import Visitor
 
@@ -34,6 +34,11 @@ async def act(app: App, visitor: Visitor, verb: Verb, kind: StopKind, name: str)
 async def act_by_command(app: App, verb: Verb, kind: StopKind, name: str) -> bool:
     """Do it for whoever may run commands on this machine. Raises Invalid and QueueUnavailable as `act`."""
     return await _act(app, "command", verb, kind, name)
+
+
+async def list_stops(app: App) -> list[Stop]:
+    """Return what is paused or drained. Raises QueueUnavailable."""
+    return await Inspector(app.queue).stops()
 
 
 def check_queue(app: App, name: str) -> None:
@@ -70,4 +75,4 @@ async def _act(app: App, actor: str, verb: Verb, kind: StopKind, name: str) -> b
 
 
 async def _is_stopped(app: App, kind: StopKind, name: str) -> bool:
-    return any((stop.kind, stop.name) == (kind, name) for stop in await Inspector(app.queue).stops())
+    return any((stop.kind, stop.name) == (kind, name) for stop in await list_stops(app))

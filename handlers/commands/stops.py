@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prints import print_rows
-from grimbots.queue.inspector import Inspector
 from grimbots.services import stops
 from grimbots.services.errors import Invalid
 
@@ -54,7 +53,7 @@ async def act(server: Server, settings: Settings, arguments: argparse.Namespace)
 
 
 async def _list(app: App, as_json: bool) -> int:
-    rows = [asdict(stop) for stop in await Inspector(app.queue).stops()]
+    rows = [asdict(stop) for stop in await stops.list_stops(app)]
     print_rows(rows, as_json, nothing="nothing is stopped: grimbots queue pause --help")
     return 0
 

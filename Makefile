@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser fuzz chaos proof bench wheel
+.PHONY: help run test check fix browser redis fuzz chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -18,10 +18,12 @@ help:
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
+	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
+	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -49,6 +51,9 @@ fix:
 browser:
 	@deploy/install_chromium.sh
 
+redis:
+	@deploy/install_redis.sh
+
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
@@ -67,6 +72,10 @@ proof:
 bench:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@for file in tests/bench/bench_*.py; do $(BIN)/python -m grimbots.tests.bench.$$(basename $$file .py) || exit 1; done
+
+bench-queue:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.bench.queue.run $(ARGS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

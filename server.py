@@ -79,14 +79,7 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
         http = HttpClient(proxy=settings.outbound_proxy)
         await http.open()
         stack.push_async_callback(http.close)
-        queue = Queue(
-            settings.redis_url,
-            consumer_host=socket.gethostname(),
-            slot=settings.slot,
-            queue_slots=settings.queue_slots,
-            group_cap=settings.queue_group_cap,
-            account_share=settings.queue_account_percent / 100,
-        )
+        queue = _make_queue(settings)
         if with_queue:
             await queue.start()
             stack.push_async_callback(queue.stop)
@@ -108,6 +101,18 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
 def now() -> datetime:
     """The application's clock outside of tests."""
     return datetime.now(UTC)
+
+
+def _make_queue(settings: Settings) -> Queue:
+    return Queue(
+        settings.redis_url,
+        consumer_host=socket.gethostname(),
+        slot=settings.slot,
+        queue_slots=settings.queue_slots,
+        group_cap=settings.queue_group_cap,
+        replicas=settings.redis_wait_replicas,
+        account_share=settings.queue_account_percent / 100,
+    )
 
 
 def _make_spool(stack: contextlib.AsyncExitStack, settings: Settings, name: str, limit_bytes: int) -> Spool:

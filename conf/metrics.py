@@ -67,6 +67,7 @@ deliveries_owed = _gauge(
 )
 
 queue_up = _gauge("queue_up", "1 while the queue's Redis answers")
+queue_memory_part = _gauge("queue_memory_part", "Redis's memory in use, as a part of maxmemory (0: no limit)")
 queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")
 queue_in_flight = _gauge("queue_in_flight_jobs", "Jobs running", "queue")
 queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest waiting job", "queue")

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 LOG_LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR"}
 
 
@@ -101,7 +102,8 @@ class Settings:
     """Every setting, typed: its environment name, default and rule stand beside it; `conf/example.env` explains."""
 
     database_url: str = _setting("DATABASE_URL", "", _url("postgresql", "postgres"), secret=True)
-    redis_url: str = _setting("REDIS_URL", "", _url("redis", "rediss", "unix"), secret=True)
+    redis_url: str = _setting("REDIS_URL", "", _url(*REDIS_SCHEMES), secret=True)
+    redis_wait_replicas: int = _setting("REDIS_WAIT_REPLICAS", "0", _whole(0, 5))
     host: str = _setting("HOST", "127.0.0.1", _text)
     port: int = _setting("PORT", "8080", _whole(0, 65535))
     trusted_proxies: tuple[Network, ...] = _setting("TRUSTED_PROXIES", "", _networks)

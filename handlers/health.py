@@ -8,6 +8,7 @@ from typing import Any
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.inspector import Inspector, QueueDepth
+from grimbots.queue.memory import MEANINGS
 from grimbots.services import stores
 
 LONG_QUEUE_JOBS = 1000
@@ -51,6 +52,8 @@ class HealthHandler(BaseHandler):
         warnings = [text for depth in queue.get("queues", []) for text in _warn(depth)]
         if queue.get("stopped_places"):
             warnings.append(f"an operator stopped {queue['stopped_places']} sources or accounts: grimbots queue resume")
+        if self.app.queue.memory_level:
+            warnings.append(f"the memory of redis: {MEANINGS[self.app.queue.memory_level]}")
         if queue.get("consumers") == []:
             warnings.append("no process runs jobs: they wait")
         broken = database["status"] != "up" or queue["status"] != "up"

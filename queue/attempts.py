@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.job import Claimed, Job, Release, Share, Verdict
+from grimbots.queue.job import Claimed, Release, Verdict
 from grimbots.queue.outcomes import Ended, Outcome, TimedOut, UnknownTask, decide
 from grimbots.queue.reports import count_end, count_start, report_end
 from grimbots.queue.task import Done, LeaseLost, Task
@@ -18,6 +17,7 @@ from grimbots.queue.task import Done, LeaseLost, Task
 if TYPE_CHECKING:
     from grimbots.queue.heartbeat import Heartbeat
     from grimbots.queue.line import Line
+    from grimbots.queue.slots import Slots
 
 CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
@@ -55,51 +55,23 @@ class Attempt:
 
 
 class Attempts:
-    """Starts attempts, counts the free slots of each queue, and ends each attempt with the move that `decide` chose."""
+    """Starts attempts of one shard, and ends each with the move that `decide` chose."""
 
-    def __init__(
-        self,
-        line: Line,
-        context: Any,
-        tasks: Mapping[str, Task[Any]],
-        slots: Mapping[str, int],
-        account_share: float = 1.0,
-    ) -> None:
+    def __init__(self, line: Line, context: Any, tasks: Mapping[str, Task[Any]], slots: Slots) -> None:
         self._line = line
         self._context = context
         self._tasks = tasks
-        self._free = dict(slots)
-        self._most = {queue: max(1, int(count * account_share)) for queue, count in slots.items()}
-        self._held: dict[str, Counter[str]] = {queue: Counter() for queue in slots}
+        self._slots = slots
         self._open: set[Attempt] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
-
-    def list_free(self) -> dict[str, int]:
-        """Return the free slots of queues that have some. A slot is free again when its job's move is on the line."""
-        return {queue: free for queue, free in self._free.items() if free > 0}
-
-    def list_shares(self) -> dict[str, Share]:
-        """Return how many of the free slots of each queue one account may take."""
-        return {
-            queue: Share(self._most[queue], self._list_rooms(queue, free)) for queue, free in self.list_free().items()
-        }
-
-    def _list_rooms(self, queue: str, free: int) -> dict[str, int]:
-        rooms = ((account, self._most[queue] - held) for account, held in self._held[queue].items())
-        return {account: room for account, room in rooms if room < free}
-
-    def has_suspect(self) -> bool:
-        """Tell whether a job that was there at two crashes runs now."""
-        return any(attempt.claimed.suspect for attempt in self._open)
 
     def start(self, claimed: Claimed, lease: Heartbeat) -> None:
         """Run a claimed job as a coroutine with its task's time limit."""
         attempt = Attempt(claimed, lease)
         self._open.add(attempt)
         self._none_open.clear()
-        self._free[claimed.job.queue] -= 1
-        self._held[claimed.job.queue][claimed.job.account] += 1
+        self._slots.start(claimed)
         count_start(claimed)
         attempt.task = asyncio.create_task(self._run(attempt))
         if task := self._tasks.get(claimed.job.task):
@@ -151,15 +123,8 @@ class Attempts:
     def _end(self, attempt: Attempt, task: asyncio.Task[Done | None]) -> None:
         if attempt.timer:
             attempt.timer.cancel()
-        self._give_slot_back(attempt.claimed.job)
+        self._slots.end(attempt.claimed)  # its move goes on the line now
         self._settle(attempt, attempt.read_end(task))
-
-    def _give_slot_back(self, job: Job) -> None:
-        self._free[job.queue] += 1
-        held = self._held[job.queue]
-        held[job.account] -= 1
-        if not held[job.account]:
-            del held[job.account]
 
     def _settle(self, attempt: Attempt, ended: Ended) -> None:
         decision = decide(attempt.lease.consumer, attempt.claimed, ended)

@@ -19,3 +19,4 @@ class Backoff:
 
 JOB_RETRIES = Backoff(first_seconds=1.0, most_seconds=600.0)
 RECONNECTS = Backoff(first_seconds=0.05, most_seconds=2.0)
+MOVES = Backoff(first_seconds=0.05, most_seconds=0.5)  # a failover, a slot on its way to another server

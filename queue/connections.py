@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 CONNECT_TIMEOUT_SECONDS = 1.5
 
 
 class RedisAway(Exception):
     """Redis did not answer. What was sent may have happened: `connect`, then repeat the same moves."""
+
+
+class RedisMoving(RedisAway):
+    """Redis answered that it cannot now, or that another server must: a failover, a slot that moves, data being loaded.
+
+    To be repeated like the rest, after a pause.
+    """
 
 
 def make_pool(url: str, connections: int) -> ConnectionPool:
@@ -41,18 +49,39 @@ async def open_connection(connection: AbstractConnection) -> None:
     await connection.connect()  # type: ignore[no-untyped-call]
 
 
+async def read_answer(connection: AbstractConnection) -> Any:
+    """Read one answer; an error that Redis answered is a value."""
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
 @asynccontextmanager
 async def guarded(connection: AbstractConnection, seconds: float) -> AsyncIterator[AbstractConnection]:
     """Limit what happens on a connection in time; after any error, or cancelled, it is closed.
 
     Raises:
         RedisAway: for every error of the socket, the protocol or the time limit.
+        RedisMoving: for an error that Redis answered.
     """
     try:
         async with asyncio.timeout(seconds):
             yield connection
     except BaseException as error:
         await connection.disconnect(nowait=True)
+        if isinstance(error, ResponseError | BusyLoadingError):
+            raise RedisMoving(f"{type(error).__name__}: {error}") from error
         if isinstance(error, RedisError | OSError):  # TimeoutError is an OSError
             raise RedisAway(f"{type(error).__name__}: {error}") from error
         raise
+
+
+async def ask_once(url: str, seconds: float, *command: str | int) -> Any:
+    """Send one command to a plain address over a connection of its own, and give the answer. Raises RedisAway."""
+    async with guarded(make_connection(make_pool(url, connections=1)), seconds) as connection:
+        await open_connection(connection)
+        await connection.send_command(*command)
+        answer = await connection.read_response()
+    await connection.disconnect(nowait=True)
+    return answer

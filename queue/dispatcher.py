@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
+from zlib import crc32
 
+from grimbots.queue import keys
+from grimbots.queue.addresses import parse_address
 from grimbots.queue.attempts import CURRENT
-from grimbots.queue.job import Accepted, BuryNew, Enqueue, Hold, Intake, Job
+from grimbots.queue.job import Accepted, BuryNew, Drain, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
+from grimbots.queue.memory import URGENT_QUEUES, MemoryLevel, MemoryWatch
 from grimbots.queue.rates import Rates
 from grimbots.queue.reads import Reads
 from grimbots.queue.reports import Death, count_deaths
-from grimbots.queue.store import Store
+from grimbots.queue.store import NewerProtocol, OtherShards, Store
+from grimbots.queue.totals import Totals
 
-__all__ = ["Queue", "QueueUnavailable"]
+__all__ = ["NewerProtocol", "OtherShards", "Queue", "QueueUnavailable"]
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +41,16 @@ class Queue:
         slot: int,
         queue_slots: Mapping[str, int],
         group_cap: int = 1000,
+        replicas: int = 0,
         account_share: float = 1.0,
     ) -> None:
         """Keep the settings: `slot` tells apart the processes of a host, `queue_slots` bounds the jobs run at once.
 
-        `account_share`: the part of a queue's slots that one account may hold in this process.
+        `replicas`: how many of Redis's must have a job before `enqueue` returns. `account_share`: the part of a queue's
+        slots that one account may hold in this process.
+
+        Raises:
+            SettingsError: the address can mean nothing.
         """
         self.url = url
         self.consumer_host = consumer_host
@@ -47,33 +58,39 @@ class Queue:
         self.rates = Rates()
         self.queue_slots = queue_slots
         self.account_share = account_share
-        self.line = Line(Store(url))
-        self.reads = Reads(url)
+        prefixes = [keys.prefix(shard) for shard in range(parse_address(url).shards)]
+        self.lines = [Line(Store(url, prefix, replicas=replicas)) for prefix in prefixes]
+        self.reads = Totals([Reads(url, prefix) for prefix in prefixes])
         self._group_cap = group_cap
-        self.carrier: asyncio.Task[None] | None = None
+        self._memory = MemoryWatch(self.reads)
+        self._carriers: list[asyncio.Task[None]] = []
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to carry moves. Where Redis is away it goes on trying, and enqueue raises.
 
         Raises:
-            NewerProtocol: this process must not touch the data.
+            NewerProtocol, OtherShards: this process must not touch the data.
         """
-        self.carrier = asyncio.create_task(self.line.run())
-        self.carrier.add_done_callback(self._note_end)
-        await self._wait_settled(START_SECONDS)
-        if self.carrier.done():
-            self.carrier.result()
+        self._carriers = [asyncio.create_task(line.run()) for line in self.lines]
+        for line, carrier in zip(self.lines, self._carriers, strict=True):
+            carrier.add_done_callback(partial(_note_end, line))
+        self._watch = asyncio.create_task(self._memory.run())
+        await self._wait_settled(self.lines, START_SECONDS)
+        broken = [carrier for carrier in self._carriers if carrier.done()]
+        if broken:
+            await self.stop()
+            broken[0].result()
 
     async def stop(self) -> None:
         """Let what is under way arrive, for a moment, and close the connections."""
-        if self.carrier is None:
+        if not self._watch:
             return
-        if not self.line.is_away:
-            await self._wait_settled(FLUSH_SECONDS)
-        self.carrier.cancel()
-        await asyncio.wait({self.carrier})
-        await self.line.store.close()
-        await self.reads.close()
+        await self._wait_settled([line for line in self.lines if not line.is_away], FLUSH_SECONDS)
+        for task in (self._watch, *self._carriers):
+            task.cancel()
+        await asyncio.wait([self._watch, *self._carriers])
+        await asyncio.gather(*(line.store.close() for line in self.lines), self.reads.close())
 
     async def enqueue(self, job: Job, *, rank: int | None = None, hold_ms: int = 0) -> Accepted:
         """Store a job durably; the jobs of one loop tick share a round trip. A known id is ACCEPTED, DEAD if it died.
@@ -81,7 +98,8 @@ class Queue:
         `rank` and `hold_ms` put right what a sender's own numbers say arrived swapped (job.Enqueue).
 
         Raises:
-            QueueUnavailable: Redis is away or full (within 1.5 s; at once while it is known to be away).
+            QueueUnavailable: Redis is away or full, or the replicas asked for do not have the job yet (within 1.5 s; at
+                once while it is known to be away).
             TypeError, ValueError: the payload is nothing JSON can hold.
         """
         return await self._submit(Enqueue(job, self._group_cap, rank, hold_ms))
@@ -95,7 +113,7 @@ class Queue:
 
     async def hold_source(self, source: str, seconds: float) -> None:
         """Start nothing of a source for a while; a longer hold stays."""
-        await wait_answer(self.line.send(Hold("source", source, round(seconds * 1000))))
+        await self.send_all(Hold("source", source, round(seconds * 1000)))
 
     def guard(self) -> None:
         """Raise LeaseLost unless the running job is surely still ours. To be called right before an effect outside."""
@@ -103,30 +121,59 @@ class Queue:
         if attempt:
             attempt.guard()
 
+    async def send_all(self, move: Drain) -> list[Any]:
+        """Make a move on every shard, where it is not known which one it concerns, and give the answers.
+
+        Raises:
+            QueueUnavailable: it is not known whether it happened.
+        """
+        return await asyncio.gather(*[wait_answer(line.send(move)) for line in self.lines])
+
+    @property
+    def memory_level(self) -> MemoryLevel:
+        """How full the memory of Redis is: a second old at most while it answers."""
+        return self._memory.level
+
     async def _submit(self, move: Intake) -> Accepted:
-        if not self.line.admits():
+        if self.memory_level >= MemoryLevel.TIGHT and move.job.queue not in URGENT_QUEUES:
+            raise QueueUnavailable(f"the memory of redis is nearly full: queue {move.job.queue} takes nothing new yet")
+        line = self._find_line(move.job.account)
+        if not line.admits():
             raise QueueUnavailable("redis is away")
-        accepted: Accepted = await wait_answer(self.line.submit(move))
+        accepted: Accepted = await wait_answer(line.submit(move))
         return accepted
 
-    async def follow(self) -> None:
-        """Wait until the line ends or breaks."""
-        if self.carrier:
-            await asyncio.shield(self.carrier)
+    def _find_line(self, account: str) -> Line:
+        """Find the line of an account's shard; the same in every process, for ever."""
+        if len(self.lines) == 1:
+            return self.lines[0]
+        return self.lines[crc32(account.encode("utf-8", "surrogatepass")) % len(self.lines)]
 
-    async def _wait_settled(self, seconds: float) -> None:
-        """Wait until nothing is under way, the line has ended, or the time is up."""
-        settled = asyncio.create_task(self.line.wait_settled())
-        watched = {settled, self.carrier} if self.carrier else {settled}
-        await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    async def follow(self) -> None:
+        """Wait until a line ends or breaks."""
+        if self._carriers:
+            done, _ = await asyncio.wait(self._carriers, return_when=asyncio.FIRST_COMPLETED)
+            for carrier in done:
+                carrier.result()
+
+    async def _wait_settled(self, lines: Sequence[Line], seconds: float) -> None:
+        """Wait until nothing is under way on some lines, a line has ended, or the time is up."""
+        settled = asyncio.create_task(_wait_each(lines))
+        await asyncio.wait([settled, *self._carriers], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         settled.cancel()
 
-    def _note_end(self, carrier: asyncio.Task[None]) -> None:
-        if carrier.cancelled():
-            self.line.refuse_all("this process is stopping")
-        elif error := carrier.exception():
-            log.critical("the queue's line broke: this process can neither enqueue nor work", exc_info=error)
-            self.line.refuse_all("the queue's line broke: see the log")
+
+async def _wait_each(lines: Sequence[Line]) -> None:
+    for line in lines:
+        await line.wait_settled()
+
+
+def _note_end(line: Line, carrier: asyncio.Task[None]) -> None:
+    if carrier.cancelled():
+        line.refuse_all("this process is stopping")
+    elif error := carrier.exception():
+        log.critical("the queue's line broke: this process can neither enqueue nor work", exc_info=error)
+        line.refuse_all("the queue's line broke: see the log")
 
 
 async def wait_answer(answer: asyncio.Future[Any]) -> Any:

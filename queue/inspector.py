@@ -68,13 +68,14 @@ class Inspector:
     async def queues(self) -> list[QueueDepth]:
         """Return the depth of every queue that this process serves or that ever held a job, by name."""
         counts, consumers = await _look(self._reads.count_jobs()), await _look(self._reads.list_consumers())
-        rates = self._queue.rates.measure(counts, monotonic())
         stops = {stop.name: stop for stop in await self.stops() if stop.kind == "queue"}
         in_flight = Counter(flight.queue for consumer in consumers for flight in consumer.flights)
         names = sorted({*counts, *self._queue.queue_slots, *stops})
+        counts = {name: counts.get(name, NO_COUNTS) for name in names}
+        rates = self._queue.rates.measure(counts, monotonic())
         ages = await asyncio.gather(*(_look(self._reads.find_oldest_ms(name)) for name in names))
         return [
-            _describe(name, counts.get(name, NO_COUNTS), in_flight[name], age_ms, rates.get(name), stops.get(name))
+            _describe(name, counts[name], in_flight[name], age_ms, rates.get(name), stops.get(name))
             for name, age_ms in zip(names, ages, strict=True)
         ]
 
@@ -127,12 +128,12 @@ class Inspector:
 
     def connections(self) -> list[str]:
         """List the connections this process's queue keeps to itself and that are open: "blocking", "commands"."""
-        return self._queue.line.store.list_open()
+        return sorted(name for line in self._queue.lines for name in line.store.list_open())
 
     def claims(self) -> bool:
         """Tell whether this process works: its last beat was good, and a claim or a wake came back within 5 s."""
-        claimer = self._queue.line.claimer
-        return claimer is not None and claimer.is_working()
+        claimers = [line.claimer for line in self._queue.lines]
+        return all(claimer is not None and claimer.is_working() for claimer in claimers)
 
 
 async def _look(read: Awaitable[T]) -> T:

@@ -1,4 +1,4 @@
-"""The keys of the queue, one function each. `prefix` is "{q0}:": one hash tag, so a shard's keys lie in one slot.
+"""The keys of the queue, one function each. `prefix` is "{q<shard>}:": one hash tag, so a shard's keys lie in one slot.
 
     job:<id>                STRING  one packed value: JSON header, newline, payload; done: only its fence, for 60 s
     group:<source>|<chat>   LIST    ids of one chat; the running one stays at the head, so an empty list is an idle chat
@@ -18,6 +18,7 @@
     wake:<queue>            LIST    at most one token
     upkeep                  STRING  when upkeep last ran, ms
     version                 STRING  protocol number
+    shards                  STRING  how many shards the whole data has
 
 A list's head is its right end. Implied, so never written: a job's state (where its id lies), a chat's state (its list,
 then ready, due or flight), whether a source is in its ring (if its ready list was not empty), the owner of what is not
@@ -25,6 +26,11 @@ in flight. The scripts build the same names (`scripts/prelude.lua`).
 """
 
 from __future__ import annotations
+
+
+def prefix(shard: int) -> str:
+    """Name the beginning of every key of a shard."""
+    return f"{{q{shard}}}:"
 
 
 def job(prefix: str, id: str) -> str:  # noqa: A002
@@ -90,3 +96,8 @@ def counts(prefix: str) -> str:
 def version(prefix: str) -> str:
     """Name the protocol number of the data."""
     return f"{prefix}version"
+
+
+def shards(prefix: str) -> str:
+    """Name the number of shards that the whole data has."""
+    return f"{prefix}shards"

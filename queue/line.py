@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from grimbots.conf import metrics
-from grimbots.queue.backoff import RECONNECTS
-from grimbots.queue.connections import RedisAway
+from grimbots.queue.backoff import MOVES, RECONNECTS
+from grimbots.queue.connections import RedisAway, RedisMoving
 from grimbots.queue.job import Claim, ClaimReply, Drain, Intake
 from grimbots.queue.store import BATCH_MOVES, Replies, ScriptFailed, Store
 from grimbots.queue.wire import encode_moves
@@ -39,8 +39,8 @@ class Claimer(Protocol):
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""
 
-    def recover(self) -> None:
-        """Set right what an interruption may have changed; the connections are new ones."""
+    def recover(self, *, forgetful: bool) -> None:
+        """Set right what an interruption may have changed. `forgetful`: Redis may have lost the last moves."""
 
     def is_working(self) -> bool:
         """Tell whether it holds its lease and heard from Redis lately."""
@@ -111,9 +111,10 @@ class Line:
         """Carry moves until cancelled.
 
         Raises:
-            NewerProtocol: this process must not touch the data.
+            NewerProtocol, OtherShards: this process must not touch the data.
         """
         await self._reach()
+        self._silent_since = None
         while True:
             if not self._wanted.is_set():
                 self._settled.set()
@@ -139,15 +140,19 @@ class Line:
         """Call until answered, then hand the answers out. What was given up meanwhile is left out of the repeats."""
         claim = self.claimer.next_claim() if self.claimer else None
         claims = [claim] if claim else []
+        failures = 0
         while True:
             drain, intake = _keep_wanted(drain), _keep_wanted(intake)
             if not (drain or intake or claims):
+                self._silent_since = None  # nobody waits: whoever comes next finds out
                 return
             try:
                 replies = await self._call([*(p.move for p in drain), *claims], [p.move for p in intake])
                 break
             except RedisAway as error:
-                await self._come_back(error)
+                failures += 1
+                if await self._come_back(error, failures):
+                    claims = []  # not before every process knows what it still runs
             except ScriptFailed as error:
                 await self._give_up([*drain, *intake], error)
                 return
@@ -155,29 +160,38 @@ class Line:
                 if not _refuse_unspeakable([*drain, *intake]):
                     raise
         self._hand_out(drain, intake, replies)
-        if claim and self.claimer:
+        if claims and self.claimer:
             self.claimer.take(cast("ClaimReply", replies.drain[-1]))
 
     async def _call(self, drain: Sequence[Drain], intake: Sequence[Intake]) -> Replies:
-        self._silent_since = began = monotonic()
+        began = monotonic()
+        self._silent_since = self._silent_since or began
         replies = await self.store.run(drain, intake)
         self._silent_since, self.answered_at = None, monotonic()
         metrics.queue_script_seconds.observe(self.answered_at - began)
         metrics.queue_batch_moves.observe(len(drain) + len(intake))
         return replies
 
-    async def _come_back(self, error: RedisAway) -> None:
-        log.warning("redis is away: %s", error)
-        await self._reach()
-        if self.claimer:
-            self.claimer.recover()
+    async def _come_back(self, error: RedisAway, failures: int) -> bool:
+        """Reach Redis again after a batch failed so many times; a server that answered "not now" gets a pause first.
 
-    async def _reach(self) -> None:
-        """Open new connections, however long it takes."""
+        Tells whether Redis may have forgotten the last moves.
+        """
+        log.log(logging.WARNING if failures == 1 else logging.DEBUG, "redis is away: %s", error)
+        if isinstance(error, RedisMoving):
+            self._refuse_probes()
+            await self._rest(MOVES.draw_seconds(failures))
+        forgetful = await self._reach()
+        if self.claimer:
+            self.claimer.recover(forgetful=forgetful)
+        return forgetful
+
+    async def _reach(self) -> bool:
+        """Open new connections, however long it takes. Tell whether Redis may have forgotten the last moves."""
         failures = 0
         while True:
             try:
-                await self.store.try_connect()
+                forgetful = await self.store.try_connect()
                 break
             except RedisAway:
                 self._silent_since = self._silent_since or monotonic()
@@ -185,8 +199,8 @@ class Line:
                 self._refuse_probes()
                 failures += 1
                 await self._rest(RECONNECTS.draw_seconds(failures))
-        self._silent_since = None
         metrics.queue_up.set(1)
+        return forgetful
 
     async def _rest(self, seconds: float) -> None:
         self._hurry.clear()
@@ -206,19 +220,21 @@ class Line:
 
     async def _give_up(self, parcels: Sequence[Parcel[Any]], error: ScriptFailed) -> None:
         """Answer a batch whose script broke in the middle, and let the worker find out what is still its own."""
+        self._silent_since = None
         log.error("a script of the queue failed", exc_info=error)
         for parcel in parcels:
             _fail(parcel, QueueUnavailable("the queue's script failed: see the log"))
         if self.claimer:
-            self.claimer.recover()
+            self.claimer.recover(forgetful=False)
         await asyncio.sleep(FAULT_SECONDS)
 
     def _hand_out(self, drain: Sequence[Parcel[Drain]], intake: Sequence[Parcel[Intake]], replies: Replies) -> None:
         for parcel, verdict in zip(drain, replies.drain, strict=False):  # a claim's reply may follow
             _answer(parcel, verdict)
-        if replies.intake is None:
+        if replies.intake is None or not replies.copied:
+            reason = "too few replicas have it yet" if replies.intake else "the memory of redis is full"
             for refused in intake:
-                _fail(refused, QueueUnavailable("the memory of redis is full"))
+                _fail(refused, QueueUnavailable(reason))
             return
         for accepted, answer in zip(intake, replies.intake, strict=True):
             _answer(accepted, answer)

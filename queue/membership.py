@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -24,7 +23,7 @@ class Replaced(Exception):
 
 
 class Membership:
-    """The lease of this process under one name for life: `<host>:<slot>:<boot ns>`.
+    """The lease of this process on a shard, under one name for life: `<host>:<slot>:<boot ns>`.
 
     The name stays after a loss: a later boot would outrank a process that a supervisor started here meanwhile.
     """
@@ -32,19 +31,18 @@ class Membership:
     def __init__(
         self,
         line: Line,
-        url: str,
-        slot_name: str,
+        consumer: str,
         *,
         on_loss: Callable[[], None],
         on_mine: Callable[[Sequence[Claimed]], None],
         timing: Timing,
     ) -> None:
         """Keep the parts. `on_mine` gets what Redis thinks runs here."""
-        self.consumer = f"{slot_name}:{time.time_ns()}"
+        self.consumer = consumer
         self.is_sure = False
         self._lease: Heartbeat | None = None
         self._line = line
-        self._beat = BlockingBeat(url)
+        self._beat = BlockingBeat(line.store.url, line.store.prefix)
         self._on_loss = on_loss
         self._on_mine = on_mine
         self._timing = timing

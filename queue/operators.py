@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from grimbots.queue.connections import RedisAway
-from grimbots.queue.dispatcher import Queue, QueueUnavailable, wait_answer
-from grimbots.queue.job import BuryWaiting, Close, Discard, Drain, Pause, Requeue, Resume, StopKind, Verdict
+from grimbots.queue.dispatcher import Queue, QueueUnavailable
+from grimbots.queue.job import BuryWaiting, Close, Discard, Pause, Requeue, Resume, StopKind, Verdict
 
 PAGE_JOBS = 100  # looked at in one go
 BATCH_JOBS = 50  # put back in one go
@@ -16,12 +16,12 @@ class Operator:
     """Acts on a queue. An action raises QueueUnavailable where Redis is away: it may have happened, ask again."""
 
     def __init__(self, queue: Queue) -> None:
-        self._line = queue.line
+        self._queue = queue
         self._reads = queue.reads
 
     async def requeue(self, id: str) -> Verdict:  # noqa: A002
         """Let a dead job run again, behind what came meanwhile. OK: it waits; RUNNING; GONE: nothing of it is kept."""
-        return await self._send(Requeue(id))
+        return await self._send(Requeue(id), Verdict.GONE)
 
     async def requeue_all(self, reason: str) -> int:
         """Let every job that is dead for a reason run again, the longest dead first. Returns how many there were."""
@@ -32,23 +32,23 @@ class Operator:
 
     async def discard(self, id: str) -> Verdict:  # noqa: A002
         """Forget a dead job for good. OK: nothing of it is left to do; RUNNING or PENDING: it is not dead."""
-        return await self._send(Discard(id))
+        return await self._send(Discard(id), Verdict.OK)
 
     async def bury(self, id: str, reason: str) -> Verdict:  # noqa: A002
         """Take a waiting job out of its queue: it is dead, to be put back or discarded. DEAD; RUNNING; GONE."""
-        return await self._send(BuryWaiting(id, reason))
+        return await self._send(BuryWaiting(id, reason), Verdict.GONE)
 
     async def pause(self, kind: StopKind, name: str) -> None:
         """Start nothing of a queue, a source or an account until `resume`; what runs goes on, new work waits."""
-        await self._send(Pause(kind, name))
+        await self._queue.send_all(Pause(kind, name))
 
     async def drain(self, kind: StopKind, name: str) -> None:
         """Refuse new work of a queue, a source or an account until `resume`; work off what is there."""
-        await self._send(Close(kind, name))
+        await self._queue.send_all(Close(kind, name))
 
     async def resume(self, kind: StopKind, name: str) -> None:
         """End a pause and a drain."""
-        await self._send(Resume(kind, name))
+        await self._queue.send_all(Resume(kind, name))
 
     async def _find_dead(self, reason: str) -> list[str]:
         """Find the ids of what died for a reason, the longest dead first."""
@@ -64,6 +64,7 @@ class Operator:
             raise QueueUnavailable(str(error)) from error
         return [id for id, died_of in reversed(reasons.items()) if died_of == reason]  # noqa: A001
 
-    async def _send(self, move: Drain) -> Verdict:
-        verdict: Verdict = await wait_answer(self._line.send(move))
-        return verdict
+    async def _send(self, move: Requeue | Discard | BuryWaiting, unknown: Verdict) -> Verdict:
+        """Ask every shard; `unknown` is what those answer that never heard of the job."""
+        verdicts = await self._queue.send_all(move)
+        return next((verdict for verdict in verdicts if verdict is not unknown), unknown)

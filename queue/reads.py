@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.connection import AbstractConnection
 
 from grimbots.queue import keys
-from grimbots.queue.connections import RedisAway, make_pool
+from grimbots.queue.addresses import parse_address
+from grimbots.queue.connections import RedisAway, guarded, make_connection, make_pool, open_connection, read_answer
 from grimbots.queue.job import (
     Consumer,
     Counts,
@@ -33,6 +34,7 @@ from grimbots.queue.wire import decode_packed, decode_text
 
 RING_LIMIT = 100  # sources looked at for the oldest age
 CONNECTIONS = 4
+SAMPLE_KEYS = 20  # looked at to see whether others keep keys here
 NEVER_MS = 8_640_000_000_000_000  # the time of what is parked until an operator says otherwise (waiting.lua)
 STOP_KINDS: Mapping[str, StopKind] = {"q": "queue", "s": "source", "a": "account"}
 HEADER_BYTES = 4096  # no header is longer: names are short and errors are cut
@@ -44,20 +46,37 @@ class Reads:
     """Bounded looks into one shard, over connections of its own. All raise RedisAway when Redis does not answer."""
 
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
-        """Keep the address; the first look opens a connection."""
+        """Keep the address (any form of REDIS_URL); the first look opens a connection."""
         self._prefix = prefix
-        self._redis = Redis(connection_pool=make_pool(url, connections=CONNECTIONS))
-        self._free = asyncio.Semaphore(CONNECTIONS)  # the pool refuses who comes when all are taken; here he waits
+        self._address = parse_address(url)
+        self._idle: list[AbstractConnection] = []
+        self._free = asyncio.Semaphore(CONNECTIONS)
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        """Close the connections that nobody uses now; the others close with the error of whoever uses them."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.disconnect(nowait=True)
 
     async def describe_server(self) -> dict[str, Any]:
-        """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data."""
-        (info,) = await self._ask([("INFO",)])
+        """Describe the server: version, memory used and allowed (0: no limit), policy, how it keeps data, its keys.
+
+        `fsync` is None where the server does not tell (CONFIG is forbidden); `foreign`: keys of others among some.
+        """
+        info, fsync, *sample = await self._ask(
+            [("INFO",), ("CONFIG", "GET", "appendfsync"), *[("RANDOMKEY",)] * SAMPLE_KEYS], tolerant=True
+        )
         names = ("redis_version", "used_memory", "maxmemory", "maxmemory_policy", "aof_enabled")
-        return {name: info[name] for name in names}
+        ours = re.compile(rb"\{q\d+\}:")
+        foreign = any(isinstance(key, bytes) and not ours.match(key) for key in sample)
+        told = fsync[b"appendfsync"].decode() if isinstance(fsync, dict) else None
+        info = _decode_info(info)
+        return {**{name: info[name] for name in names}, "fsync": told, "foreign": foreign}
+
+    async def read_memory(self) -> dict[str, Any]:
+        """Read the memory used and allowed (0: no limit)."""
+        (info,) = await self._ask([("INFO", "memory")])
+        return _decode_info(info)
 
     async def count_jobs(self) -> dict[str, Counts]:
         """Count each queue's jobs."""
@@ -107,7 +126,19 @@ class Reads:
         key = keys.dead(self._prefix)
         (rank,) = await self._ask([("ZREVRANK", key, after)])
         first = 0 if rank is None else rank + 1
-        (members,) = await self._ask([("ZREVRANGE", key, first, first + limit - 1)])
+        return await self._read_dead(("ZREVRANGE", key, first, first + limit - 1))
+
+    async def list_dead_from(self, at_ms: int, limit: int) -> list[DeadJob]:
+        """List dead jobs, the newest first, from those that died at a time on."""
+        return await self._read_dead(("ZREVRANGEBYSCORE", keys.dead(self._prefix), at_ms, "-inf", "LIMIT", 0, limit))
+
+    async def find_dead_ms(self, id: str) -> int | None:  # noqa: A002
+        """Find when a dead job died; None: it is not dead here."""
+        (at_ms,) = await self._ask([("ZSCORE", keys.dead(self._prefix), id.encode("utf-8", "surrogatepass"))])
+        return None if at_ms is None else int(at_ms)
+
+    async def _read_dead(self, command: Command) -> list[DeadJob]:
+        (members,) = await self._ask([command])
         ids = [decode_text(member) for member in members]
         packed = await self._ask([("GET", keys.job(self._prefix, id)) for id in ids])  # noqa: A001
         return [_decode_dead(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
@@ -225,21 +256,40 @@ class Reads:
         (seconds, micros), answer = await self._ask([("TIME",), command])
         return int(seconds) * 1000 + int(micros) // 1000, answer
 
-    async def _ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one pipeline."""
+    async def _ask(self, commands: Sequence[Command], *, tolerant: bool = False) -> list[Any]:
+        """Send commands in one pipeline. `tolerant`: an error answer is a value."""
         if not commands:
             return []
         try:
-            async with (
-                asyncio.timeout(COMMAND_TIMEOUT_SECONDS),
-                self._free,
-                self._redis.pipeline(transaction=False) as pipe,
-            ):
-                for command in commands:
-                    pipe.execute_command(*command)
-                return list(await pipe.execute())
-        except (RedisError, OSError) as error:
-            raise RedisAway(f"{type(error).__name__}: {error}") from error
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS), self._free:
+                return await self._exchange(commands, tolerant)
+        except TimeoutError as error:
+            raise RedisAway("no answer in time") from error
+
+    async def _exchange(self, commands: Sequence[Command], tolerant: bool) -> list[Any]:
+        """Try over a connection that may have died unnoticed, if there is one, and over a new one."""
+        if self._idle:
+            try:
+                return await self._try(self._idle.pop(), commands, tolerant)
+            except RedisAway:
+                await self.close()
+        url = await self._address.find(self._prefix)
+        return await self._try(make_connection(make_pool(url, connections=1)), commands, tolerant)
+
+    async def _try(self, connection: AbstractConnection, commands: Sequence[Command], tolerant: bool) -> list[Any]:
+        read = read_answer if tolerant else AbstractConnection.read_response
+        async with guarded(connection, COMMAND_TIMEOUT_SECONDS):
+            await open_connection(connection)
+            await connection.send_packed_command(connection.pack_commands(commands))
+            answers = [await read(connection) for _ in commands]
+        self._idle.append(connection)
+        return answers
+
+
+def _decode_info(raw: bytes) -> dict[str, Any]:
+    """Read INFO; whole numbers become such."""
+    fields = (line.split(":", 1) for line in raw.decode().splitlines() if ":" in line)
+    return {name: int(value) if value.isdigit() else value for name, value in fields}
 
 
 def _decode_flights(raw: dict[bytes, bytes]) -> list[Flight]:

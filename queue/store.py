@@ -13,6 +13,7 @@ from typing import Any
 import redis
 from redis.asyncio.connection import AbstractConnection
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.exceptions import (
     AskError,
     ClusterError,
@@ -25,19 +26,23 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from grimbots.queue import keys
+from grimbots.queue.addresses import parse_address
 from grimbots.queue.connections import (
     CONNECT_TIMEOUT_SECONDS,
     RedisAway,
+    RedisMoving,
     guarded,
     make_connection,
     make_pool,
     open_connection,
+    read_answer,
 )
 from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
 from grimbots.queue.wire import decode_drain, decode_intake, encode_moves
 
-PREFIX = "{q0}:"
+PREFIX = keys.prefix(0)
 PROTOCOL = 1
+WAIT_MS = 50  # how long new work waits for the replicas that are asked for
 BATCH_MOVES = 64  # of one script in one call, so that no call holds Redis for long
 COMMAND_TIMEOUT_SECONDS = 1.5  # a call unanswered for so long is taken for lost
 BLOCKING_SLACK_SECONDS = 1.0  # a blocked call late by so much hangs on a dead connection
@@ -60,16 +65,24 @@ class NewerProtocol(Exception):
     """The data in Redis was written by a newer version of this program, which this one must not touch."""
 
 
+class OtherShards(Exception):
+    """The data in Redis is spread over another number of shards: this process would look in the wrong places."""
+
+
 class ScriptFailed(Exception):
     """A script stopped in the middle of a batch: a fault of the program, not of the moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """One reply per move, in order. `intake` is None when Redis's memory is full: nothing of the intake happened."""
+    """One reply per move, in order. `intake` is None when Redis's memory is full: nothing of the intake happened.
+
+    `copied`: as many replicas have the intake as are asked for.
+    """
 
     drain: Sequence[DrainReply]
     intake: Sequence[Accepted] | None
+    copied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,44 +107,61 @@ def read_scripts() -> Scripts:
 class Store:
     """One shard of the queue. One `run` and one `wait` may be under way at a time."""
 
-    def __init__(self, url: str, prefix: str = PREFIX, scripts: Scripts | None = None) -> None:
-        """Keep the address (redis://, rediss:// or unix://); nothing is opened before `connect`."""
-        self._prefix = prefix
+    def __init__(self, url: str, prefix: str = PREFIX, scripts: Scripts | None = None, replicas: int = 0) -> None:
+        """Keep the address (any form of REDIS_URL); nothing is opened before `connect`.
+
+        `replicas`: how many must have new work before it counts as stored.
+        """
+        self.url = url
+        self.prefix = prefix
+        self._address = parse_address(url)
+        self._replicas = replicas
         self._scripts = scripts or read_scripts()
-        self._pool = make_pool(url, connections=3)
         self._commands: AbstractConnection | None = None
         self._blocking: AbstractConnection | None = None
         self._pinned: dict[str, AbstractConnection] = {}  # the same two, also while a call is out on them
         self._shas: dict[str, bytes] = {}
+        self._run: bytes | None = None
 
     async def connect(self) -> None:
         """Open the command connection anew and load the scripts; try until it succeeds, 50 ms to 2 s apart, jittered.
 
         Raises:
-            NewerProtocol: this process must not touch the data.
+            NewerProtocol, OtherShards: this process must not touch the data.
         """
         pause = LEAST_PAUSE_SECONDS
         while True:
             try:
-                return await self.try_connect()
+                await self.try_connect()
             except RedisAway:
                 await asyncio.sleep(uniform(LEAST_PAUSE_SECONDS, pause))  # noqa: S311 (jitter)
                 pause = min(MOST_PAUSE_SECONDS, pause * 2)
+            else:
+                return
 
-    async def try_connect(self) -> None:
-        """Try once, within 1.5 s, to open the command connection anew and to load the scripts. Closes the blocking one.
+    async def try_connect(self) -> bool:
+        """Try once to open the command connection anew and to load the scripts. Closes the blocking one.
+
+        Within 1.5 s, and one more where it has to be asked who is the master.
+
+        Returns True when it is another server than last time, or the same one started anew: it may have forgotten the
+        last moves.
 
         Raises:
             RedisAway: it did not work; nothing is open.
-            NewerProtocol: this process must not touch the data.
+            NewerProtocol, OtherShards: this process must not touch the data.
         """
         await self.close()
-        async with guarded(make_connection(self._pool), CONNECT_TIMEOUT_SECONDS) as connection:
+        async with guarded(await self._make_connection(), CONNECT_TIMEOUT_SECONDS) as connection:
             self._pinned["commands"] = connection
             await open_connection(connection)
-            await self._check_version(connection)
-            await self._load_scripts(connection)
+            info = await _ask(connection, "INFO")
+            _check_role(info)
+            await self._check_data(connection)
+            await self._load_scripts(connection, info)
         self._commands = connection
+        last, self._run = self._run, _read_run(info)
+        return last not in (None, self._run)
 
     async def run(self, drain: Sequence[Drain], intake: Sequence[Intake] = ()) -> Replies:
         """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
@@ -147,6 +177,7 @@ class Store:
         return Replies(
             drain=decode_drain(drain, answers.get("drain", ())),
             intake=None if refused else decode_intake(answers.get("intake", ())),
+            copied=answers.get("wait", self._replicas) >= self._replicas,
         )
 
     async def wait(self, queues: Sequence[str], timeout_seconds: float) -> bool:
@@ -157,13 +188,12 @@ class Store:
         Raises:
             RedisAway: the next call opens a new connection.
         """
-        wake_keys = [keys.wake(self._prefix, queue) for queue in queues]
-        blocking, self._blocking = self._blocking or make_connection(self._pool), None
+        wake_keys = [keys.wake(self.prefix, queue) for queue in queues]
+        blocking, self._blocking = self._blocking or await self._make_connection(), None
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
             self._pinned["blocking"] = connection
             await open_connection(connection)
-            await connection.send_command("BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
-            token = await connection.read_response()
+            token = await _ask(connection, "BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
         self._blocking = blocking
         return token is not None
 
@@ -178,6 +208,10 @@ class Store:
                 await connection.disconnect(nowait=True)
         self._commands = self._blocking = None
 
+    async def _make_connection(self) -> AbstractConnection:
+        """Make a connection, not opened yet, to where the shard is now."""
+        return make_connection(make_pool(await self._address.find(self.prefix), connections=1))
+
     async def _call(self, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
         """Call the named scripts in one pipeline. A refused intake has its error as its answer."""
         if self._commands is None:
@@ -187,7 +221,7 @@ class Store:
             answers = await self._exchange(connection, calls)
             unknown = [name for name, answer in answers.items() if isinstance(answer, NoScriptError)]
             if unknown:
-                await self._load_scripts(connection)
+                await self._load_scripts(connection, await _ask(connection, "INFO"))
                 answers |= await self._exchange(connection, {name: calls[name] for name in unknown})
             for name, answer in answers.items():
                 _check_answer(name, answer)
@@ -195,27 +229,32 @@ class Store:
         return answers
 
     async def _exchange(self, connection: AbstractConnection, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
-        """Send every call, then read every answer; an error answer is a value."""
-        packed = connection.pack_commands(
-            ("EVALSHA", self._shas[name], 1, self._prefix, *fields) for name, fields in calls.items()
-        )
-        await connection.send_packed_command(packed)
-        return {name: await _read_answer(connection) for name in calls}
+        """Send every call, then read every answer; an error answer is a value. New work waits for its replicas."""
+        commands: dict[str, Sequence[str | int | bytes]] = {
+            name: ("EVALSHA", self._shas[name], 1, self.prefix, *fields) for name, fields in calls.items()
+        }
+        if self._replicas and "intake" in calls:
+            commands["wait"] = ("WAIT", self._replicas, WAIT_MS)
+        await connection.send_packed_command(connection.pack_commands(commands.values()))
+        return {name: await read_answer(connection) for name in commands}
 
-    async def _check_version(self, connection: AbstractConnection) -> None:
-        """Refuse data of a newer protocol; mark new data with ours. Reads first: a full memory refuses the write."""
-        key = keys.version(self._prefix)
-        await connection.send_command("GET", key)
-        found = await connection.read_response()
-        if found is None:
-            await connection.send_command("SET", key, PROTOCOL)
-            await connection.read_response()
-        elif int(found) > PROTOCOL:
-            raise NewerProtocol(f"{key} is {int(found)}; this program knows {PROTOCOL}: run the newer version")
+    async def _check_data(self, connection: AbstractConnection) -> None:
+        """Refuse data that is not ours to touch; mark new data. Reads first: a full memory refuses the write."""
+        version_key, shards_key, shards = keys.version(self.prefix), keys.shards(self.prefix), self._address.shards
+        version, found = await _ask(connection, "MGET", version_key, shards_key)
+        if version is None:
+            await _ask(connection, "MSET", version_key, PROTOCOL, shards_key, shards)
+        elif int(version) > PROTOCOL:
+            raise NewerProtocol(
+                f"{version_key} is {int(version)}; this program knows {PROTOCOL}: run the newer version"
+            )
+        elif int(found or 1) != shards:
+            raise OtherShards(
+                f"the queue's data has shards={int(found or 1)} and REDIS_URL says {shards}: start with the old number "
+                "until `grimbots queue stats` shows no job left, stop every process, FLUSHALL, then start with the new"
+            )
 
-    async def _load_scripts(self, connection: AbstractConnection) -> None:
-        await connection.send_command("INFO", "server")
-        info = await connection.read_response()
+    async def _load_scripts(self, connection: AbstractConnection, info: bytes) -> None:
         version = re.search(rb"redis_version:(\d+)", info)
         modern = version is not None and int(version[1]) >= 7
         texts = {
@@ -223,15 +262,23 @@ class Store:
             "intake": self._scripts.intake,
         }
         for name, text in texts.items():
-            await connection.send_command("SCRIPT", "LOAD", text)
-            self._shas[name] = await connection.read_response()
+            self._shas[name] = await _ask(connection, "SCRIPT", "LOAD", text)
 
 
-async def _read_answer(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
+async def _ask(connection: AbstractConnection, *command: str | int) -> Any:
+    await connection.send_command(*command)
+    return await connection.read_response()
+
+
+def _check_role(info: bytes) -> None:
+    """Raise RedisMoving on a replica: a failover that its sentinels or nodes do not know of yet, or just undone."""
+    if b"role:master" not in info:
+        raise RedisMoving("this server is a replica")
+
+
+def _read_run(info: bytes) -> bytes:
+    """Tell one life of one server's data from every other."""
+    return b" ".join(re.findall(rb"(?:run_id|master_replid):\w+", info))
 
 
 def _check_answer(name: str, answer: Any) -> None:
@@ -257,27 +304,35 @@ class BlockingBeat:
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
         """Keep the address; the first beat opens the connection."""
         self._prefix = prefix
-        self._client = redis.Redis.from_url(  # noqa: TID251
-            url,
-            protocol=3,
-            retry=Retry(NoBackoff(), 0),
-            socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
-            socket_timeout=COMMAND_TIMEOUT_SECONDS,
-        )
-        self._script = self._client.register_script(MAY_EXCEED_MEMORY_BEFORE_7 + read_scripts().drain)  # 7 takes it too
+        self._address = parse_address(url)
+        self._text = MAY_EXCEED_MEMORY_BEFORE_7 + read_scripts().drain  # 7 takes it too
+        self._script: Script | None = None
 
     def beat(self, consumer: str) -> Verdict:
         """Renew the lease: OK or LOST.
 
         Raises:
-            RedisAway: it is not known whether the lease was renewed; the next beat opens a new connection.
+            RedisAway: it is not known whether the lease was renewed; the next beat looks for Redis anew.
         """
         try:
-            return Verdict(self._script(keys=[self._prefix], args=encode_moves([Beat(consumer)]))[0].decode())
+            script = self._script = self._script or self._open()
+            return Verdict(script(keys=[self._prefix], args=encode_moves([Beat(consumer)]))[0].decode())
         except (redis.RedisError, OSError) as error:
-            self._client.connection_pool.disconnect()
+            self.close()
             raise RedisAway(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        if self._script:
+            self._script.registered_client.close()
+            self._script = None
+
+    def _open(self) -> Script:
+        client = redis.Redis.from_url(  # noqa: TID251
+            asyncio.run(self._address.find(self._prefix)),  # on a loop of this thread: the process's own may be stuck
+            protocol=3,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+            socket_timeout=COMMAND_TIMEOUT_SECONDS,
+        )
+        return client.register_script(self._text)

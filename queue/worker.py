@@ -1,9 +1,15 @@
-"""The worker: takes the lease of its slot, claims jobs for its free slots, waits for tokens when idle, and drains."""
+"""The worker: takes the lease of its slot, claims jobs for its free slots, waits for tokens when idle, and drains.
+
+Each shard of the queue has a worker of its own (`ShardWorker`), so that one whose server is away holds up no other;
+they share the slots of the process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -15,8 +21,10 @@ from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Timing
 from grimbots.queue.job import Claim, ClaimReply, Verdict
+from grimbots.queue.line import Line
 from grimbots.queue.membership import Membership
 from grimbots.queue.outcomes import Released
+from grimbots.queue.slots import Slots
 from grimbots.queue.task import REGISTRY, LeaseLost, Task
 from grimbots.queue.upkeep import run_upkeep
 
@@ -24,7 +32,9 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
 LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
+CLAIM_SHARE = 2  # a claim takes at most half of a queue's slots: Redis looks for these while the other half runs
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
+FORGETFUL_PAUSE_SECONDS = 2.0  # no claims after Redis was started anew: first all find out what they still run
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
 
 
@@ -32,25 +42,25 @@ class Drained(Exception):
     """Ends the chores of a worker that has drained."""
 
 
-class Worker:
-    """Runs the jobs of a queue in this process, under the lease of its host and slot."""
+class ShardWorker:
+    """Runs the jobs of one shard in this process, under the lease of its host and slot there."""
 
     def __init__(
         self,
-        queue: Queue,
-        context: Any,
+        line: Line,
+        consumer: str,
+        attempts: Attempts,
+        slots: Slots,
         *,
-        tasks: Mapping[str, Task[Any]] = REGISTRY,
-        timing: Timing = DEFAULT_TIMING,
+        timing: Timing,
     ) -> None:
-        """Keep the parts; `context` is what every task gets first."""
-        self._queue = queue
-        self._line = queue.line
-        self._attempts = Attempts(queue.line, context, tasks, queue.queue_slots, queue.account_share)
+        self._line = line
+        self._attempts = attempts
+        self._slots = slots
+        slots.join(self)
         self.membership = Membership(
-            queue.line,
-            queue.url,
-            f"{queue.consumer_host}:{queue.slot}",
+            line,
+            consumer,
             on_loss=lambda: self._attempts.stop(LeaseLost("the lease of this process is lost")),
             on_mine=lambda mine: self._attempts.reconcile(mine, self.membership.consumer),
             timing=timing,
@@ -58,25 +68,22 @@ class Worker:
         self._draining = False
         self._drained = asyncio.Event()
         self._number = 0
+        self._wanted: Mapping[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
         self._claimed = asyncio.Event()
-
-    def start(self) -> asyncio.Task[None]:
-        """Run in a task of its own. It ends with `drain`; by itself only when it broke: then the process should end."""
-        return asyncio.create_task(self.run())
+        self._claims_from = 0.0
 
     async def run(self) -> None:
         """Work until drained.
 
         Raises:
-            ExceptionGroup: of Replaced, NewerProtocol, or a fault of the program.
+            ExceptionGroup: of Replaced, or a fault of the program.
         """
         self._line.claimer = self
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._queue.follow())
                 group.create_task(self.membership.run())
                 group.create_task(run_upkeep(self._line))
                 group.create_task(self._listen())
@@ -102,21 +109,34 @@ class Worker:
 
     def is_working(self) -> bool:
         """Tell whether the lease holds and a claim or a wake came back lately (with every slot taken: any answer)."""
-        heard_at = self._heard_at if self._attempts.list_free() else self._line.answered_at
+        heard_at = self._heard_at if self._slots.list_free() else self._line.answered_at
         return self.membership.holds and monotonic() - heard_at < ALIVE_SECONDS
+
+    def can_claim(self) -> bool:
+        """Tell whether a claim could leave: the lease is sure, Redis answers, nothing is held back."""
+        waits = self._draining or not self.membership.is_sure or self._line.is_away
+        return not waits and monotonic() >= self._claims_from
+
+    def poke(self) -> None:
+        """Let a call leave, if only with a claim."""
+        self._line.poke()
 
     def next_claim(self) -> Claim | None:
         """Return a claim for the free slots; None while there are none, or while it is not sure what runs here."""
-        free = self._attempts.list_free()
-        if not free or self._draining or not self.membership.is_sure:
+        if not self.can_claim():
+            return None
+        free, suspects = self._slots.take(self)
+        if not free:
             return None
         self._number += 1
-        suspects = 0 if self._attempts.has_suspect() else 1
-        return Claim(self.membership.consumer, self._number, free, self._attempts.list_shares(), suspects)
+        self._wanted = free
+        shares = self._slots.list_shares(free)
+        return Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
 
     def take(self, reply: ClaimReply) -> None:
         """Start what was claimed."""
         self._heard_at = monotonic()
+        self._slots.settle(self, reply.claimed)
         if reply.verdict is not Verdict.OK:
             self.membership.lose(self.membership.lease)
             return
@@ -128,9 +148,22 @@ class Worker:
                 self._attempts.start(claimed, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
+        if self._may_leave_work(reply):
+            self._line.poke()
 
-    def recover(self) -> None:
-        """Find out, before the next claim, whether the lease still holds and what runs here."""
+    def _may_leave_work(self, reply: ClaimReply) -> bool:
+        """Tell whether a queue gave all that the claim wanted of it: there may be more."""
+        taken = Counter(claimed.job.queue for claimed in reply.claimed)
+        return any(taken[name] == wanted for name, wanted in self._wanted.items())
+
+    def recover(self, *, forgetful: bool) -> None:
+        """Find out, before the next claim, whether the lease still holds and what runs here.
+
+        Where Redis may have forgotten who runs what, every process gets the time to do the same.
+        """
+        if forgetful:
+            self._claims_from = monotonic() + FORGETFUL_PAUSE_SECONDS
+            asyncio.get_running_loop().call_later(FORGETFUL_PAUSE_SECONDS, self._line.poke)
         self.membership.doubt()
 
     def _set_alarm(self, next_due_ms: int | None) -> None:
@@ -155,7 +188,7 @@ class Worker:
         failures = 0
         while True:
             await self._line.wait_settled()
-            queues = [] if self._draining else list(self._attempts.list_free())
+            queues = [] if self._draining else list(self._slots.list_free())
             if not queues:
                 await self._line.wait_moving()
                 continue
@@ -172,3 +205,57 @@ class Worker:
     async def _wait_drained(self) -> None:
         await self._drained.wait()
         raise Drained
+
+
+class Worker:
+    """Runs the jobs of a queue in this process: a worker for each shard, one set of slots, one name."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        context: Any,
+        *,
+        tasks: Mapping[str, Task[Any]] = REGISTRY,
+        timing: Timing = DEFAULT_TIMING,
+    ) -> None:
+        """Keep the parts; `context` is what every task gets first."""
+        self._queue = queue
+        self.consumer = f"{queue.consumer_host}:{queue.slot}:{time.time_ns()}"
+        slots = Slots(queue.queue_slots, queue.account_share, CLAIM_SHARE)
+        self.shards = [
+            ShardWorker(
+                line,
+                self.consumer,
+                Attempts(line, context, tasks, slots),
+                slots,
+                timing=timing,
+            )
+            for line in queue.lines
+        ]
+
+    def start(self) -> asyncio.Task[None]:
+        """Run in a task of its own. It ends with `drain`; by itself only when it broke: then the process should end."""
+        return asyncio.create_task(self.run())
+
+    async def run(self) -> None:
+        """Work until drained.
+
+        Raises:
+            ExceptionGroup: of Replaced, NewerProtocol, OtherShards, or a fault of the program.
+        """
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(self._queue.follow())
+            await asyncio.wait([group.create_task(shard.run()) for shard in self.shards])
+            following.cancel()
+
+    async def drain(self, seconds: float = 25) -> None:
+        """Claim no more, let what runs finish, give the rest back unspent, and give up the lease."""
+        await asyncio.gather(*(shard.drain(seconds) for shard in self.shards))
+
+    def is_working(self) -> bool:
+        """Tell whether every shard is worked on."""
+        return all(shard.is_working() for shard in self.shards)
+
+    async def wait_claimed(self) -> None:
+        """Wait until every shard answered a first claim: from then on this process runs jobs."""
+        await asyncio.gather(*(shard.wait_claimed() for shard in self.shards))

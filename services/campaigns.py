@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.job import Accepted
+from grimbots.queue.memory import MemoryLevel
 from grimbots.queue.task import Done
 from grimbots.services import accounts, effects, leads
 from grimbots.services.errors import Conflict, Invalid, NotFound
@@ -141,7 +142,8 @@ async def expand(app: App, *, account_id: int, campaign_id: int, number: int) ->
 async def _plan_slice(app: App, tx: Transaction, campaign: Row) -> list[Job]:
     now = app.clock()
     key = {"account_id": campaign.account_id, "campaign_id": campaign.id}
-    if await tx.campaigns.count_unsent(**key, limit=MOST_UNSENT) >= MOST_UNSENT:
+    crowded = app.queue.memory_level >= MemoryLevel.HIGH
+    if crowded or await tx.campaigns.count_unsent(**key, limit=MOST_UNSENT) >= MOST_UNSENT:
         await tx.campaigns.move_on(**key, **_standing_still(campaign, now))
         return []
     version = await versions.load(app, campaign.version_id, tx)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.dispatcher import Queue, QueueUnavailable
+from grimbots.queue.dispatcher import NewerProtocol, OtherShards, Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
 from grimbots.services.secrets import MasterKeyError, open_vault
 from grimbots.sql.database import Database, DatabaseUnavailable
@@ -82,31 +82,51 @@ async def check_redis(settings: Settings) -> Finding:
     if not settings.redis_url:
         return Finding("Redis", "REDIS_URL is not set", "set it (conf/example.env), or use `grimbots dev`")
     queue = Queue(settings.redis_url, consumer_host="doctor", slot=0, queue_slots=settings.queue_slots)
-    await queue.start()
     try:
-        found = await Inspector(queue).redis()
+        await queue.start()
+        return _judge_redis(await Inspector(queue).redis())
     except QueueUnavailable as error:
         return Finding("Redis", str(error) or "it does not answer", "start it, and look at REDIS_URL")
+    except (NewerProtocol, OtherShards) as error:
+        return Finding("Redis", "its data is not for this process", str(error))
     finally:
         await queue.stop()
-    return _judge_redis(found)
 
 
 def _judge_redis(found: Mapping[str, Any]) -> Finding:
+    """Say what is wrong first; then what holds of the rest."""
     said = f"version {found['redis_version']}"
-    if tuple(map(int, found["redis_version"].split(".")[:2])) < OLDEST_REDIS:
+    version = tuple(map(int, found["redis_version"].split(".")[:2]))
+    if version < OLDEST_REDIS:
         return Finding("Redis", said, "use version 6.2 or later")
-    if found["maxmemory_policy"] != "noeviction":
-        return Finding(
-            "Redis",
-            f"{said}, maxmemory-policy {found['maxmemory_policy']}",
-            "set it to noeviction: it throws jobs away",
-        )
-    if not int(found["aof_enabled"]):
-        return Finding(
-            "Redis", f"{said}, no append-only file", "set appendonly yes and appendfsync always: a crash loses jobs"
-        )
-    return Finding("Redis", f"{said}, append-only file, noeviction")
+    for wrong, described, cure in _list_redis_faults(found):
+        if wrong:
+            return Finding("Redis", f"{said}, {described}", cure)
+    if version < (7, 0):
+        said += " (with memory full it drains by a first write that frees; 7 says so by itself)"
+    fsync = f"appendfsync {found['fsync']}" if found["fsync"] else "appendfsync not told"
+    return Finding("Redis", f"{said}, append-only file with {fsync}, noeviction")
+
+
+def _list_redis_faults(found: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
+    policy, fsync = found["maxmemory_policy"], found["fsync"]
+    yield policy != "noeviction", f"maxmemory-policy {policy}", "set it to noeviction: it throws jobs away"
+    yield (
+        not int(found["aof_enabled"]),
+        "no append-only file",
+        "set appendonly yes and appendfsync always: a crash loses jobs",
+    )
+    yield (
+        fsync not in (None, "always"),
+        f"appendfsync {fsync}",
+        "set it to always: a power cut loses up to 2 s of what was accepted (docs/redis.md says what it costs)",
+    )
+    yield (
+        not int(found["maxmemory"]),
+        "no maxmemory",
+        "set it to 70 % of the machine's memory: without it the kernel kills Redis before Redis refuses work",
+    )
+    yield found["foreign"], "keys of others in it", "give GrimBots a Redis of its own: who flushes a cache flushes jobs"
 
 
 def check_address(settings: Settings) -> Finding:

@@ -207,7 +207,7 @@ ENGLISH = {
     "redis_no_aof": "The AOF is off: should Redis fall, what it holds is lost.",
     "rate_in": "In/s",
     "rate_out": "Out/s",
-    "rates_over": "Rates of the last {span}.",
+    "rates_over": "Rates over {span}.",
     "rates_none": "Rates appear from the second time on that this page is opened.",
     "source": "Source",
     "kind.queue": "queue {name}",

@@ -35,7 +35,7 @@ from grimbots.handlers.commands import (
 )
 from grimbots.handlers.commands.embedded.children import CannotStart
 from grimbots.handlers.commands.embedded.servers import read_overrides
-from grimbots.queue.dispatcher import QueueUnavailable
+from grimbots.queue.dispatcher import NewerProtocol, OtherShards, QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
 from grimbots.services.secrets import MasterKeyError
@@ -59,6 +59,8 @@ EXPECTED = (
     DatabaseUnavailable,
     StatementTimeout,
     QueueUnavailable,
+    NewerProtocol,
+    OtherShards,
     NeverSent,
     Ambiguous,
     SpoolUnavailable,

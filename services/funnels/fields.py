@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,12 +46,12 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(ABC):
     """How one field is read and checked."""
 
+    @abstractmethod
     def read(self, raw: Any) -> Any:
         """Turn JSON into the field's value. Raises Wrong."""
-        raise NotImplementedError
 
     def check(self, value: Any, survey: Survey, step: Any) -> Iterator[Finding]:
         """Give what is wrong with a value that was read; `field` of a finding is the place inside the field."""

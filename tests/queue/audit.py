@@ -18,7 +18,10 @@ from grimbots.tests.queue.model import Entry, Model, expect
 READERS = {b"string": "GET", b"set": "SMEMBERS", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}
 RANGE = {b"list": (0, -1), b"zset": (0, -1, "WITHSCORES")}
 QUEUES = ("tasks", "webhook", "gateway")
-SINGLE_KEYS = {"fence", "counts", "consumers", "due", "dead", "upkeep", "version", "stops", "closed", CLOCK, BRANCHES}
+SINGLE_KEYS = {
+    *("fence", "counts", "consumers", "due", "dead", "upkeep", "version", "shards", "stops", "closed"),
+    *(CLOCK, BRANCHES),
+}
 
 
 @dataclass(frozen=True, slots=True)

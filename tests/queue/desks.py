@@ -33,10 +33,10 @@ def make_job(task: Task[Any], id: str, chat: str = "", source: str = "b1", **pay
 
 @asynccontextmanager
 async def open_queue(
-    url: str, slot: int = 0, group_cap: int = 1000, slots: dict[str, int] = SLOTS
+    url: str, slot: int = 0, group_cap: int = 1000, slots: dict[str, int] = SLOTS, replicas: int = 0
 ) -> AsyncIterator[Queue]:
     """Give a started queue."""
-    queue = Queue(url, consumer_host="test", slot=slot, queue_slots=slots, group_cap=group_cap)
+    queue = Queue(url, consumer_host="test", slot=slot, queue_slots=slots, group_cap=group_cap, replicas=replicas)
     await queue.start()
     try:
         yield queue

@@ -86,8 +86,8 @@ class LossyProxy:
         finally:
             forth.cancel()
             back.cancel()
-            await asyncio.gather(forth, back, return_exceptions=True)
             there_writer.close()
+            await asyncio.gather(forth, back, return_exceptions=True)
 
     async def _pass_requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event, deaf: asyncio.Event

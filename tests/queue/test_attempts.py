@@ -12,6 +12,7 @@ from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
 from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, State, Verdict
+from grimbots.queue.slots import Slots
 from grimbots.tests.queue.desks import make_job, make_task, wait_until
 
 CONSUMER = "test:0:1"
@@ -30,7 +31,7 @@ HANG = make_task(_hang)
 
 @pytest.fixture
 def attempts(queue: Queue) -> Attempts:
-    return Attempts(queue.line, [], {HANG.name: HANG}, {"tasks": 5})
+    return Attempts(queue.lines[0], [], {HANG.name: HANG}, Slots({"tasks": 5}))
 
 
 def _lease() -> Heartbeat:
@@ -41,8 +42,8 @@ def _lease() -> Heartbeat:
 
 async def _claim(queue: Queue) -> Sequence[Claimed]:
     await queue.enqueue(make_job(HANG, "1"))
-    queue.line.send(Register(CONSUMER))
-    reply = await queue.line.send(Claim(CONSUMER, 1, {"tasks": 5}))
+    queue.lines[0].send(Register(CONSUMER))
+    reply = await queue.lines[0].send(Claim(CONSUMER, 1, {"tasks": 5}))
     claimed: Sequence[Claimed] = reply.claimed
     return claimed
 
@@ -55,18 +56,18 @@ async def _is(queue: Queue, state: State) -> bool:
 @pytest.mark.gen_test
 async def test_gives_back_what_redis_thinks_runs_here(queue: Queue, attempts: Attempts) -> None:
     await _claim(queue)
-    attempts.reconcile(await queue.line.send(Mine(CONSUMER)), CONSUMER)
+    attempts.reconcile(await queue.lines[0].send(Mine(CONSUMER)), CONSUMER)
     await wait_until(lambda: _is(queue, State.PENDING))
 
 
 @pytest.mark.gen_test
 async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
     context: list[str] = []
-    attempts = Attempts(queue.line, context, {HANG.name: HANG}, {"tasks": 5})
+    attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
     for claimed in await _claim(queue):
         attempts.start(claimed, _lease())
-    attempts.reconcile(await queue.line.send(Mine(CONSUMER)), CONSUMER)
-    await queue.line.send(Mine(CONSUMER))
+    attempts.reconcile(await queue.lines[0].send(Mine(CONSUMER)), CONSUMER)
+    await queue.lines[0].send(Mine(CONSUMER))
     assert context == ["started"]
     assert await _is(queue, State.RUNNING)
 
@@ -74,7 +75,7 @@ async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
 @pytest.mark.gen_test
 async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
     context: list[str] = []
-    attempts = Attempts(queue.line, context, {HANG.name: HANG}, {"tasks": 5})
+    attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
     for claimed in await _claim(queue):
         attempts.start(claimed, _lease())
     await wait_until(lambda: context == ["started"])
@@ -84,23 +85,26 @@ async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
 
 
 @pytest.mark.gen_test
-async def test_frees_a_slot_when_the_job_ended(queue: Queue, attempts: Attempts) -> None:
+async def test_frees_a_slot_when_the_job_ended(queue: Queue) -> None:
+    slots = Slots({"tasks": 5})
+    attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
     (claimed,) = await _claim(queue)
     attempts.start(claimed, _lease())
-    taken = attempts.list_free()
+    taken = slots.list_free()
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
-    assert (taken, attempts.list_free()) == ({"tasks": 4}, {"tasks": 5})
+    assert (taken, slots.list_free()) == ({"tasks": 4}, {"tasks": 5})
 
 
 @pytest.mark.gen_test
 async def test_tells_how_many_slots_an_account_may_still_take(queue: Queue) -> None:
-    attempts = Attempts(queue.line, [], {HANG.name: HANG}, {"tasks": 5, "gateway": 1}, account_share=0.75)
+    slots = Slots({"tasks": 5, "gateway": 1}, account_share=0.75)
+    attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
     (claimed,) = await _claim(queue)
-    before = attempts.list_shares()
+    before = slots.list_shares(slots.list_free())
     attempts.start(claimed, _lease())
-    during = attempts.list_shares()
+    during = slots.list_shares(slots.list_free())
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
-    assert before == attempts.list_shares() == {"tasks": Share(3), "gateway": Share(1)}
+    assert before == slots.list_shares(slots.list_free()) == {"tasks": Share(3), "gateway": Share(1)}
     assert during == {"tasks": Share(3, {"1": 2}), "gateway": Share(1)}

@@ -144,6 +144,23 @@ async def test_starts_working_when_redis_comes_late(tmp_path: Path) -> None:
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_claims_nothing_at_first_when_redis_was_started_anew(tmp_path: Path) -> None:
+    ran: list[int] = []
+    async with (
+        run_server(tmp_path) as server,
+        open_queue(server.url) as queue,
+        run_worker(queue, NOTE, context=ran) as worker,
+    ):
+        await wait_until(worker.is_working)
+        await server.kill()
+        await server.start()
+        began = monotonic()
+        await _enqueue_stubbornly(queue, make_job(NOTE, "1", n=1))
+        await wait_until(lambda: ran == [1])
+        assert monotonic() - began > 1.5  # every process finds out first what it still runs
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_drains_in_time_while_redis_is_away(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         worker = Worker(queue, [], tasks={NOTE.name: NOTE})

@@ -122,7 +122,7 @@ async def test_shows_the_connections_it_keeps(queue: Queue) -> None:
     assert inspector.connections() == ["commands"]
     async with run_worker(queue):
         await wait_until(lambda: inspector.connections() == ["blocking", "commands"])
-    await queue.line.store.close()
+    await queue.lines[0].store.close()
     assert inspector.connections() == []
 
 

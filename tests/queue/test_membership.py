@@ -57,7 +57,7 @@ async def test_starts_no_effect_while_the_lease_is_not_sure(queue: Queue) -> Non
     async with run_worker(queue, WAIT, context=effects, timing=brief) as worker:
         await queue.enqueue(make_job(WAIT, "1", n=1))
         await wait_until(lambda: effects.started == 1)
-        await wait_until(lambda: not worker.membership.holds)
+        await wait_until(lambda: not worker.shards[0].membership.holds)
         effects.go.set()
         await wait_until(lambda: effects.refused == 1)
         seen = await queue.reads.find_job("1")
@@ -76,7 +76,7 @@ async def test_starts_no_effect_after_the_lease_was_lost(queue: Queue, flushed_r
     async with run_worker(queue, WAIT, context=effects, timing=NEVER_BEATS) as worker:
         await queue.enqueue(make_job(WAIT, "1", chat="9", n=1))
         await wait_until(lambda: effects.started == 1)
-        await _forget_consumer(flushed_redis_url, worker.membership.consumer)
+        await _forget_consumer(flushed_redis_url, worker.shards[0].membership.consumer)
         await wait_until(lambda: effects.started == 2)  # reaped, joined again under the same name, claimed again
         effects.go.set()
         await wait_until(lambda: effects.refused == 1 and effects.done == [1])
@@ -87,12 +87,12 @@ async def test_notices_a_lost_lease_by_its_beat(queue: Queue, flushed_redis_url:
     effects = Effects(queue)
     async with run_worker(queue, WAIT, context=effects, timing=Timing(beat_seconds=0.02)) as worker:
         await wait_until(worker.is_working)
-        first = worker.membership.lease
+        first = worker.shards[0].membership.lease
         async with redis.asyncio.from_url(flushed_redis_url) as client:
-            await client.zrem("{q0}:consumers", worker.membership.consumer)
-        await wait_until(lambda: worker.membership.lease is not first)
+            await client.zrem("{q0}:consumers", worker.shards[0].membership.consumer)
+        await wait_until(lambda: worker.shards[0].membership.lease is not first)
         await wait_until(worker.is_working)
-        worker.membership.lose(first)  # news of the old one that comes late
+        worker.shards[0].membership.lose(first)  # news of the old one that comes late
         assert worker.is_working()
 
 
@@ -116,7 +116,7 @@ async def test_gives_back_after_an_interruption_what_it_does_not_run(queue: Queu
     async with run_worker(queue, other, context=Effects(queue)) as worker:
         await wait_until(worker.is_working)
         await queue.enqueue(make_job(other, "1", n=1))
-        await _claim_behind_its_back(flushed_redis_url, worker.membership.consumer)
+        await _claim_behind_its_back(flushed_redis_url, worker.shards[0].membership.consumer)
         async with redis.asyncio.from_url(flushed_redis_url) as client:
             await client.client_kill_filter(_type="normal", skipme=True)
         await wait_until(lambda: _is_pending(queue, "1"))

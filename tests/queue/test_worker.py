@@ -333,10 +333,10 @@ async def test_gives_back_what_a_claim_brought_after_the_drain_began(queue: Queu
     task = make_task(_note)
     worker = Worker(queue, notes, tasks={task.name: task})
     await queue.enqueue(make_job(task, "1", n=1))
-    queue.line.send(Register(worker.membership.consumer))
-    reply = await queue.line.send(Claim(worker.membership.consumer, 1, {"tasks": 1}))
+    queue.lines[0].send(Register(worker.shards[0].membership.consumer))
+    reply = await queue.lines[0].send(Claim(worker.shards[0].membership.consumer, 1, {"tasks": 1}))
     await worker.drain(1)
-    worker.take(reply)
+    worker.shards[0].take(reply)
     await wait_until(lambda: _is_pending(queue, "1"))
     assert notes.ran == []
 

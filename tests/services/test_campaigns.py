@@ -8,13 +8,16 @@ from functools import partial
 from typing import Any
 
 import pytest
+import redis.asyncio
 
+from grimbots.queue.memory import MemoryLevel
 from grimbots.queue.worker import Worker
 from grimbots.services import campaigns, leads, messages, payments, sweep
 from grimbots.services.arrivals import Person
 from grimbots.services.errors import Conflict, Invalid, NotFound
 from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
+from grimbots.tests.queue.desks import wait_until
 from grimbots.tests.services.shops import FUNNEL, Shop
 
 Query = Callable[..., list[Any]]
@@ -141,6 +144,23 @@ async def test_slice_waits_while_too_much_is_unsent(news: Shop, query: Query, cl
     assert 2 * planned >= campaigns.MOST_UNSENT > 2 * (planned - campaigns.MESSAGES_A_SECOND // 2)
     query("UPDATE messages SET status = 'sent', sent_at = now()")
     assert await expand(news, campaign, 10)
+
+
+@pytest.mark.gen_test
+async def test_slice_waits_while_the_memory_of_redis_is_short(news: Shop, clock: Clock) -> None:
+    await add_leads(news, 100)
+    campaign = await start(news)
+    async with redis.asyncio.from_url(news.app.queue.url, protocol=3) as client:
+        used = (await client.info("memory"))["used_memory"]
+        await client.config_set("maxmemory", int(used / 0.77))
+        try:
+            await wait_until(lambda: news.app.queue.memory_level is MemoryLevel.HIGH)
+            assert await expand(news, campaign, 0) == []
+        finally:
+            await client.config_set("maxmemory", 0)
+    await wait_until(lambda: news.app.queue.memory_level is MemoryLevel.EASY)
+    clock.move(seconds=1)
+    assert await expand(news, campaign, 1)
 
 
 @pytest.mark.gen_test

@@ -80,7 +80,7 @@ def _read_version(binary: Path) -> tuple[int, ...]:
 
 def _options(durable: bool) -> list[str]:
     kept = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
-    return [*kept, "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
+    return [*kept, "--save", "", "--maxmemory", "1gb", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 
 
 def _owner(folder: Path) -> Identity | None:

@@ -149,7 +149,7 @@ async def test_page_shows_what_is_ready_comes_due_and_how_fast(
     await app.queue.hold_source("b1", 30)
     now = 110.0
     page = (await administrator.get("/admin/queues")).text
-    for word in ("1,5", "Ritmo dos últimos 10 s", "Na vez, por origem", "em até 1 min", "Esperando a hora"):
+    for word in ("1,5", "Ritmo medido em 10 s", "Na vez, por origem", "em até 1 min", "Esperando a hora"):
         assert word in page
     assert "Rodando por conta" not in page
 
@@ -158,8 +158,8 @@ async def test_page_shows_what_is_ready_comes_due_and_how_fast(
 async def test_page_shows_what_runs_of_an_account(administrator: Reader, app: Any) -> None:
     consumer = "elsewhere:0:1"
     await app.queue.enqueue(make_job("u:1:1"))
-    await app.queue.line.send(Register(consumer))
-    await app.queue.line.send(Claim(consumer, 1, {"tasks": 1}))
+    await app.queue.lines[0].send(Register(consumer))
+    await app.queue.lines[0].send(Claim(consumer, 1, {"tasks": 1}))
     page = (await administrator.get("/admin/queues")).text
     assert "Rodando por conta e origem" in page
     assert '<td data-name="Origem">b1</td>' in page

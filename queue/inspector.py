@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Consumer, Counts, DeadJob, Glimpse, Job, Ready, Sighting, Stop, Waiting
-from grimbots.queue.overviews import Due, Load, count_running, sort_due
+from grimbots.queue.job import Consumer, Counts, DeadJob, Job, Sighting, Stop, Waiting
+from grimbots.queue.overviews import Due, Glimpse, Load, Ready, count_running, sort_due
 from grimbots.queue.rates import Rate
 
 T = TypeVar("T")

@@ -386,21 +386,3 @@ class Sighting:
     flight: Flight | None = None
     ahead: int = 0
     waits: Sequence[Waiting] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Glimpse:
-    """A job by its header: its payload was not read."""
-
-    id: str
-    state: State
-    header: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """How much of a source is ready in a queue: chats, each with its head, and unordered jobs."""
-
-    queue: str
-    source: str
-    entries: int

@@ -1,13 +1,13 @@
-"""What the Inspector sums up from what the reads list: who runs what, and what comes due when."""
+"""What the Inspector shows of many jobs at once: whose turn is next, who runs what, and what comes due when."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grimbots.queue.job import Consumer, Waiting, Waits
+from grimbots.queue.job import Consumer, State, Waiting, Waits
 
 WINDOWS_SECONDS = (1, 10, 60)
 COLUMNS = {
@@ -17,6 +17,24 @@ COLUMNS = {
     Waits.GROUP_HOLD: "holds",
     Waits.SOURCE_HOLD: "holds",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A job by its header: its payload was not read."""
+
+    id: str
+    state: State
+    header: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How much of a source is ready in a queue: chats, each with its head, and unordered jobs."""
+
+    queue: str
+    source: str
+    entries: int
 
 
 @dataclass(frozen=True, slots=True)

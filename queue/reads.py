@@ -19,9 +19,7 @@ from grimbots.queue.job import (
     Counts,
     DeadJob,
     Flight,
-    Glimpse,
     Job,
-    Ready,
     Sighting,
     State,
     Stop,
@@ -29,6 +27,7 @@ from grimbots.queue.job import (
     Waiting,
     Waits,
 )
+from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 

@@ -8,7 +8,8 @@ from dataclasses import astuple
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from grimbots.queue.job import Consumer, Counts, DeadJob, Glimpse, Ready, Sighting, Stop, Waiting
+from grimbots.queue.job import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
+from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.reads import Reads
 
 T = TypeVar("T")

@@ -18,7 +18,8 @@ from grimbots.services.stops import check_queue
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
-    from grimbots.queue.job import DeadJob, Glimpse, Job, Sighting, Stop, Waiting
+    from grimbots.queue.job import DeadJob, Job, Sighting, Stop, Waiting
+    from grimbots.queue.overviews import Glimpse
 
 MEANINGS = {
     "OK": "done",
@@ -34,6 +35,17 @@ LOOKS: dict[str, tuple[Callable[[Inspector], Awaitable[Sequence[Any]]], str]] = 
     "processes": (Inspector.consumers, "no process works: grimbots serve"),
 }
 RATE_SECONDS = 1.0
+QUEUE_COLUMNS = (  # that fit a terminal; --json has all
+    "queue",
+    "pending",
+    "oldest_age_seconds",
+    "in_flight",
+    "enqueued_per_second",
+    "settled_per_second",
+    "dead",
+    "paused",
+    "draining",
+)
 
 
 def add_to(commands: Any) -> None:
@@ -75,6 +87,8 @@ async def stats(server: Server, settings: Settings, arguments: argparse.Namespac
             await inspector.queues()
             await asyncio.sleep(RATE_SECONDS)
         rows = [_round(asdict(row)) for row in await look(inspector)]
+    if arguments.look == "queues" and not arguments.json:
+        rows = [{name: row[name] for name in QUEUE_COLUMNS} for row in rows]
     print_rows(rows, arguments.json, nothing=nothing)
     return 0
 

@@ -10,6 +10,7 @@ from grimbots.handlers.admin import queues
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.job import Claim, Job, Register
 from grimbots.queue.operators import Operator
+from grimbots.queue.rates import Rates
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.services.test_messages_jobs import work
 
@@ -143,6 +144,7 @@ async def test_page_shows_what_is_ready_comes_due_and_how_fast(
 ) -> None:
     now = 100.0
     monkeypatch.setattr("grimbots.queue.inspector.monotonic", lambda: now)
+    app.queue.rates = Rates()  # logging in looked already
     assert "a partir da segunda vez" in (await administrator.get("/admin/queues")).text
     for place in range(15):
         await app.queue.enqueue(make_job(f"u:1:{place}"))

@@ -165,6 +165,10 @@ def test_queue_stats_lists_every_queue(command: Command, capsys: pytest.CaptureF
     assert command("queue", "stats", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["queue"] for row in rows} >= {"tasks", "webhook", "gateway"}
+    assert command("queue", "stats") == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert (header.split()[:2], len(lines)) == (["queue", "pending"], len(rows))
+    assert max(map(len, (header, *lines))) <= 120
 
 
 def test_queue_dead_shows_a_job_without_what_people_wrote(command: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,7 +209,7 @@ def _check_chat(chat: int, rows: list[Row], said: list[Said], evidence: Evidence
         arrived[one.saying].append(one.number)
     verdict.count("messages seen", len(said))
     for saying in planned.keys() | arrived.keys():
-        yield from _check_saying(chat, saying, planned[saying], len(arrived[saying]), verdict)
+        yield from _check_saying(chat, saying, planned.get(saying, []), len(arrived[saying]), verdict)
     for row in rows:
         yield from _check_message(row, evidence, verdict)
     first = {row["id"]: arrived[saying][0] for saying, (row, *more) in planned.items() if not more and arrived[saying]}

@@ -74,7 +74,7 @@ def _choose_queues(settings: Settings, arguments: argparse.Namespace) -> Setting
 
 
 def _inherit(descriptors: Sequence[int]) -> list[socket.socket]:
-    """Give the listening sockets that our supervisor made: `serve --processes`, systemd (from 3 on), supervisord (0)."""
+    """Give the listening sockets that a supervisor made: our parent, systemd (from 3 on), supervisord (0)."""
     try:
         inherited = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     except OSError as error:

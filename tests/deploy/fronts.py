@@ -1,4 +1,4 @@
-"""nginx and HAProxy as shipped, on loopback ports; and a backend that writes down what reaches it and dies when told."""
+"""nginx and HAProxy as shipped, on loopback ports; and a backend that notes what reaches it and dies when told."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pick_port() -> int:
 
 
 def render(file: Path, changes: Mapping[str, str]) -> str:
-    """Give a shipped file with paths and ports of this test; each must stand in it, or the test would try another text."""
+    """Give a shipped file with this test's paths and ports; what they replace must stand in it."""
     text = file.read_text(encoding="utf-8")
     for shipped, ours in changes.items():
         assert shipped in text, f"{file} has no {shipped!r}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+STOP_KINDS = ("queue", "source", "account")
 FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -71,6 +72,12 @@ queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")
 queue_in_flight = _gauge("queue_in_flight_jobs", "Jobs running", "queue")
 queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest waiting job", "queue")
 queue_dead = _gauge("queue_dead_jobs", "Jobs given up, kept for a person", "queue")
+queue_enqueued = _gauge("queue_enqueued_jobs", "Jobs let in since the data began: rate() it", "queue")
+queue_settled = _gauge("queue_settled_jobs", "Jobs done or given up since the data began: rate() it", "queue")
+queue_paused = _gauge("queue_paused_places", "Queues, sources and accounts that an operator paused, by kind", "kind")
+queue_draining = _gauge("queue_draining_places", "Likewise those that let nothing new in", "kind")
+queue_due = _gauge("queue_due_entries", "What waits for a time: jobs, chats, sources, holds")
+queue_consumers = _gauge("queue_consumers", "Processes with a lease")
 queue_overtakes = _gauge("queue_overtakes", "Jobs put before others of their chat that had come too early", "queue")
 queue_start_seconds = _histogram("queue_start_seconds", "From enqueue to start", "queue")
 queue_run_seconds = _histogram("queue_run_seconds", "From start to the outcome", "task")

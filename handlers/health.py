@@ -50,6 +50,8 @@ class HealthHandler(BaseHandler):
         """Check the stores and the queue's consumers, and tell."""
         database, queue = await stores.check_database(self.app), await self._check_queue()
         warnings = [text for depth in queue.get("queues", []) for text in _warn(depth)]
+        if queue.get("stopped_places"):
+            warnings.append(f"an operator stopped {queue['stopped_places']} sources or accounts: grimbots queue resume")
         if self.app.queue.memory_level:
             warnings.append(f"the memory of redis: {MEANINGS[self.app.queue.memory_level]}")
         if queue.get("consumers") == []:
@@ -73,17 +75,23 @@ class HealthHandler(BaseHandler):
         inspector = Inspector(self.app.queue)
         try:
             redis, queues, consumers = await inspector.redis(), await inspector.queues(), await inspector.consumers()
+            stops = await inspector.stops()
         except QueueUnavailable:
             return {"status": "down"}
         claims = inspector.claims() or not self.role.work
         consuming = [asdict(consumer) for consumer in consumers]
         status = "up" if claims else "not claiming"
         kept = {"connections": inspector.connections(), "consumers": consuming}
+        kept["stopped_places"] = sum(stop.kind != "queue" for stop in stops)
         return {"status": status, **redis, **kept, "queues": queues}
 
 
 def _warn(depth: QueueDepth) -> list[str]:
     texts = []
+    if depth.paused:
+        texts.append(f"queue {depth.queue} is paused: nothing of it starts until grimbots queue resume {depth.queue}")
+    if depth.draining:
+        texts.append(f"queue {depth.queue} takes nothing new until grimbots queue resume {depth.queue}")
     if depth.pending > LONG_QUEUE_JOBS:
         texts.append(f"queue {depth.queue} has {depth.pending} jobs waiting")
     if depth.oldest_age_seconds > OLD_JOB_SECONDS:

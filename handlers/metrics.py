@@ -32,9 +32,18 @@ class MetricsHandler(BaseHandler):
         self.finish(generate_latest(metrics.REGISTRY))
 
     async def _read_queues(self) -> None:
-        for depth in await Inspector(self.app.queue).queues():
+        inspector = Inspector(self.app.queue)
+        for depth in await inspector.queues():
             metrics.queue_pending.labels(depth.queue).set(depth.pending)
             metrics.queue_in_flight.labels(depth.queue).set(depth.in_flight)
             metrics.queue_dead.labels(depth.queue).set(depth.dead)
             metrics.queue_oldest_seconds.labels(depth.queue).set(depth.oldest_age_seconds)
             metrics.queue_overtakes.labels(depth.queue).set(depth.overtakes)
+            metrics.queue_enqueued.labels(depth.queue).set(depth.enqueued)
+            metrics.queue_settled.labels(depth.queue).set(depth.settled)
+        stops = await inspector.stops()
+        for kind in metrics.STOP_KINDS:
+            metrics.queue_paused.labels(kind).set(sum(stop.paused for stop in stops if stop.kind == kind))
+            metrics.queue_draining.labels(kind).set(sum(stop.closed for stop in stops if stop.kind == kind))
+        metrics.queue_due.set(await inspector.count_due())
+        metrics.queue_consumers.set(len(await inspector.consumers()))

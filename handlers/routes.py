@@ -10,7 +10,7 @@ from grimbots.handlers.admin.events import EventsHandler
 from grimbots.handlers.admin.languages import LanguageHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
-from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler
+from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler, StopHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
@@ -55,6 +55,7 @@ def routes(settings: Settings) -> list[Route]:
         (ACCOUNT + r"/events", EventsHandler),
         (r"/admin/queues", QueuesHandler),
         (r"/admin/queues/(requeue|discard)", DeadJobHandler),
+        (r"/admin/queues/(pause|resume)", StopHandler),
     ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
     return visitors + parties + STATUS_ROUTES + people + (local if settings.sandbox else [])

@@ -15,6 +15,7 @@ from grimbots.queue.attempts import CURRENT
 from grimbots.queue.job import Accepted, BuryNew, Drain, Enqueue, Hold, Intake, Job
 from grimbots.queue.line import Line, QueueUnavailable
 from grimbots.queue.memory import URGENT_QUEUES, MemoryLevel, MemoryWatch
+from grimbots.queue.rates import Rates
 from grimbots.queue.reads import Reads
 from grimbots.queue.reports import Death, count_deaths
 from grimbots.queue.store import NewerProtocol, OtherShards, Store
@@ -54,6 +55,7 @@ class Queue:
         self.url = url
         self.consumer_host = consumer_host
         self.slot = slot
+        self.rates = Rates()
         self.queue_slots = queue_slots
         self.account_share = account_share
         prefixes = [keys.prefix(shard) for shard in range(parse_address(url).shards)]

@@ -6,20 +6,28 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, TypeVar
 
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Consumer, DeadJob, Job, Sighting, Waiting
+from grimbots.queue.job import Consumer, Counts, DeadJob, Job, Sighting, Stop, Waiting
+from grimbots.queue.overviews import Due, Glimpse, Load, Ready, count_running, sort_due
+from grimbots.queue.rates import Rate
 
 T = TypeVar("T")
+LOOK_LIMIT = 1000  # entries of what waits that are looked at
+PEEK_LIMIT = 100
+NO_COUNTS = Counts(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
     """One queue now. `pending` waits for its turn, its chat or its time; the oldest age is 0 when nothing is ready.
 
-    `overtakes` counts, since the data began, the jobs that came late by their rank and were put in order.
+    Since the data began: `overtakes` are the jobs that came late by their rank and were put in order, `enqueued` those
+    let in, `settled` those done or dead. The rates are this process's, over the last `over_seconds`; None at its first
+    look. `draining`: an operator lets nothing new in.
     """
 
     queue: str
@@ -28,6 +36,13 @@ class QueueDepth:
     dead: int
     oldest_age_seconds: float
     overtakes: int = 0
+    enqueued: int = 0
+    settled: int = 0
+    enqueued_per_second: float | None = None
+    settled_per_second: float | None = None
+    over_seconds: float | None = None
+    paused: bool = False
+    draining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +68,52 @@ class Inspector:
     async def queues(self) -> list[QueueDepth]:
         """Return the depth of every queue that this process serves or that ever held a job, by name."""
         counts, consumers = await _look(self._reads.count_jobs()), await _look(self._reads.list_consumers())
+        stops = {stop.name: stop for stop in await self.stops() if stop.kind == "queue"}
         in_flight = Counter(flight.queue for consumer in consumers for flight in consumer.flights)
-        names = sorted({*counts, *self._queue.queue_slots})
+        names = sorted({*counts, *self._queue.queue_slots, *stops})
+        counts = {name: counts.get(name, NO_COUNTS) for name in names}
+        rates = self._queue.rates.measure(counts, monotonic())
         ages = await asyncio.gather(*(_look(self._reads.find_oldest_ms(name)) for name in names))
         return [
-            QueueDepth(
-                queue=name,
-                pending=max(0, counts[name].enqueued - counts[name].settled - in_flight[name]) if name in counts else 0,
-                in_flight=in_flight[name],
-                dead=counts[name].dead if name in counts else 0,
-                oldest_age_seconds=(age_ms or 0) / 1000,
-                overtakes=counts[name].overtakes if name in counts else 0,
-            )
+            _describe(name, counts[name], in_flight[name], age_ms, rates.get(name), stops.get(name))
             for name, age_ms in zip(names, ages, strict=True)
         ]
+
+    async def stops(self) -> list[Stop]:
+        """Return what an operator paused or drains."""
+        return await _look(self._reads.list_stops())
+
+    async def running(self) -> list[Load]:
+        """Return what runs now by queue, account and source, the most first."""
+        return count_running(await _look(self._reads.list_consumers()))
+
+    async def ready(self) -> list[Ready]:
+        """Return what each source has ready in each queue, the most first; of a queue, the next 100 sources."""
+        lists = await asyncio.gather(*(_look(self._reads.list_ready(name)) for name in sorted(self._queue.queue_slots)))
+        return sorted((one for ready in lists for one in ready), key=lambda one: -one.entries)
+
+    async def due(self) -> list[Due]:
+        """Return how much waits for a time, by kind, in the next second, 10 s, minute and later; the next 1,000."""
+        waiting, total = await self.waiting(LOOK_LIMIT), await self.count_due()
+        return sort_due(waiting, total)
+
+    async def count_due(self) -> int:
+        """Count what waits for a time, holds included."""
+        return await _look(self._reads.count_waiting())
+
+    async def head(self, queue: str, limit: int = PEEK_LIMIT) -> list[Glimpse]:
+        """Return the jobs that a queue starts next, if nothing comes between; 100 at most."""
+        return await _look(self._reads.list_next(queue, min(limit, PEEK_LIMIT)))
+
+    async def chat(self, source: str, chat: str, limit: int = PEEK_LIMIT) -> list[Glimpse]:
+        """Return the first jobs of a chat in the order in which they run; 100 at most."""
+        return await _look(self._reads.list_chat(source, chat, min(limit, PEEK_LIMIT)))
 
     async def consumers(self) -> list[ConsumerState]:
         """Return the processes with a lease."""
         return [_summarize(consumer) for consumer in await _look(self._reads.list_consumers())]
 
-    async def waiting(self, limit: int = 1000) -> list[Waiting]:
+    async def waiting(self, limit: int = LOOK_LIMIT) -> list[Waiting]:
         """Return what waits for its time, holds included, the next first."""
         return await _look(self._reads.list_waiting(limit))
 
@@ -100,6 +141,26 @@ async def _look(read: Awaitable[T]) -> T:
         return await read
     except RedisAway as error:
         raise QueueUnavailable(str(error)) from error
+
+
+def _describe(
+    name: str, counts: Counts, in_flight: int, age_ms: int | None, rate: Rate | None, stop: Stop | None
+) -> QueueDepth:
+    return QueueDepth(
+        queue=name,
+        pending=max(0, counts.enqueued - counts.settled - in_flight),
+        in_flight=in_flight,
+        dead=counts.dead,
+        oldest_age_seconds=(age_ms or 0) / 1000,
+        overtakes=counts.overtakes,
+        enqueued=counts.enqueued,
+        settled=counts.settled,
+        enqueued_per_second=rate.enqueued if rate else None,
+        settled_per_second=rate.settled if rate else None,
+        over_seconds=rate.over_seconds if rate else None,
+        paused=stop is not None and stop.paused,
+        draining=stop is not None and stop.closed,
+    )
 
 
 def _summarize(consumer: Consumer) -> ConsumerState:

@@ -372,9 +372,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What is known of one id. `job` is None when it is done: only the id is kept, for a minute."""
+    """What is known of one id. `job` is None when it is done: only the id is kept, for a minute.
+
+    Of a running one: its flight and the consumer that runs it. Of one that waits: how many of its chat are before it,
+    and what it, its chat and its source wait for, holds included.
+    """
 
     id: str
     state: State
     job: Job | None
     header: Mapping[str, Any]
+    consumer: str = ""
+    flight: Flight | None = None
+    ahead: int = 0
+    waits: Sequence[Waiting] = ()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -13,7 +14,20 @@ from redis.asyncio.connection import AbstractConnection
 from grimbots.queue import keys
 from grimbots.queue.addresses import parse_address
 from grimbots.queue.connections import RedisAway, guarded, make_connection, make_pool, open_connection, read_answer
-from grimbots.queue.job import Consumer, Counts, DeadJob, Flight, Sighting, State, Stop, StopKind, Waiting, Waits
+from grimbots.queue.job import (
+    Consumer,
+    Counts,
+    DeadJob,
+    Flight,
+    Job,
+    Sighting,
+    State,
+    Stop,
+    StopKind,
+    Waiting,
+    Waits,
+)
+from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 
@@ -92,9 +106,7 @@ class Reads:
         """List what waits for a time, the next first."""
         now_ms, entries = await self._ask_now(("ZRANGE", keys.due(self._prefix), 0, limit - 1, "WITHSCORES"))
         texts = [(decode_text(member), int(due_ms)) for member, due_ms in entries]
-        return [
-            Waiting(Waits(text[0]), text[1:], None if due_ms >= NEVER_MS else due_ms - now_ms) for text, due_ms in texts
-        ]
+        return [Waiting(Waits(text[0]), text[1:], _count_ms(due_ms, now_ms)) for text, due_ms in texts]
 
     async def list_stops(self) -> list[Stop]:
         """List what an operator paused or closed."""
@@ -151,19 +163,92 @@ class Reads:
             return Sighting(id, State.DONE, None, header)
         if "dead" in header:
             return Sighting(id, State.DEAD, job, header)
-        if any(flight.id == id for consumer in await self.list_consumers() for flight in consumer.flights):
-            return Sighting(id, State.RUNNING, job, header)
-        place = f"G{job.source}|{job.group}" if job.group else f"J{id}"
-        (waits,) = await self._ask([("ZSCORE", keys.due(self._prefix), place.encode("utf-8", "surrogatepass"))])
-        return Sighting(id, State.PENDING if waits is None else State.WAITING, job, header)
+        for consumer in await self.list_consumers():
+            for flight in consumer.flights:
+                if flight.id == id:
+                    return Sighting(id, State.RUNNING, job, header, consumer.name, flight)
+        waits = await self._list_waits(job)
+        placed = any(one.kind in (Waits.JOB, Waits.GROUP) for one in waits)
+        state = State.WAITING if placed else State.PENDING
+        return Sighting(id, state, job, header, ahead=await self._count_ahead(job), waits=waits)
+
+    async def list_ready(self, queue: str) -> list[Ready]:
+        """Count what the next of up to 100 sources of a queue's ring have ready, in the order of their turns."""
+        names = await self._list_ring(queue)
+        sizes = await self._ask([("LLEN", keys.ready(self._prefix, queue, name)) for name in names])
+        return [Ready(queue, name, int(size)) for name, size in zip(names, sizes, strict=True)]
+
+    async def list_next(self, queue: str, limit: int) -> list[Glimpse]:
+        """List the jobs that are claimed next in a queue, if nothing comes between: source after source, in turns."""
+        names = (await self._list_ring(queue))[:limit]
+        depth = -(-limit // max(1, len(names)))
+        lists = await self._ask([("LRANGE", keys.ready(self._prefix, queue, name), -depth, -1) for name in names])
+        turns = zip_longest(
+            *(
+                [(name, decode_text(entry)) for entry in reversed(entries)]
+                for name, entries in zip(names, lists, strict=True)
+            )
+        )
+        ids = await self._resolve([entry for turn in turns for entry in turn if entry][:limit])
+        return [Glimpse(id, State.PENDING, header) for id, header in await self._read_headers(ids)]  # noqa: A001
+
+    async def list_chat(self, source: str, chat: str, limit: int) -> list[Glimpse]:
+        """List the first jobs of a chat, in the order in which they run."""
+        members, (due_ms,) = await self._ask(
+            [
+                ("LRANGE", keys.group(self._prefix, source, chat), -limit, -1),
+                ("ZMSCORE", keys.due(self._prefix), _encode(f"{Waits.GROUP}{source}|{chat}")),
+            ]
+        )
+        running = {flight.id for consumer in await self.list_consumers() for flight in consumer.flights}
+        ids = [decode_text(member) for member in reversed(members)]
+        head = State.PENDING if due_ms is None else State.WAITING
+        states = {id: State.RUNNING if id in running else head for id in ids[:1]}  # noqa: A001
+        return [
+            Glimpse(id, states.get(id, State.PENDING), header)
+            for id, header in await self._read_headers(ids)  # noqa: A001
+        ]
+
+    async def _list_ring(self, queue: str) -> list[str]:
+        """List the sources whose turns come next, up to 100."""
+        (sources,) = await self._ask([("LRANGE", keys.ring(self._prefix, queue), -RING_LIMIT, -1)])
+        return [decode_text(source) for source in reversed(sources)]
+
+    async def _read_headers(self, ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        """Read the headers of jobs, without those that were settled meanwhile."""
+        heads = await self._ask([("GETRANGE", keys.job(self._prefix, id), 0, HEADER_BYTES) for id in ids])  # noqa: A001
+        read = [(id, _decode_header(head)) for id, head in zip(ids, heads, strict=True)]  # noqa: A001
+        return [(id, header) for id, header in read if "task" in header]  # noqa: A001
+
+    async def _list_waits(self, job: Job) -> list[Waiting]:
+        """List what a job that does not run waits for: its own time, its chat's or its source's, and holds of these."""
+        chat = f"{job.source}|{job.group}"
+        own = [(Waits.GROUP, chat), (Waits.GROUP_HOLD, chat)] if job.group else [(Waits.JOB, job.id)]
+        places = [*own, (Waits.SOURCE, f"{job.queue}|{job.source}"), (Waits.SOURCE_HOLD, job.source)]
+        members = [_encode(f"{kind}{name}") for kind, name in places]
+        now_ms, times = await self._ask_now(("ZMSCORE", keys.due(self._prefix), *members))
+        return [
+            Waiting(kind, name, _count_ms(int(float(due_ms)), now_ms))
+            for (kind, name), due_ms in zip(places, times, strict=True)
+            if due_ms is not None
+        ]
+
+    async def _count_ahead(self, job: Job) -> int:
+        """Count the jobs of its chat before a job."""
+        if not job.group:
+            return 0
+        key = keys.group(self._prefix, job.source, job.group)
+        size, place = await self._ask([("LLEN", key), ("LPOS", key, _encode(job.id))])
+        return 0 if place is None else max(0, int(size) - 1 - int(place))
 
     async def _resolve(self, entries: Sequence[tuple[str, str]]) -> list[str]:
-        """Turn ready entries, each with its source, into the ids they stand for."""
+        """Turn ready entries, each with its source, into the ids they stand for, in order."""
         chats = [(source, entry[1:]) for source, entry in entries if entry.startswith("|")]
-        heads = await self._ask([("LINDEX", keys.group(self._prefix, source, chat), -1) for source, chat in chats])
-        return [entry[1:] for _, entry in entries if entry.startswith("=")] + [
-            decode_text(head) for head in heads if head
-        ]
+        heads = iter(
+            await self._ask([("LINDEX", keys.group(self._prefix, source, chat), -1) for source, chat in chats])
+        )
+        ids = [next(heads) if entry.startswith("|") else entry[1:] for _, entry in entries]
+        return [decode_text(id) if isinstance(id, bytes) else id for id in ids if id]  # noqa: A001
 
     async def _ask_now(self, command: Command) -> tuple[int, Any]:
         """Send one command and read the clock with it, in ms."""
@@ -213,6 +298,14 @@ def _decode_flights(raw: dict[bytes, bytes]) -> list[Flight]:
             flight = json.loads(decode_text(value))
             flights.append(Flight(decode_text(field), claimed_ms=flight.pop("at"), **flight))
     return flights
+
+
+def _encode(member: str) -> bytes:
+    return member.encode("utf-8", "surrogatepass")
+
+
+def _count_ms(due_ms: int, now_ms: int) -> int | None:
+    return None if due_ms >= NEVER_MS else due_ms - now_ms
 
 
 def _decode_header(head: bytes) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import astuple
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
 from grimbots.queue.job import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
+from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.reads import Reads
 
 T = TypeVar("T")
@@ -87,6 +88,20 @@ class Totals:
         """Find how long the oldest ready job waits. None: none is ready."""
         ages = await self._ask(lambda shard: shard.find_oldest_ms(queue))
         return max((age for age in ages if age is not None), default=None)
+
+    async def list_ready(self, queue: str) -> list[Ready]:
+        """Count what the next sources of a queue's rings have ready: up to 100 of each shard."""
+        return list(chain(*await self._ask(lambda shard: shard.list_ready(queue))))
+
+    async def list_next(self, queue: str, limit: int) -> list[Glimpse]:
+        """List the jobs that are claimed next in a queue; the shards take turns."""
+        shards = await self._ask(lambda shard: shard.list_next(queue, limit))
+        return [glimpse for turn in zip_longest(*shards) for glimpse in turn if glimpse][:limit]
+
+    async def list_chat(self, source: str, chat: str, limit: int) -> list[Glimpse]:
+        """List the first jobs of a chat, in the order in which they run. It lies in one shard."""
+        shards = await self._ask(lambda shard: shard.list_chat(source, chat, limit))
+        return next((glimpses for glimpses in shards if glimpses), [])
 
     async def find_job(self, id: str) -> Sighting | None:  # noqa: A002
         """Find what is known of an id. None: nothing, or it was done over a minute ago."""

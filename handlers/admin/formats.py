@@ -29,6 +29,12 @@ def show_span(seconds: float) -> str:
     return f"{seconds:.0f}{NO_BREAK_SPACE}s"
 
 
+def show_decimal(number: float, language: str) -> str:
+    """Write a number to a tenth: 1,5 or 1.5."""
+    text = f"{number:.1f}"
+    return text.replace(".", ",") if language == "pt-BR" else text
+
+
 def read_ms(ms: int) -> datetime:
     """Read Redis's milliseconds."""
     return datetime.fromtimestamp(ms / 1000, UTC)

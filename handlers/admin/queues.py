@@ -1,4 +1,4 @@
-"""/admin/queues: how full the queues are, who works, and the dead jobs, for administrators of the installation."""
+"""/admin/queues: how full the queues are, who works, what is stopped, and the dead jobs; for administrators only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import UTC
 from typing import Any
 
 from grimbots.handlers.admin.base import PageHandler
-from grimbots.handlers.admin.formats import read_ms
+from grimbots.handlers.admin.formats import read_ms, show_decimal
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import DeadJob
-from grimbots.services import dead_jobs, sales
+from grimbots.queue.job import DeadJob, StopKind
+from grimbots.services import dead_jobs, sales, stops
 from grimbots.services.errors import Invalid
 
 PAGE_JOBS = 25
 PAYLOAD_CHARS = 4000
-SAID = ("requeued", "discarded", "running", "pending", "gone")
+PAGE_ROWS = 20  # of each table that grows with bots and accounts
+SAID = ("requeued", "discarded", "running", "pending", "gone", "paused", "resumed", "unstopped")
 
 
 class OperatorHandler(PageHandler):
@@ -44,12 +45,21 @@ class QueuesHandler(OperatorHandler):
             tab="queues",
             redis=await inspector.redis(),
             queues=await inspector.queues(),
+            stops=await inspector.stops(),
+            running=(await inspector.running())[:PAGE_ROWS],
+            ready=(await inspector.ready())[:PAGE_ROWS],
+            due=await inspector.due(),
+            rate=self.show_rate,
             consumers=await inspector.consumers(),
             dead=[self._show(job) for job in dead[:PAGE_JOBS]],
             next_after=dead[PAGE_JOBS - 1].job.id if len(dead) > PAGE_JOBS else "",
             after=after,
             said=said if said in SAID else "",
         )
+
+    def show_rate(self, per_second: float) -> str:
+        """Write jobs a second, to a tenth."""
+        return show_decimal(per_second, self.texts.language)
 
     def _show(self, dead: DeadJob) -> dict[str, Any]:
         headline, _, trace = dead.error.partition("\n")
@@ -85,6 +95,27 @@ class DeadJobHandler(OperatorHandler):
         self.go(f"/admin/queues?said={said}")
 
 
+class StopHandler(OperatorHandler):
+    """POST /admin/queues/pause and /admin/queues/resume."""
+
+    async def post(self, verb: stops.Verb) -> None:
+        """Do it and tell on the queues' page what came of it. Here only queues are paused; all that is stopped resumes.
+
+        Raises:
+            Invalid: there is no such kind of thing, or no such queue.
+        """
+        kind, name = self.get_body_argument("kind", ""), self.get_body_argument("name", "", strip=False)
+        if kind not in STOPPABLE[verb]:
+            raise Invalid("what is meant is not said")
+        done = await stops.act(self.app, self.user, verb, STOPPABLE[verb][kind], name)
+        said = "unstopped" if not done else "paused" if verb == "pause" else "resumed"
+        self.go(f"/admin/queues?said={said}")
+
+
+STOPPABLE: dict[str, dict[str, StopKind]] = {
+    "pause": {"queue": "queue"},
+    "resume": {"queue": "queue", "source": "source", "account": "account"},
+}
 VERBS: dict[str, tuple[Callable[..., Awaitable[Any]], str]] = {
     "requeue": (dead_jobs.requeue, "requeued"),
     "discard": (dead_jobs.discard, "discarded"),

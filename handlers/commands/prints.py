@@ -19,6 +19,15 @@ def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, nothing: str) -
         _print_table([list(rows[0]), *([_show(value) for value in row.values()] for row in rows)])
 
 
+def print_fields(row: Mapping[str, Any], as_json: bool) -> None:
+    """Print one row with a line for each of its values that there is, or as a JSON object."""
+    if as_json:
+        print_rows([row], True, nothing="")
+        return
+    there = {name: value for name, value in row.items() if value not in (None, "", [])}
+    _print_table([[name, _show(value)] for name, value in there.items()])
+
+
 def pick(rows: Sequence[Any], *columns: str) -> list[dict[str, Any]]:
     """Give the named columns of rows as dictionaries."""
     return [{column: getattr(row, column) for column in columns} for row in rows]

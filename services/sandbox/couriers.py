@@ -98,6 +98,7 @@ class Courier:
         is_empty = False
         try:
             while parcel := self._first(queue):
+                lane.hurry.clear()  # from here on: a new address during the attempt cuts short the pause after it, too
                 await self._wait(lane, parcel["made_at"] - self._clock())
                 verdict = await self._senders[parcel["kind"]](parcel)
                 if verdict is None:
@@ -167,7 +168,6 @@ class Courier:
     async def _wait(lane: Lane, seconds: float) -> None:
         if seconds <= 0:
             return
-        lane.hurry.clear()
         try:
             await asyncio.wait_for(lane.hurry.wait(), seconds)
         except TimeoutError:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from grimbots.queue.job import Job
+from grimbots.queue.operators import Operator
 from grimbots.queue.worker import Worker
 
 
@@ -79,6 +81,47 @@ async def test_health_is_unhealthy_without_postgres(get: Any, working: Any, app:
     await app.db.close()
     code, report = await get("/health")
     assert (code, report["checks"]["database"]["status"]) == (503, "down")
+
+
+@pytest.mark.gen_test
+async def test_health_warns_of_what_an_operator_stopped(get: Any, working: Any, app: Any) -> None:
+    operator = Operator(app.queue)
+    await _until(get, "healthy")
+    await operator.pause("queue", "tasks")
+    await operator.drain("queue", "gateway")
+    await operator.pause("account", "7")
+    code, report = await _until(get, "degraded")
+    assert code == 200
+    assert report["warnings"] == [
+        "queue gateway takes nothing new until grimbots queue resume gateway",
+        "queue tasks is paused: nothing of it starts until grimbots queue resume tasks",
+        "an operator stopped 1 sources or accounts: grimbots queue resume",
+    ]
+    for kind, name in (("queue", "tasks"), ("queue", "gateway"), ("account", "7")):
+        await operator.resume(kind, name)
+    await _until(get, "healthy")
+
+
+@pytest.mark.gen_test
+async def test_metrics_hold_what_is_stopped_and_what_went_through(http_client: Any, base_url: str, app: Any) -> None:
+    await Operator(app.queue).pause("queue", "tasks")
+    await Operator(app.queue).pause("account", "7")
+    await Operator(app.queue).drain("account", "8")
+    await app.queue.enqueue(Job("u:1:1", "updates.handle", "tasks", "b1", "1", "55", {}))
+    await app.queue.hold_source("b1", 30)
+    text = (await http_client.fetch(f"{base_url}/metrics")).body.decode()
+    for line in (
+        'grimbots_queue_paused_places{kind="queue"} 1.0',
+        'grimbots_queue_paused_places{kind="account"} 1.0',
+        'grimbots_queue_paused_places{kind="source"} 0.0',
+        'grimbots_queue_draining_places{kind="account"} 1.0',
+        'grimbots_queue_enqueued_jobs{queue="tasks"} 1.0',
+        'grimbots_queue_settled_jobs{queue="tasks"} 0.0',
+        'grimbots_queue_in_flight_jobs{queue="tasks"} 0.0',
+        "grimbots_queue_due_entries 1.0",
+        "grimbots_queue_consumers 0.0",
+    ):
+        assert line in text
 
 
 @pytest.mark.gen_test

@@ -53,6 +53,24 @@ async def test_works_on_every_shard(flushed_redis_url: str) -> None:
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_looks_see_every_shard(flushed_redis_url: str) -> None:
+    async with open_queue(f"{flushed_redis_url}&shards=3", slots={"tasks": 4}) as queue:
+        inspector = Inspector(queue)
+        await _enqueue(queue, 24)
+        await Operator(queue).pause("source", "b0")
+        assert {(one.source, one.entries) for one in await inspector.ready()} == {(f"b{n}", 1) for n in ACCOUNTS}
+        assert {one.id for one in await inspector.head("tasks")} == {f"{n}" for n in ACCOUNTS}
+        assert len(await inspector.head("tasks", 5)) == 5
+        for n in ACCOUNTS:
+            assert [one.id for one in await inspector.chat(f"b{n}", "55")] == [f"{n}", f"{n + len(ACCOUNTS)}"]
+            seen = await inspector.job(f"{n + len(ACCOUNTS)}")
+            assert seen is not None
+            assert seen.ahead == 1
+        assert await inspector.chat("b0", "nobody") == []
+        assert [(stop.kind, stop.name) for stop in await inspector.stops()] == [("source", "b0")]
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_an_idle_worker_starts_what_any_shard_gets(flushed_redis_url: str) -> None:
     ran: list[int] = []
     url = f"{flushed_redis_url}&shards=3"

@@ -109,7 +109,7 @@ async def test_pages_fit_and_complain_of_nothing(
     await window.look_at("messages-discard")
     await window.open("/sales/tenant1/events")
     await window.open("/admin/queues")
-    await window.page.click("details.act summary")
+    await window.page.click("li details.act summary")
     await window.look_at("queues-details")
     assert window.complaints == []
     await window.open("/sales/nobody")
@@ -126,6 +126,25 @@ async def test_dead_job_is_run_again_and_another_deleted(browser: Any, base_url:
         await window.page.click(f"li:first-child button.{button}")
         await window.page.wait_for_selector(".said")
     assert len({dead.job.id for dead in await Inspector(full.app.queue).dead()}) == len(before) - 2
+    assert window.complaints == []
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("viewport", [DESK, TELEPHONE])
+async def test_queue_is_paused_and_resumed(browser: Any, base_url: str, full: Shop, viewport: dict[str, int]) -> None:
+    window = await open_window(browser, base_url, viewport)
+    await window.log_in()
+    await full.app.queue.hold_source("b1", 30)
+    await window.open("/admin/queues")
+    await window.page.click("summary:has-text('Pausar tasks')")
+    await window.look_at("queues-pause")
+    await window.page.click("details[open] button.danger")
+    await window.page.wait_for_selector(".alert:has-text('Pausada: fila tasks')")
+    await window.page.click("summary:has-text('Retomar tasks')")
+    await window.look_at("queues-paused")
+    await window.page.click("details[open] button.primary")
+    await window.page.wait_for_selector(".said:has-text('Retomada')")
+    assert await Inspector(full.app.queue).stops() == []
     assert window.complaints == []
 
 

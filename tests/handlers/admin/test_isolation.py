@@ -127,6 +127,11 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (post("/admin/queues/requeue", id="{other.job_id}"), {404}),
         (post("/admin/queues/discard", id="{other.job_id}"), {404}),
     ],
+    r"/admin/queues/(pause|resume)": [
+        (post("/admin/queues/pause", kind="queue", name="tasks"), {404}),
+        (post("/admin/queues/pause", kind="account", name="{other.account_id}"), {404}),
+        (post("/admin/queues/resume", kind="account", name="{other.account_id}"), {404}),
+    ],
     r"/sandbox(?:/.*)?": [],  # the sandbox's own world, on this machine only (tests/handlers/test_sandbox.py)
     r"/login/link(?:/([A-Za-z0-9_-]{43}))?": [(post("/login/link", token="{other.account}"), {401})],
 }

@@ -8,7 +8,9 @@ import pytest
 
 from grimbots.handlers.admin import queues
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Job
+from grimbots.queue.job import Claim, Job, Register
+from grimbots.queue.operators import Operator
+from grimbots.queue.rates import Rates
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.services.test_messages_jobs import work
 
@@ -103,13 +105,79 @@ async def test_dead_jobs_are_read_page_by_page(
 
 
 @pytest.mark.gen_test
+async def test_queue_is_paused_and_resumed(administrator: Reader, app: Any) -> None:
+    await administrator.get("/admin/queues")
+    fields = {"kind": "queue", "name": "tasks"}
+    page = await administrator.follow(await administrator.post("/admin/queues/pause", fields))
+    assert "A fila está pausada" in page.text
+    assert "Pausada: fila tasks. Nada dela começa até alguém retomar" in page.text
+    assert "Retomar tasks" in page.text
+    assert "Pausar tasks" not in page.text
+    page = await administrator.follow(await administrator.post("/admin/queues/resume", fields))
+    assert "Retomada: o que esperava começa agora" in page.text
+    assert "Pausar tasks" in page.text
+    page = await administrator.follow(await administrator.post("/admin/queues/resume", fields))
+    assert "já não estava parada" in page.text
+
+
+@pytest.mark.gen_test
+async def test_page_resumes_what_a_command_stopped(administrator: Reader, app: Any) -> None:
+    await Operator(app.queue).drain("account", NASTY)
+    page = await administrator.get("/admin/queues")
+    assert (f"Esvaziando: conta {NASTY}" in page.text, "<script" in page.html) == (True, False)
+    await administrator.post("/admin/queues/resume", {"kind": "account", "name": NASTY})
+    assert await Inspector(app.queue).stops() == []
+
+
+@pytest.mark.gen_test
+async def test_page_pauses_queues_that_there_are_and_nothing_else(administrator: Reader, app: Any) -> None:
+    for kind, name in (("account", "1"), ("queue", "nothing"), ("", ""), ("queue", "")):
+        assert (await administrator.post("/admin/queues/pause", {"kind": kind, "name": name})).status == 400
+    fields = {"kind": "queue", "name": "tasks", "form": "forged"}
+    assert (await administrator.post("/admin/queues/pause", fields)).status == 403
+    assert await Inspector(app.queue).stops() == []
+
+
+@pytest.mark.gen_test
+async def test_page_shows_what_is_ready_comes_due_and_how_fast(
+    administrator: Reader, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("grimbots.queue.inspector.monotonic", lambda: now)
+    app.queue.rates = Rates()  # logging in looked already
+    assert "a partir da segunda vez" in (await administrator.get("/admin/queues")).text
+    for place in range(15):
+        await app.queue.enqueue(make_job(f"u:1:{place}"))
+    await app.queue.hold_source("b1", 30)
+    now = 110.0
+    page = (await administrator.get("/admin/queues")).text
+    for word in ("1,5", "Ritmo medido em 10 s", "Na vez, por origem", "em até 1 min", "Esperando a hora"):
+        assert word in page
+    assert "Rodando por conta" not in page
+
+
+@pytest.mark.gen_test
+async def test_page_shows_what_runs_of_an_account(administrator: Reader, app: Any) -> None:
+    consumer = "elsewhere:0:1"
+    await app.queue.enqueue(make_job("u:1:1"))
+    await app.queue.lines[0].send(Register(consumer))
+    await app.queue.lines[0].send(Claim(consumer, 1, {"tasks": 1}))
+    page = (await administrator.get("/admin/queues")).text
+    assert "Rodando por conta e origem" in page
+    assert '<td data-name="Origem">b1</td>' in page
+
+
+@pytest.mark.gen_test
 async def test_seller_sees_no_queues_and_cannot_tell_that_there_are(owner: Reader, app: Any) -> None:
     await app.queue.bury(make_job("u:1:1"), "attempts")
     for answer in (
         await owner.get("/admin/queues"),
         await owner.post("/admin/queues/requeue", {"id": "u:1:1"}),
         await owner.post("/admin/queues/discard", {"id": "u:1:1"}),
+        await owner.post("/admin/queues/pause", {"kind": "queue", "name": "tasks"}),
+        await owner.post("/admin/queues/resume", {"kind": "queue", "name": "tasks"}),
     ):
         assert (answer.status, "u:1:1" in answer.text) == (404, False)
     assert await list_dead(app) == ["u:1:1"]
+    assert await Inspector(app.queue).stops() == []
     assert "/admin/queues" not in (await owner.get("/sales/tenant1")).html

@@ -165,6 +165,10 @@ def test_queue_stats_lists_every_queue(command: Command, capsys: pytest.CaptureF
     assert command("queue", "stats", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["queue"] for row in rows} >= {"tasks", "webhook", "gateway"}
+    assert command("queue", "stats") == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert (header.split()[:2], len(lines)) == (["queue", "pending"], len(rows))
+    assert max(map(len, (header, *lines))) <= 120
 
 
 def test_queue_dead_shows_a_job_without_what_people_wrote(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,6 +207,72 @@ def test_queue_job_retry_and_discard(command: Command, database_url: str, capsys
             ("command", "job.requeue", "job:x:1"),
             ("command", "job.discard", "job:x:1"),
         ]
+
+
+def test_queue_looks_and_peeks(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    async def enqueue() -> None:
+        async with server.build_app(load()) as app:
+            for number in range(3):
+                job = Job(f"x:{number}", "updates.handle", "tasks", "b1", "1", "9", {"text": "my secret"})
+                await app.queue.enqueue(job)
+            await app.queue.hold_source("b1", 30)
+
+    asyncio.run(enqueue())
+    capsys.readouterr()
+
+    def look(*argv: str) -> list[dict[str, object]]:
+        assert command("queue", *argv, "--json") == 0
+        told = capsys.readouterr().out
+        assert "my secret" not in told
+        return [json.loads(line) for line in told.splitlines()]
+
+    (tasks,) = [row for row in look("stats") if row["queue"] == "tasks"]
+    assert (tasks["pending"], tasks["enqueued_per_second"], tasks["paused"]) == (3, 0, False)
+    assert look("stats", "ready") == [{"queue": "tasks", "source": "b1", "entries": 1}]
+    assert look("stats", "due") == [{"window": "60 s", "jobs": 0, "chats": 0, "sources": 0, "holds": 1, "unseen": 0}]
+    assert look("stats", "running") == look("stats", "processes") == []
+    assert [row["id"] for row in look("peek", "tasks")] == ["x:0"]
+    assert [row["id"] for row in look("peek", "--chat", "b1", "9", "--limit", "2")] == ["x:0", "x:1"]
+    (job,) = look("job", "x:2")
+    assert (job["ahead_in_chat"], job["running_on"]) == (2, None)
+    assert str(job["waits_for"]).startswith("['source_hold b1 for ")
+    assert command("queue", "job", "x:2") == 0
+    assert "ahead_in_chat  2" in capsys.readouterr().out
+    assert command("queue", "peek", "nothing") == 1
+    assert "there is no queue 'nothing': there are campaigns" in capsys.readouterr().err
+
+
+def test_queue_pause_drain_and_resume(command: Command, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def say(*argv: str, code: int = 0) -> str:
+        assert command("queue", *argv) == code
+        told = capsys.readouterr()
+        return told.out + told.err
+
+    assert command("account", "add", "loja") == 0
+    capsys.readouterr()
+    assert say("pause").startswith("nothing is stopped")
+    assert say("pause", "tasks") == (
+        "queue tasks is paused: nothing of it starts, what runs finishes, new work waits\n"
+        "It stays so over restarts, until: grimbots queue resume tasks\n"
+    )
+    assert "until: grimbots queue resume --account loja\n" in say("drain", "--account", "loja")
+    assert "until: grimbots queue resume --source b7\n" in say("pause", "--source", "b7")
+    assert "has no bot @ghost" in say("pause", "--account", "loja", "--bot", "ghost", code=1)
+    assert "name one" in say("pause", "--bot", "ghost", code=1)
+    assert "name one" in say("pause", "tasks", "--source", "b7", code=1)
+    listed = [json.loads(line) for line in say("pause", "--json").splitlines()]
+    assert [(row["kind"], row["paused"], row["closed"]) for row in listed] == [
+        ("account", False, True),
+        ("queue", True, False),
+        ("source", True, False),
+    ]
+    assert json.loads(say("resume", "tasks", "--json"))["done"] is True
+    assert say("resume", "--account", "loja").endswith("goes on: what waited starts now\n")
+    assert say("resume", "--source", "b7").startswith("source b7 goes on")
+    assert say("resume", "tasks", code=1) == "queue tasks was not stopped: nothing was done\n"
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT action, count(*) FROM audit WHERE action LIKE 'queue.%' GROUP BY 1 ORDER BY 1")
+        assert cursor.fetchall() == [("queue.drain", 1), ("queue.pause", 2), ("queue.resume", 3)]
 
 
 def test_migrate_says_that_nothing_is_missing(command: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -190,7 +190,7 @@ def systemd(tmp_path: Path, environ: dict[str, str], secret: str) -> Iterator[Sy
     made.socket.close()
 
 
-def test_no_call_fails_while_parent_and_child_are_killed_behind_a_kept_socket(
+def test_no_call_fails_while_parent_and_child_are_killed_and_renewed_behind_a_kept_socket(
     tmp_path: Path, certificate: Path, environ: dict[str, str], secret: str, systemd: Systemd
 ) -> None:
     port = systemd.socket.getsockname()[1]
@@ -202,4 +202,6 @@ def test_no_call_fails_while_parent_and_child_are_killed_behind_a_kept_socket(
         systemd.restart()
         wait_until(lambda: systemd.count_ready() == ready + 3, "the return of both")
         waits.append(max(load.waits_seconds[seen:]))
+        systemd.parent.send_signal(signal.SIGHUP)
+        wait_until(lambda: "every process is a new one" in systemd.log.read_text(), "the renewal")
     judge(load, environ, waits)

@@ -66,6 +66,13 @@ def test_service_is_hardened(root: Path) -> None:
     assert done.returncode == 0, exposed
 
 
+def test_service_lets_setpriv_do_its_work(root: Path) -> None:
+    """Without capset no process would start: setpriv gives up where it is refused."""
+    lines = (root / "etc/systemd/system/grimbots.service").read_text().splitlines()
+    filters = [line for line in lines if line.startswith("SystemCallFilter=")]
+    assert filters.index("SystemCallFilter=capset") > filters.index("SystemCallFilter=~@privileged @resources")
+
+
 def test_stop_waits_longer_than_the_drain() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]

@@ -69,7 +69,7 @@ chaos:
 
 proof:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e
+	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e tests/deploy/test_kills.py
 	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
 

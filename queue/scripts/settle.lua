@@ -7,6 +7,7 @@
 -- Output 'OK', 'DEAD' (retry: the job is dead now) or 'LOST' (nothing of the move happened)
 
 local HEAD_BUDGET_MS = 60000      -- how long the head of a chat may fail before the chat goes on
+local RUN_COUNTED_MS = 30000      -- the most that one attempt may take of it: its answer may have met an outage
 
 local function is_of_group(job, flight)
   return is_ordered(job) and job.source == flight.source and job.group == flight.group
@@ -65,39 +66,44 @@ local function reason_to_die(job, spend, bury)
   if bury then return 'buried' end
   if not spend then return nil end
   if job.attempts >= job.limit then return 'attempts' end
-  if is_ordered(job) and NOW - job.failing_since >= HEAD_BUDGET_MS then return 'budget' end
+  if is_ordered(job) and job.failing_ms >= HEAD_BUDGET_MS then return 'budget' end
   return nil
 end
 
--- When a retried job may run again; the head of a chat has its last try when its budget ends.
-local function retry_at(job, after_ms, spend)
-  if spend and is_ordered(job) then return math.min(NOW + after_ms, job.failing_since + HEAD_BUDGET_MS) end
-  return NOW + after_ms
+-- How long a retried job waits; the head of a chat has its last try when its budget ends. After the first failure only
+-- attempts that are spent, and the waits that follow them, use it up: not a 429, a hold, a pause or an outage.
+local function take_wait(job, after_ms, spend)
+  if not spend or not is_ordered(job) then return after_ms end
+  local wait_ms = math.min(after_ms, HEAD_BUDGET_MS - job.failing_ms)
+  job.failing_ms = job.failing_ms + wait_ms
+  return wait_ms
 end
 
-local function note_failure(job, fence, error, spend)
+local function note_failure(job, flight, error, spend)
   if job.error ~= error then job.retrying_since = NOW end
-  job.settled, job.error = 'retry:' .. fence, error
+  job.settled, job.error = 'retry:' .. flight.fence, error
   if spend then
     job.attempts = (job.attempts or 0) + 1
-    job.failing_since = job.failing_since or NOW
+    job.failing_ms = job.failing_ms and job.failing_ms + math.min(NOW - flight.at, RUN_COUNTED_MS) or 0
   end
 end
 
 function moves.retry()
   local consumer, id, fence, after_ms, error = take(), take(), take(), take_number(), take()
   local spend, bury = take() == '1', take() == '1'
-  if not own_flight(consumer, id, fence) then return answer_repeated(id, 'retry:' .. fence) end
+  local flight = own_flight(consumer, id, fence)
+  if not flight then return answer_repeated(id, 'retry:' .. fence) end
   redis.call('HDEL', flight_key(consumer), id)
   local job = load_job(id)
-  note_failure(job, fence, error, spend)
+  note_failure(job, flight, error, spend)
   local reason = reason_to_die(job, spend, bury)
   if reason then
     kill(job, reason)
     return 'DEAD'
   end
+  local wait_ms = take_wait(job, after_ms, spend)
   save_job(job)
-  wait_until(place_of(job.source, entry_of(job)), retry_at(job, after_ms, spend))
+  wait_until(place_of(job.source, entry_of(job)), NOW + wait_ms)
   return 'OK'
 end
 

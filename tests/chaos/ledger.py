@@ -21,15 +21,22 @@ EFFECTS_PER_UPDATE = 2
 
 @dataclass(slots=True)
 class Effect:
-    """One row. `doubtful`: an attempt died around the call, which may have happened or not. `happened`: when it did."""
+    """One row. `doubtful`: an attempt died around the call, which may have happened or not. `happened`: when it did.
+
+    `holder` and `fence`: the process and the claim that began last; `called`: under that claim. `strange`: the
+    processes that called under another one.
+    """
 
     chat: str
     place: int  # in the chat's order
     policy: str
     state: str = "planned"
     holder: int = 0
+    fence: str = ""
+    called: bool = False
     doubtful: bool = False
     happened: list[int] = field(default_factory=list)
+    strange: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -70,6 +77,12 @@ class Ledger:
         """Count the effects whose attempt a process has begun and not ended."""
         return sum(effect.state == "sending" and effect.holder == pid for effect in self.effects.values())
 
+    def is_about_to_call(self, pid: int) -> bool:
+        """Tell whether a process has begun an effect and not called yet."""
+        return any(
+            effect.state == "sending" and effect.holder == pid and not effect.called for effect in self.effects.values()
+        )
+
     # The verbs:
 
     async def plan(self, pid: int, job: str, chat: str, n: int, policy: str) -> list[str]:
@@ -80,7 +93,7 @@ class Ledger:
             self.effects.setdefault(name, Effect(chat, n * EFFECTS_PER_UPDATE + ordinal, policy))
         return [name for name in names if self.effects[name].state in ("planned", "sending")]
 
-    async def begin(self, pid: int, name: str) -> bool:
+    async def begin(self, pid: int, name: str, fence: str) -> bool:
         """planned -> sending, or what the policy says of an attempt that died; tell whether to call."""
         self._note_start(pid, name)
         effect = self.effects[name]
@@ -91,15 +104,19 @@ class Ledger:
             effect.state = "sending"
         else:
             return False
-        effect.holder = pid
+        effect.holder, effect.fence, effect.called = pid, fence, False
         return effect.state == "sending"
 
-    async def call(self, pid: int, name: str) -> None:
+    async def call(self, pid: int, name: str, fence: str) -> None:
         """The effect itself."""
         self._clock += 1
         effect = self.effects[name]
         effect.happened.append(self._clock)
-        self._log.write(f"{self._clock} {name} {effect.policy} {pid}\n")
+        if effect.fence == fence:
+            effect.called = True
+        else:
+            effect.strange.append(pid)
+        self._log.write(f"{self._clock} {name} {effect.policy} {pid} {fence} {effect.holder} {effect.fence}\n")
         await asyncio.sleep(CALL_SECONDS)
 
     async def put_back(self, pid: int, name: str) -> None:
@@ -144,6 +161,8 @@ async def _hear(reader: asyncio.StreamReader) -> bytes:
 
 async def _answer(writer: asyncio.StreamWriter, number: int, work: Awaitable[Any]) -> None:
     answer = await work
+    if writer.transport.is_closing():  # the worker was killed meanwhile
+        return
     with suppress(OSError):
         writer.write(json.dumps([number, answer]).encode() + b"\n")
         await writer.drain()

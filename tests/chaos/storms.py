@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 
 from grimbots.tests.chaos.crews import Crew, Family
+from grimbots.tests.queue.desks import wait_until
 from grimbots.tests.queue.proxy import LossyProxy
 from grimbots.tests.queue.servers import RedisServer
 
 FREEZE_SECONDS = (11.0, 13.0)  # past the lease
+WORST_MOMENT_SECONDS = 3.0
 OUTAGE_SECONDS = 12.0
 CALM_SECONDS = 2.5  # after another fault, before it no more counts as part of a recovery
 LEASE_TAKES_SECONDS = 12.0
@@ -33,6 +36,7 @@ FAMILY_DECK = {
     "kill_parent": 1,
 }
 STRANGERS_DECK = {"kill_stranger": 3, "kill_redis": 1, "freeze_stranger": 1, "cut_connections": 1, "lose_reply": 2}
+FREEZES_DECK = {"freeze_stranger": 1}
 RENEWALS_DECK = {"renew_workers": 1}
 
 
@@ -74,6 +78,12 @@ class Storm:
                 break
         await asyncio.gather(*self._frozen)
         await self.crew.wait_whole()
+
+    async def thaw(self) -> None:
+        """Let go on at once whoever is frozen: a storm that broke off leaves nobody behind."""
+        for frozen in self._frozen:
+            frozen.cancel()
+        await asyncio.gather(*self._frozen, return_exceptions=True)
 
     def count(self) -> str:
         """Say what was dealt."""
@@ -119,12 +129,21 @@ class Storm:
     async def _freeze(self, fault: Fault) -> None:
         fault.pid = self.crew.pick(self.dice)
         seconds = self.dice.uniform(*FREEZE_SECONDS)
+        await self._wait_about_to_call(fault.pid)
+        fault.began_at = monotonic()
         self.under_way += self.crew.ledger.count_under_way(fault.pid)
         fault.ended_at = fault.began_at + seconds
         os.kill(fault.pid, signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        with suppress(ProcessLookupError):  # killed meanwhile
-            os.kill(fault.pid, signal.SIGCONT)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(fault.pid, signal.SIGCONT)
+
+    async def _wait_about_to_call(self, pid: int) -> None:
+        """Wait for the worst moment: it wakes with a call in its hands. Not for long, nothing may run there now."""
+        with suppress(TimeoutError):
+            await wait_until(lambda: self.crew.ledger.is_about_to_call(pid), WORST_MOMENT_SECONDS)
 
     async def _kill_redis(self, fault: Fault) -> None:
         await self.server.kill()
@@ -145,7 +164,13 @@ class Storm:
         self.proxy.cut()
 
     async def _lose_reply(self, fault: Fault) -> None:
-        self.proxy.lose_next_reply_to(self.dice.choice(WORDS))
+        fault.began_at = fault.ended_at = inf  # until such a request comes: "register" only when somebody starts
+
+        def strike(lost: asyncio.Future[None]) -> None:
+            if not lost.cancelled():
+                fault.began_at = fault.ended_at = monotonic()
+
+        self.proxy.lose_next_reply_to(self.dice.choice(WORDS)).add_done_callback(strike)
 
     async def _renew_workers(self, fault: Fault) -> None:
         await self.crew.wait_whole()

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 
-from grimbots.tests.chaos.ledger import Effect, Start
-from grimbots.tests.chaos.runs import Plan, plan_family, plan_renewals, plan_strangers, run
+from grimbots.handlers.commands.embedded.children import find_holders
+from grimbots.tests.chaos.crews import Crew, Family, Strangers
+from grimbots.tests.chaos.ledger import Effect, Ledger, Start
+from grimbots.tests.chaos.runs import Plan, plan_family, plan_freezes, plan_renewals, plan_strangers, run
 from grimbots.tests.chaos.storms import Fault
 from grimbots.tests.chaos.verdicts import DIED, Verdict, judge
 
 SEED = 7
+SLACK_SECONDS = 8.0  # until a job runs again beside other tests; `make chaos` has the promised bounds
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", [plan_family(15), plan_strangers(12)], ids=["family", "strangers"])
+@pytest.mark.parametrize(
+    "plan",
+    [plan_family(15, bound_seconds=SLACK_SECONDS), plan_strangers(12, bound_seconds=10 + SLACK_SECONDS)],
+    ids=["family", "strangers"],
+)
 def test_nothing_is_lost_repeated_or_out_of_order_in_a_storm(tmp_path: Path, plan: Plan) -> None:
     verdict, storm = asyncio.run(run(plan, SEED, tmp_path / "run"))
     assert verdict.faults == [], f"{storm.count()}\n{verdict.describe()}"
@@ -25,10 +33,32 @@ def test_nothing_is_lost_repeated_or_out_of_order_in_a_storm(tmp_path: Path, pla
 
 
 @pytest.mark.slow
+def test_who_wakes_after_his_lease_does_not_call(tmp_path: Path) -> None:
+    verdict, _ = asyncio.run(run(plan_freezes(1), SEED, tmp_path / "run"))
+    assert verdict.faults == [], verdict.describe()
+    assert verdict.under_way > 0
+
+
+@pytest.mark.slow
 def test_rolling_restarts_interrupt_nothing(tmp_path: Path) -> None:
     verdict, _ = asyncio.run(run(plan_renewals(3), SEED, tmp_path / "run"))
     assert (verdict.faults, verdict.repeated_retry, verdict.uncertain) == ([], 0, 0), verdict.describe()
     assert verdict.accepted > 50
+
+
+@pytest.mark.parametrize("crew", [Family, Strangers])
+def test_a_run_that_breaks_leaves_no_process_and_no_socket(tmp_path: Path, crew: type[Crew]) -> None:
+    with pytest.raises(AttributeError, match="_unheard_of"):
+        asyncio.run(run(Plan("broken", crew, {"unheard_of": 1}, 10, 10), SEED, tmp_path / "run"))
+    gc.collect()  # an unclosed socket says so
+    assert [pid for pid in find_holders(Path.cwd(), "python") if str(tmp_path) in read_command(pid)] == []
+
+
+def read_command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def make_effects(policy: str = "retry") -> dict[str, Effect]:
@@ -81,6 +111,36 @@ def test_verdict_finds_an_inversion_unless_the_row_admits_a_doubt() -> None:
     assert judge_rows(effects).faults == ["out of order: c:0#1 after c:1#0"]
     effects["c:0#1"].doubtful = True
     assert judge_rows(effects).faults == []
+
+
+def test_verdict_finds_a_call_of_who_no_longer_held_the_row() -> None:
+    effects = make_effects()
+    effects["c:0#0"].strange = [4711]
+    assert judge_rows(effects).faults == ["called by who no longer held it: c:0#0 by 4711"]
+
+
+@pytest.mark.gen_test
+async def test_ledger_names_who_calls_under_an_old_claim(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    await ledger.plan(1, "c:0", "c", 0, "retry")
+    for pid, fence in ((1, "10"), (2, "11"), (1, "12")):
+        assert await ledger.begin(pid, "c:0#0", fence)
+    await ledger.call(1, "c:0#0", "12")
+    assert ledger.effects["c:0#0"].strange == []
+    for pid, fence in ((1, "10"), (2, "11")):  # the same process, too: its job was taken away and came back
+        await ledger.call(pid, "c:0#0", fence)
+    assert ledger.effects["c:0#0"].strange == [1, 2]
+    await ledger.close()
+
+
+def test_verdict_finds_a_recovery_over_its_bound_unless_disturbed() -> None:
+    starts = {"a": [Start(1, 99.0), Start(2, 102.5)]}
+    kill = Fault("kill_worker", 100.0, 100.0, pid=1)
+    late = ["a killed worker's job ran again only after 2.50 s"]
+    assert judge([], {}, starts, [kill], 0, bound_seconds=2.0).faults == late
+    assert judge([], {}, starts, [kill], 0, bound_seconds=2.5).faults == []
+    lost = Fault("lose_reply", 101.0, 101.0)  # of the request that the new process sent
+    assert judge([], {}, starts, [kill, lost], 0, bound_seconds=2.0).faults == []
 
 
 def test_verdict_tells_recoveries_in_calm_water_from_others() -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 from grimbots.tests.chaos.ledger import EFFECTS_PER_UPDATE, Effect, Start
@@ -16,8 +17,8 @@ DIED = {"kill_worker", "kill_stranger"}
 
 @dataclass
 class Verdict:
-    """What became of the effects. `recoveries`: seconds until a killed worker's job ran again; apart, those that met
-    another fault meanwhile."""
+    """What became of the effects. `strange`: calls of who no longer held the row. `recoveries`: seconds until a killed
+    worker's job ran again, which must be within `bound_seconds`; apart, those that met another fault meanwhile."""
 
     accepted: int
     done: int
@@ -26,7 +27,9 @@ class Verdict:
     repeated_retry: int
     repeated_once: list[str]
     out_of_order: list[str]
+    strange: list[str]
     under_way: int
+    bound_seconds: float
     recoveries: list[float] = field(default_factory=list)
     disturbed: list[float] = field(default_factory=list)
 
@@ -36,6 +39,12 @@ class Verdict:
         found = [f"lost: {name}" for name in self.lost]
         found += [f"a `once` effect happened twice: {name}" for name in self.repeated_once]
         found += [f"out of order: {name}" for name in self.out_of_order]
+        found += [f"called by who no longer held it: {name}" for name in self.strange]
+        found += [
+            f"a killed worker's job ran again only after {seconds:.2f} s"
+            for seconds in self.recoveries
+            if seconds > self.bound_seconds
+        ]
         if self.repeated_retry > self.under_way:
             found.append(
                 f"{self.repeated_retry} repeats, but only {self.under_way} effects were under way at the kills"
@@ -48,7 +57,8 @@ class Verdict:
   accepted {self.accepted} updates, done {self.done} effects, uncertain {self.uncertain}, lost {len(self.lost)}
   repeated `retry` {self.repeated_retry} (under way at kills and freezes: {self.under_way})
   repeated `once` {len(self.repeated_once)}, out of order {len(self.out_of_order)}
-  a killed worker's job ran again after: {_describe(self.recoveries)}
+  called by who no longer held the row {len(self.strange)}
+  a killed worker's job ran again after: {_describe(self.recoveries)}; allowed: {self.bound_seconds:g} s
     with another fault meanwhile: {_describe(self.disturbed)}"""
 
 
@@ -58,6 +68,7 @@ def judge(
     starts: Mapping[str, Sequence[Start]],
     faults: Sequence[Fault],
     under_way: int,
+    bound_seconds: float = inf,
 ) -> Verdict:
     """Compare what was accepted with what happened."""
     repeated = {name: len(effect.happened) - 1 for name, effect in effects.items() if len(effect.happened) > 1}
@@ -69,7 +80,9 @@ def judge(
         repeated_retry=sum(times for name, times in repeated.items() if effects[name].policy == "retry"),
         repeated_once=[name for name in repeated if effects[name].policy == "once"],
         out_of_order=list(_find_inversions(effects)),
+        strange=[f"{name} by {pid}" for name, effect in effects.items() for pid in effect.strange],
         under_way=under_way,
+        bound_seconds=bound_seconds,
     )
     for began_at, seconds in _find_recoveries(starts, faults):
         calm = _is_calm(began_at, began_at + seconds, faults)

@@ -17,6 +17,7 @@ from typing import Any
 from grimbots.conf import logs
 from grimbots.conf.loops import LoopWatch
 from grimbots.handlers.commands.notices import READY, notify
+from grimbots.queue.attempts import CURRENT
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Job
 from grimbots.queue.task import Done, LeaseLost
@@ -24,6 +25,7 @@ from grimbots.queue.worker import Worker
 from grimbots.tests.queue.desks import SLOTS, make_task
 
 HOST, SOURCE, ACCOUNT = "chaos", "b1", "1"
+PREPARE_SECONDS = 0.02  # from the row to the guard: who is frozen here past his lease wakes with a call in his hands
 
 
 class World:
@@ -39,6 +41,11 @@ class World:
         reader, self._writer = await asyncio.open_unix_connection(path)
         self._writer.write(b"%d\n" % os.getpid())
         self._reading = asyncio.create_task(self._read(reader))
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+        await self._reading
 
     async def ask(self, verb: str, *arguments: Any) -> Any:
         """Ask and wait for the answer."""
@@ -62,14 +69,18 @@ async def handle(world: World, *, job: str, chat: str, n: int, policy: str) -> D
 
 async def send(world: World, *, name: str) -> None:
     """Do one planned effect."""
-    if not await world.ask("begin", name):
+    attempt = CURRENT.get()
+    assert attempt is not None
+    fence = attempt.claimed.fence
+    if not await world.ask("begin", name, fence):
         return
+    await asyncio.sleep(PREPARE_SECONDS)
     try:
         world.queue.guard()
     except LeaseLost:
         await world.ask("put_back", name)
         raise
-    await world.ask("call", name)
+    await world.ask("call", name, fence)
     await world.ask("finish", name)
 
 
@@ -102,6 +113,7 @@ async def work(url: str, ledger: str) -> None:
         await asyncio.wait({asyncio.create_task(stop.wait()), working}, return_when=asyncio.FIRST_COMPLETED)
         await worker.drain()
         await queue.stop()
+        await world.close()
 
 
 if __name__ == "__main__":

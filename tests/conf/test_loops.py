@@ -9,18 +9,33 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from grimbots.conf.loops import LoopWatch, Patience
 
-QUICK = Patience(look_seconds=0.02, slow_seconds=0.4, stuck_seconds=1.5)
 PATIENCE_SECONDS = 10.0
+MORE_LOOKS_SECONDS = 0.3
+
+
+class Quick(Patience):
+    """Short, but for the clock in C: that one would end the tests' own process, where one of them fails."""
+
+    @property
+    def frozen_seconds(self) -> float:
+        """Longer than any test holds the loop up."""
+        return 6 * PATIENCE_SECONDS
+
+
+QUICK = Quick(look_seconds=0.02, slow_seconds=0.4, stuck_seconds=1.5)
 STUCK = "the event loop is stuck"
 
 
 def hold_up(until: threading.Event) -> None:
     assert until.wait(PATIENCE_SECONDS)
+    threading.Event().wait(MORE_LOOKS_SECONDS)  # it is told once, however long it goes on
 
 
 def count_log(caplog: pytest.LogCaptureFixture, words: str) -> int:
@@ -57,6 +72,15 @@ async def test_says_nothing_of_a_loop_that_runs(caplog: pytest.LogCaptureFixture
 
 
 @pytest.mark.gen_test
+async def test_forgets_a_short_stop_once_the_loop_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with LoopWatch(Quick(look_seconds=0.02, slow_seconds=1.0), exit_process=lambda _: None):
+        for _ in range(4):
+            threading.Event().wait(0.4)
+            await asyncio.sleep(0.1)
+    assert count_log(caplog, "is held up for") == 0
+
+
+@pytest.mark.gen_test
 async def test_ends_the_process_of_a_stuck_loop() -> None:
     reasons: list[str] = []
     ended = threading.Event()
@@ -85,44 +109,50 @@ asyncio.run(main())
 """
 
 
-def start(stuck: str) -> subprocess.Popen[str]:
-    """Start a process that gets stuck in that line, and wait until it is about to."""
+@contextmanager
+def run(stuck: str) -> Iterator[subprocess.Popen[str]]:
+    """Give a process that is about to get stuck in that line; killed at the end, should it not have ended."""
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(stuck=stuck)], stdout=pipe, stderr=pipe, text=True, env=dict(os.environ)
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "watched\n"
-    return process
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "watched\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_process_with_a_stuck_loop_ends_with_its_stacks() -> None:
-    process = start("time.sleep(60)")
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    with run("time.sleep(60)") as process:
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == os.EX_SOFTWARE
     assert f"this process ends now: {STUCK}" in said
     assert "Current thread" in said
 
 
 def test_a_process_stuck_in_c_with_the_interpreter_in_its_hands_ends_too() -> None:
-    process = start("re.match('(a+)+b', 'a' * 60)")
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    with run("re.match('(a+)+b', 'a' * 60)") as process:
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "Timeout" in said
     assert "in main" in said
 
 
 def test_a_process_stuck_in_a_log_nobody_reads_ends_too() -> None:
-    process = start("[logging.info('x' * 100000) for _ in range(100)]")
-    assert process.wait(PATIENCE_SECONDS) == os.EX_SOFTWARE  # its pipe is full and stays so
-    process.communicate()
+    with run("[logging.info('x' * 100000) for _ in range(100)]") as process:
+        assert process.wait(PATIENCE_SECONDS) == os.EX_SOFTWARE  # its pipe is full and stays so
 
 
 def test_a_process_that_was_stopped_for_a_moment_lives() -> None:
-    process = start("await asyncio.sleep(2)")
-    process.send_signal(signal.SIGSTOP)
-    signal.sigtimedwait([], 0.7)  # longer than a loop may be stuck; only a real stop can show that it does not count
-    process.send_signal(signal.SIGCONT)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    with run("await asyncio.sleep(2)") as process:
+        process.send_signal(signal.SIGSTOP)
+        signal.sigtimedwait(
+            [], 0.7
+        )  # longer than a loop may be stuck; only a real stop can show that it does not count
+        process.send_signal(signal.SIGCONT)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert "goes on; it was held up for" in said

@@ -31,7 +31,8 @@ from grimbots.tests.deploy.fronts import (
 from grimbots.tests.deploy.loads import Load, make_shop, run_load
 
 SERVER = Path(__file__).parents[2] / "server.py"
-MOST_SECONDS_AWAY = 2.0
+# What is promised, and what a machine that does much else may take; `make proof` holds to the promise.
+MOST_SECONDS_AWAY = 2.0 if os.environ.get("GRIMBOTS_PROOF") else 15.0
 SUPERVISORD = """\
 [supervisord]
 nodaemon=true

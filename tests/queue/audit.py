@@ -104,7 +104,8 @@ def _check_jobs(snapshot: Snapshot, model: Model) -> None:
 def _describe(header: dict[str, Any]) -> dict[str, Any]:
     if "done" in header:
         return header
-    fields = ("attempts", "crashes", "blames", "failing_since", "settled", "dead", "reason", "rank", "held_until")
+    counts = ("attempts", "crashes", "blames", "failing_ms", "failing_since")
+    fields = (*counts, "settled", "dead", "reason", "rank", "held_until")
     return {name: header[name] for name in fields if header.get(name)}
 
 
@@ -115,6 +116,7 @@ def _expected_header(entry: Entry) -> dict[str, Any]:
         "attempts": entry.attempts,
         "crashes": entry.crashes,
         "blames": entry.blames,
+        "failing_ms": entry.failing_ms,
         "failing_since": entry.failing_since,
         "settled": entry.settled,
         "dead": entry.dead_ms,

@@ -42,7 +42,9 @@ class Entry:
     attempts: int = 0
     crashes: int = 0
     blames: int = 0
-    failing_since: int | None = None
+    claimed_ms: int = 0
+    failing_ms: int | None = None
+    failing_since: int | None = None  # of the version before
     not_before: int = 0
     excused_until: int = 0  # a suspect that a claim may have sent away to wait
     settled: str = ""

@@ -39,7 +39,8 @@ from grimbots.queue.job import (
 )
 from grimbots.tests.queue.model import SUSPECT_CRASHES, Entry, LastClaim, Model, expect, is_stopped
 
-LEASE_MS, OUTAGE_MS, BEAT_SLACK_MS, HEAD_BUDGET_MS, SUSPECT_WAIT_MS = 10_000, 3_000, 1_000, 60_000, 200
+LEASE_MS, OUTAGE_MS, BEAT_SLACK_MS, SUSPECT_WAIT_MS = 10_000, 3_000, 1_000, 200
+HEAD_BUDGET_MS, RUN_COUNTED_MS = 60_000, 30_000
 REAP_LIMIT = 8
 
 
@@ -121,7 +122,7 @@ def _check_started(model: Model, move: Claim, reply: ClaimReply) -> None:
         expect((one.enqueued_ms, one.claimed_ms) == (entry.at_ms, model.now), f"{one} has wrong times")
         model.fences.add(one.fence)
         model.flights.setdefault(move.consumer, {})[one.job.id] = one.fence
-        entry.settled, entry.held_until = "", 0
+        entry.settled, entry.held_until, entry.claimed_ms = "", 0, model.now
         model.note_start(entry)
         budget.spend(one)
     left = [entry for entry in _list_left(model, move, budget) if entry.excused_until <= model.now]
@@ -188,17 +189,20 @@ def _retry(model: Model, move: Retry, _reply: Any) -> Verdict:
     if not entry:
         return _repeat(model, move.id, settled)
     entry.settled = settled
-    wake_ms = model.now + move.after_ms
     if move.spend:
         entry.attempts += 1
-        entry.failing_since = model.now if entry.failing_since is None else entry.failing_since
+        _note_failing(model, entry)
     reason = _reason_to_die(model, entry, move)
     if reason:
         model.kill(entry, reason)
         return Verdict.DEAD
+    wait_ms = move.after_ms
+    if move.spend and entry.chat:
+        wait_ms = min(wait_ms, _count_left(model, entry))
+        if not model.is_previous:
+            entry.failing_ms = (entry.failing_ms or 0) + wait_ms
+    wake_ms = model.now + wait_ms
     if entry.chat:
-        if move.spend and entry.failing_since is not None:
-            wake_ms = min(wake_ms, entry.failing_since + HEAD_BUDGET_MS)
         model.chat_waits[entry.chat] = wake_ms
     else:
         entry.not_before = wake_ms
@@ -210,14 +214,25 @@ def _reason_to_die(model: Model, entry: Entry, move: Retry) -> str:
         return "buried"
     if move.spend and entry.attempts >= entry.job.attempts_limit:
         return "attempts"
-    if (
-        move.spend
-        and entry.chat
-        and entry.failing_since is not None
-        and model.now - entry.failing_since >= HEAD_BUDGET_MS
-    ):
+    if move.spend and entry.chat and _count_left(model, entry) <= 0:
         return "budget"
     return ""
+
+
+def _note_failing(model: Model, entry: Entry) -> None:
+    if model.is_previous:
+        entry.failing_since = model.now if entry.failing_since is None else entry.failing_since
+    elif entry.failing_ms is None:
+        entry.failing_ms = 0
+    else:
+        entry.failing_ms += min(model.now - entry.claimed_ms, RUN_COUNTED_MS)
+
+
+def _count_left(model: Model, entry: Entry) -> int:
+    """Count what is left of a head's minute, in milliseconds; the version before counts from the first failure on."""
+    if model.is_previous and entry.failing_since is not None:
+        return entry.failing_since + HEAD_BUDGET_MS - model.now
+    return HEAD_BUDGET_MS - (entry.failing_ms or 0)
 
 
 def _release(model: Model, move: Release, _reply: Any) -> Verdict:

@@ -34,6 +34,7 @@ class LossyProxy:
         self.deaf = 0
         self._target = target
         self._lose_reply_to: bytes | None = None
+        self._losing: asyncio.Future[None] | None = None
         self._swallow: bytes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -59,9 +60,16 @@ class LossyProxy:
         for task in self._tasks:
             task.cancel()
 
-    def lose_next_reply_to(self, word: bytes) -> None:
-        """Pass the next request that holds `word`, and cut its connection when the reply comes."""
+    def lose_next_reply_to(self, word: bytes) -> asyncio.Future[None]:
+        """Pass the next request that holds `word`, and cut its connection when the reply comes.
+
+        Done when that request came, cancelled when the next order takes this one's place.
+        """
+        if self._losing:
+            self._losing.cancel()
         self._lose_reply_to = word
+        self._losing = asyncio.get_running_loop().create_future()
+        return self._losing
 
     def swallow(self, word: bytes | None) -> None:
         """Leave connections that say `word` open and deaf: a half-open socket."""
@@ -98,6 +106,8 @@ class LossyProxy:
                 self.deaf += 1
             if self._lose_reply_to and self._lose_reply_to in data:
                 self._lose_reply_to = None
+                if self._losing:
+                    self._losing.set_result(None)
                 doomed.set()
             if not deaf.is_set():
                 writer.write(data)

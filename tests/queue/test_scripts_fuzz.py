@@ -76,7 +76,11 @@ FAULTS = {
     "a retry lets the chat go on": Mutation(
         "settle", "  wait_until(place_of(job.source, entry_of(job)), ", "  return_to_head(job, "
     ),
-    "the budget of a head is endless": Mutation("settle", "NOW - job.failing_since >= HEAD_BUDGET_MS", "false"),
+    "the budget of a head is endless": Mutation("settle", "job.failing_ms >= HEAD_BUDGET_MS", "false"),
+    "a run takes nothing of the budget": Mutation("settle", "math.min(NOW - flight.at, RUN_COUNTED_MS)", "0"),
+    "a first run takes of the budget": Mutation("settle", "RUN_COUNTED_MS) or 0", "RUN_COUNTED_MS) or NOW - flight.at"),
+    "a wait takes nothing of the budget": Mutation("settle", "  job.failing_ms = job.failing_ms + wait_ms\n", ""),
+    "an unspent wait takes of the budget": Mutation("settle", "if not spend or not is_ordered", "if not is_ordered"),
     "an idle chat is never ready": Mutation(
         "prelude", "group_key(group_of(job)), job.id) > 1", "group_key(group_of(job)), job.id) > 0"
     ),

@@ -174,6 +174,63 @@ async def test_retry_of_a_head_ends_after_a_minute(shard: Shard) -> None:
 
 
 @pytest.mark.gen_test
+async def test_retry_of_a_head_counts_how_long_its_failing_attempts_ran(shard: Shard) -> None:
+    await shard.put(chat("1"), chat("2"))
+    for verdict in (Verdict.OK, Verdict.OK, Verdict.DEAD):  # timeouts; the first is no failing yet
+        (claimed,) = await shard.claim()
+        await shard.move(30_000)
+        assert await shard.do(retry(claimed, 1_000)) is verdict
+        await shard.move(1_000)
+    assert await shard.start() == ["2"]
+
+
+@pytest.mark.gen_test
+async def test_retry_of_a_head_counts_an_attempt_for_no_more_than_30_s(shard: Shard) -> None:
+    await shard.put(chat("1"))
+    for ran_ms in (600_000, 600_000, 20_000):  # ten minutes: Redis was away
+        (claimed,) = await shard.claim()
+        await shard.move(ran_ms)
+        assert await shard.do(retry(claimed)) is Verdict.OK
+    (claimed,) = await shard.claim()
+    await shard.move(10_000)
+    assert await shard.do(retry(claimed)) is Verdict.DEAD
+
+
+@pytest.mark.gen_test
+async def test_retry_that_spends_nothing_uses_up_nothing_of_the_minute(shard: Shard) -> None:
+    await shard.put(chat("1", limit=99), chat("2"))
+    (claimed,) = await shard.claim()
+    await shard.do(retry(claimed))
+    for _ in range(6):  # each round takes 10 s of the minute: a timeout of 6 s, a wait of 4 s
+        (claimed,) = await shard.claim()
+        await shard.move(6_000)
+        assert await shard.do(retry(claimed, 4_000)) is Verdict.OK
+        await shard.move(4_000)
+        (claimed,) = await shard.claim()
+        await shard.move(5_000)
+        assert await shard.do(retry(claimed, 300_000, spend=False)) is Verdict.OK  # a 429
+        await shard.move(299_999)
+        assert await shard.start() == []  # it waits as told, however little is left
+        await shard.move(1)
+    (claimed,) = await shard.claim()
+    assert await shard.do(retry(claimed)) is Verdict.DEAD
+    assert await shard.start() == ["2"]
+
+
+@pytest.mark.gen_test
+async def test_hold_uses_up_nothing_of_the_minute_of_a_head(shard: Shard) -> None:
+    await shard.put(chat("1"))
+    (claimed,) = await shard.claim()
+    await shard.do(retry(claimed, 1_000), Hold("source", "b1", 600_000))
+    await shard.move(600_000)
+    (claimed,) = await shard.claim()
+    assert await shard.do(retry(claimed, 100_000)) is Verdict.OK
+    await shard.move(59_000)  # what is left of it
+    (claimed,) = await shard.claim()
+    assert await shard.do(retry(claimed)) is Verdict.DEAD
+
+
+@pytest.mark.gen_test
 async def test_retry_of_an_unordered_job_may_take_longer(shard: Shard) -> None:
     await shard.put(single("1"))
     for _ in range(3):

@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser redis fuzz chaos proof bench bench-queue wheel
+.PHONY: help run test check fix browser redis front fuzz chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -19,6 +19,7 @@ help:
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
+	@echo "make front    install nginx, HAProxy and supervisor for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
@@ -54,6 +55,9 @@ browser:
 redis:
 	@deploy/install_redis.sh
 
+front:
+	@deploy/install_front.sh
+
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
@@ -65,7 +69,7 @@ chaos:
 
 proof:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e
+	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e tests/deploy/test_kills.py
 	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
 

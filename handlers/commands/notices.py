@@ -1,10 +1,12 @@
-"""What a process tells its supervisor, in systemd's words (sd_notify(3)): READY=1.
+"""What a process tells its supervisor, in systemd's words (sd_notify(3)): READY=1, and WATCHDOG=1 while its loop turns.
 
 The supervisor names a datagram socket in NOTIFY_SOCKET: systemd (Type=notify), or the parent of `serve --processes`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
 
@@ -12,6 +14,7 @@ from grimbots.handlers.commands.embedded.children import CannotStart
 
 VARIABLE = "NOTIFY_SOCKET"
 READY = "READY=1"
+WATCHDOG = "WATCHDOG=1"
 
 
 def notify(state: str) -> None:
@@ -29,6 +32,15 @@ def notify(state: str) -> None:
             sender.send(state.encode())
         except OSError as error:
             raise CannotStart(f"The supervisor that listened on {address} has gone: {error.strerror}") from error
+
+
+async def feed_watchdog() -> None:
+    """Tell systemd that this loop turns, twice in each WATCHDOG_USEC; no watchdog, nothing to do."""
+    period_seconds = int(os.environ.get("WATCHDOG_USEC", "0")) / 1_000_000
+    while period_seconds:
+        with contextlib.suppress(CannotStart):  # a supervisor that is away for a moment ends nothing
+            notify(WATCHDOG)
+        await asyncio.sleep(period_seconds / 2)
 
 
 class NoticeBox:

@@ -16,7 +16,7 @@ from pathlib import Path
 from socket import socket
 
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait_ready
-from grimbots.handlers.commands.notices import READY, VARIABLE, NoticeBox, notify
+from grimbots.handlers.commands.notices import READY, VARIABLE, NoticeBox, feed_watchdog, notify
 from grimbots.handlers.commands.supervisors import DRAIN_SECONDS, Supervisor
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ async def keep_processes(command: Command, slots: Sequence[int], sockets: Sequen
         loop.add_signal_handler(number, event.set)
     supervisor = Supervisor(log.warning)
     working = asyncio.create_task(_work(supervisor, command, slots, sockets, renewal))
-    stopping = asyncio.create_task(stopped.wait())
+    stopping, feeding = asyncio.create_task(stopped.wait()), asyncio.create_task(feed_watchdog())
     try:
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -50,6 +50,7 @@ async def keep_processes(command: Command, slots: Sequence[int], sockets: Sequen
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         await supervisor.close_together()
+        feeding.cancel()
 
 
 async def _work(

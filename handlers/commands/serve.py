@@ -7,6 +7,7 @@ import dataclasses
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ SERVER_FILE = Path(__file__).parents[2] / "server.py"
 MOST_PROCESSES = 256
 BACKLOG = 1024  # what may wait here while the only process is being replaced
 
+SOCKET_HELP = "serve on this inherited descriptor instead of HOST and PORT: whoever made it keeps it over our restarts"
 EPILOG = """\
 Without --processes the server is this very process. With it a parent listens and keeps N processes alive, in the slots
 from GRIMBOTS_SLOT on: one that dies is replaced at once, SIGTERM drains and stops them all, SIGHUP replaces them one by
@@ -38,7 +40,7 @@ def add_to(commands: Any) -> None:
     edges.add_argument("--no-http", action="store_true", help="only run jobs; STATUS_PORT shows how it is")
     edges.add_argument("--no-work", action="store_true", help="only serve HTTP; jobs are run by other processes")
     parser.add_argument("--queues", metavar="A,B", type=_names, help="run jobs of these queues only")
-    parser.add_argument("--socket", action="append", type=int, default=[], help=argparse.SUPPRESS)  # from the parent
+    parser.add_argument("--socket", action="append", type=int, default=[], metavar="N", help=SOCKET_HELP)
     parser.set_defaults(run=run)
 
 
@@ -47,16 +49,16 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
 
     Raises:
         SettingsError: a queue that has no slots.
-        CannotStart: the port is taken; a process does not start.
+        CannotStart: the port is taken; --socket names no socket; a process does not start.
     """
     settings = _choose_queues(settings, arguments)
     role = Role(http=not arguments.no_http, work=not arguments.no_work)
+    sockets = (_inherit(arguments.socket) or _listen(settings)) if role.http else []
     if arguments.processes:
         slots = range(settings.slot, settings.slot + arguments.processes)
-        await keep_processes(_repeat_command(arguments), slots, _listen(settings) if role.http else [])
+        await keep_processes(_repeat_command(arguments), slots, sockets)
         return 0
-    inherited = [socket.socket(fileno=descriptor) for descriptor in arguments.socket]
-    return await server.serve(settings, role, inherited or (_listen(settings) if role.http else []))
+    return await server.serve(settings, role, sockets)
 
 
 def _choose_queues(settings: Settings, arguments: argparse.Namespace) -> Settings:
@@ -69,6 +71,17 @@ def _choose_queues(settings: Settings, arguments: argparse.Namespace) -> Setting
         raise SettingsError(f"--queues names {', '.join(unknown)}; QUEUE_SLOTS has {known}")
     slots = {name: settings.queue_slots[name] for name in arguments.queues}
     return dataclasses.replace(settings, queue_slots=slots)
+
+
+def _inherit(descriptors: Sequence[int]) -> list[socket.socket]:
+    """Give the listening sockets that a supervisor made: our parent, systemd (from 3 on), supervisord (0)."""
+    try:
+        inherited = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+    except OSError as error:
+        raise CannotStart(f"--socket names a descriptor that is no socket: {error.strerror}") from error
+    for listening in inherited:
+        listening.setblocking(False)  # or the process that loses the race for a connection hangs in accept()
+    return inherited
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

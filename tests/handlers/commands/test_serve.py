@@ -219,6 +219,7 @@ def test_web_only_process_is_healthy_and_says_when_nobody_works(serve: Serve) ->
         (["--queues", "tasks,nothing"], "grimbots: --queues names nothing; QUEUE_SLOTS has tasks, webhook"),
         (["--queues", "tasks", "--no-work"], "grimbots: --queues says whose jobs to run, --no-work to run none"),
         (["--no-http", "--no-work"], "not allowed with argument"),
+        (["--socket", "77"], "grimbots: --socket names a descriptor that is no socket: Bad file descriptor"),
         (["--processes", "0"], "must be auto or a number from 1 to 256"),
     ],
 )

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Install the distribution's nginx, HAProxy and supervisor for the tests of deploy/; does nothing when they are there.
+# None of them is left running: the tests start their own.
+set -eu
+missing=""
+for program in nginx haproxy supervisord; do
+    command -v "$program" >/dev/null || missing="$missing ${program%d}"
+done
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
+if [ -z "$missing" ]; then
+    echo "nginx, haproxy, supervisord and systemd-analyze are there"
+    exit 0
+fi
+command -v apt-get >/dev/null || { echo "grimbots: no apt-get here: install$missing by hand" >&2; exit 1; }
+root=""
+[ "$(id -u)" = 0 ] || root="sudo"
+# What exists runs on; what comes is not started by its package.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+    $root chmod 755 "$policy"
+    trap '$root rm -f "$policy"' EXIT
+fi
+$root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+# shellcheck disable=SC2086
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

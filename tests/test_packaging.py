@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
+from grimbots.tests.ports import pick_port
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -33,13 +33,6 @@ def run(command: Sequence[str | Path], **options: Any) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout
-
-
-def pick_port() -> int:
-    """Pick a port nobody uses now."""
-    probe, port = bind_unused_port()
-    probe.close()
-    return port
 
 
 def list_sources() -> list[Path]:

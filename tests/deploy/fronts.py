@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tornado.testing import bind_unused_port
+from grimbots.tests.ports import pick_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "127.0.0.1"
@@ -47,13 +47,6 @@ def wait_until(condition: Callable[[], Any], what: str = "it", seconds: float = 
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
         signal.sigtimedwait([], 0.01)
-
-
-def pick_port() -> int:
-    """Pick a port nobody uses now."""
-    probe, port = bind_unused_port()
-    probe.close()
-    return int(port)
 
 
 def render(file: Path, changes: Mapping[str, str]) -> str:

@@ -22,13 +22,13 @@ from grimbots.tests.deploy.fronts import (
     DEPLOY,
     HOST,
     Front,
-    pick_port,
     render,
     run_nginx,
     run_server,
     wait_until,
 )
 from grimbots.tests.deploy.loads import Load, make_shop, run_load
+from grimbots.tests.ports import pick_port
 
 SERVER = Path(__file__).parents[2] / "server.py"
 # What is promised, and what a machine that does much else may take; `make proof` holds to the promise.

@@ -18,21 +18,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from grimbots.handlers.commands.embedded.children import find_holders
+from grimbots.tests.ports import pick_port
 
 ROOT = Path(__file__).parents[3]
 SERVER = ROOT / "server.py"
 DEMO = ROOT / "handlers" / "commands" / "demo"
 DEADLINE_SECONDS = 60.0
-
-
-def pick_port() -> int:
-    """Pick a port nobody uses now."""
-    probe, port = bind_unused_port()
-    probe.close()
-    return port
 
 
 class Dev:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
+
+from grimbots.tests.ports import pick_port
 
 SERVER = Path(__file__).parents[3] / "server.py"
 HOST = "127.0.0.1"
@@ -30,19 +31,6 @@ def wait_until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         signal.sigtimedwait([], 0.01)
-
-
-def pick_ports() -> int:
-    """Pick a port nobody uses now, nor the two after it."""
-    while True:
-        probe, port = bind_unused_port()
-        probe.close()
-        try:
-            for other in (port + 1, port + 2):
-                socket.create_server((HOST, other)).close()
-        except OSError:
-            continue
-        return port
 
 
 def ask(port: int, path: str) -> tuple[int, Any]:
@@ -62,7 +50,7 @@ class Serve:
 
     def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
         self.folder = folder
-        self.first = pick_ports()
+        self.first = pick_port(3)
         self.port, self.status_ports = self.first, (self.first + 1, self.first + 2)
         self.environ = {
             "PATH": os.environ["PATH"],

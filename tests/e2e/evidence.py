@@ -97,12 +97,13 @@ async def collect(installation: Installation, bots: list[str]) -> Evidence:
 async def wait_for_rest(installation: Installation, seconds: float) -> None:
     """Wait until nothing is under way in sandbox, rows and queue; what waits for minutes has them behind it at once."""
     paid = [charge["txid"] for charge in await installation.api("GET", "pix") if charge["paid"]]
-    _let_minutes_pass(installation, paid)
+    _let_checks_be_due(installation, paid)
     async with build_app(load(installation.environ)) as app:
         inspector = Inspector(app.queue)
 
         async def is_at_rest() -> bool:
             _let_events_grow_old(installation)  # late ones too
+            _let_timers_be_due(installation)  # those of charges made since, too
             if any(_count_open(installation, paid).values()) or await _count_jobs(inspector):
                 return False
             # Again, behind the posts: in this order nothing passes from one to the next unseen.
@@ -120,10 +121,14 @@ async def _count_jobs(inspector: Inspector) -> int:
     return sum(depth.pending + depth.in_flight for depth in await inspector.queues() if depth.queue != "checks")
 
 
-def _let_minutes_pass(installation: Installation, paid: list[str]) -> None:
-    """Let the next try of a delivery, every expiry, and the next check of a charge that has money be due."""
+def _let_timers_be_due(installation: Installation) -> None:
+    """Let the next try of a delivery and every expiry be due."""
+    installation.query("UPDATE timers SET due_at = now() WHERE status = 'pending' AND due_at > now()")
+
+
+def _let_checks_be_due(installation: Installation, paid: list[str]) -> None:
+    """Let the next check of a charge that has money be due."""
     installation.query(f"""
-        UPDATE timers SET due_at = now() WHERE status = 'pending';
         UPDATE payments SET next_check_at = now() - interval '1 hour'
         WHERE next_check_at IS NOT NULL AND idempotency_key IN ({_quote(paid)});
     """)
@@ -149,7 +154,7 @@ def _count_open(installation: Installation, paid: list[str]) -> Row:
             (SELECT count(*) FROM payments WHERE idempotency_key IN ({_quote(paid)})
                 AND NOT EXISTS (SELECT FROM payment_receipts WHERE payment_id = payments.id)) AS unseen,
             (SELECT count(*) FROM provider_events WHERE status = 'received') AS events,
-            (SELECT count(*) FROM timers WHERE status = 'pending' AND due_at <= now()) AS timers
+            (SELECT count(*) FROM timers WHERE status = 'pending') AS timers
     """)
     return counts
 

@@ -1,4 +1,4 @@
-"""Environments of the peers of a bench: a venv each, or node_modules, under `var/<bench>`, made once per set of pins."""
+"""Environments of a bench's peers: a venv each, or node_modules, under `var/<bench>`, made once per set of pins."""
 
 from __future__ import annotations
 

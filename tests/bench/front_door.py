@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 
 from tornado.httpserver import HTTPServer
@@ -20,6 +21,7 @@ async def serve() -> None:
     async with build_app(settings) as app:
         server = HTTPServer(build_web(app))
         server.listen(settings.port, settings.host)
+        gc.freeze()  # as server.py does
         await stop.wait()
         server.stop()
         await server.close_all_connections()

@@ -34,14 +34,14 @@ class Site(Application):
 
     def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
         """Begin to read a request."""
-        return Arrival(self, server_conn, request_conn)
+        return Entrance(self, server_conn, request_conn)
 
     def start_usual(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
         """Begin to read a request that goes to a handler of the routes."""
         return super().start_request(server_conn, request_conn)
 
 
-class Arrival(HTTPMessageDelegate):
+class Entrance(HTTPMessageDelegate):
     """A request that is being read."""
 
     def __init__(self, site: Site, server: object, connection: HTTP1Connection) -> None:

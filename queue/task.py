@@ -71,6 +71,7 @@ class Task(Generic[P]):
         self.payload_bytes = payload_bytes
         self.function = function
         self._signature = _read_payload_signature(function)
+        self._names = self._signature.parameters.keys()
 
     async def __call__(self, context: Any, *args: P.args, **payload: P.kwargs) -> Done | None:
         """Run the function itself, here and now."""
@@ -83,7 +84,8 @@ class Task(Generic[P]):
             TypeError: the payload does not fit the function.
             ValueError: it is larger than a job's may be.
         """
-        self._signature.bind(**payload)
+        if payload.keys() != self._names:
+            self._signature.bind(**payload)
         if self.payload_bytes is not None and (size_bytes := _measure(payload)) > self.payload_bytes:
             raise ValueError(
                 f"job {id!r}: a payload of {size_bytes} bytes, where {self.name} may have {self.payload_bytes}: "

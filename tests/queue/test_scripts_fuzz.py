@@ -36,7 +36,7 @@ FAULTS = {
     "a source leaves the ring when it meets a full account": Mutation("claim", "if turn.more or shut", "if turn.more"),
     "a turn takes one entry of several": Mutation("claim", "turn.taken = i", "turn.taken = 1"),
     "a held chat is served": Mutation("claim", "held = in_future(scores[i])", "held = nil"),
-    "a held source is served": Mutation("claim", "if turn.held then return park_source", "if false then return nil"),
+    "a held source is served": Mutation("claim", "held = in_future(scores[1])", "held = nil"),
     "a claim that leaves work wakes nobody": Mutation(
         "claim", "turn.taken)\n  touched[wanted.queue] = true\n", "turn.taken)\n"
     ),
@@ -73,7 +73,6 @@ FAULTS = {
     "an earlier boot takes over": Mutation("drain", "if is_before(boot, rival_boot) then return 'REPLACED' end", ""),
     "boots are compared as words": Mutation("drain", "if #boot ~= #other then return #boot < #other end", ""),
     "an orderly end counts as a crash": Mutation("drain", "reap(take(), false)", "reap(take(), true)"),
-    "a second ack in one batch ends the next job": Mutation("settle", " and not seen[ack.id]", ""),
     "what is done stays in flight": Mutation(
         "settle", "if #landed > 0 then redis.call('HDEL', flight_key(consumer), unpack(landed)) end", ""
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from grimbots.services.bots import Bot
 
 PATH = "/webhook/telegram/"
+LENGTH = re.compile("[0-9]{1,6}")
 
 
 class Site(Application):
@@ -92,8 +94,8 @@ class Entrance(HTTPMessageDelegate):
         method, path, version = start_line
         if method != "POST" or version != "HTTP/1.1" or not path.startswith(PATH):
             return None
-        length = headers.get("Content-Length", "")
-        if not length.isdecimal() or not 0 < int(length) <= LARGEST_UPDATE_BYTES:
+        length = LENGTH.fullmatch(headers.get("Content-Length", ""))
+        if not length or not 0 < int(length[0]) <= LARGEST_UPDATE_BYTES:
             return None
         if "Transfer-Encoding" in headers or headers.get("Connection", "keep-alive").lower() != "keep-alive":
             return None

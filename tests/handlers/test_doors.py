@@ -171,6 +171,25 @@ async def test_request_is_open_until_its_caller_is_answered_or_gone(caller: Call
 
 
 @pytest.mark.gen_test
+async def test_caller_who_waits_for_no_answer_is_stored_all_the_same(caller: Caller, web: Any, app: Any) -> None:
+    caller.writer.write(caller.write(_update(1)))
+    caller.writer.close()
+
+    async def is_stored() -> bool:
+        return await _count_pending(app) == 1
+
+    await wait_until(is_stored)
+    await wait_until(lambda: len(web.settings["open_requests"]) == 0)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e2", "\u00b2"], ids=["long", "minus", "float", "square"])
+@pytest.mark.gen_test
+async def test_length_that_is_none_is_answered_400(caller: Caller, length: str) -> None:
+    caller.writer.write(caller.write(b"", f"Content-Length: {length}"))
+    assert (await caller.reader.readline()).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.gen_test
 async def test_answer_is_counted_as_the_handlers(caller: Caller) -> None:
     def read() -> float:
         labels = {"handler": "TelegramHandler", "status": "2xx"}

@@ -29,7 +29,7 @@ from grimbots.tests.bench.front.ratios import name_part
 from grimbots.tests.bench.front.report import write_report
 from grimbots.tests.bench.front.stands import ENVIRONMENTS, Stand, open_stand
 from grimbots.tests.bench.front.systems import AIOGRAM, OURS, SYSTEMS, System
-from grimbots.tests.bench.results import Kept, take_fingerprint
+from grimbots.tests.bench.results import Kept, Measure, take_fingerprint
 
 DOCS = ROOT / "docs" / "bench"
 KINDS = ("speed", "steady", "kill", "memory", "soak")
@@ -66,9 +66,9 @@ class Bench:
         if "soak" in kinds and (accepts := self._find_accepts(OURS, 1)):
             await self._measure("soak", 1, partial(measure_soak, self.stand, accepts / 2, soak_seconds))
 
-    async def _measure(self, part: str, number: int, measure: partial[object]) -> None:
+    async def _measure(self, part: str, number: int, measure: Measure) -> None:
         if not self.kept.has(part, number):
-            await self.kept.measure(part, number, measure)  # type: ignore[arg-type]
+            await self.kept.measure(part, number, measure)
 
     def _find_rate(self, number: int) -> float:
         """Give 70 % of what the slower of both did in this round; 0 where one was not measured."""

@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-from grimbots.tests.bench.front.callers import Tally, call, open_callers, wait_idle
+from grimbots.tests.bench.front.callers import Caller, Tally, call, open_callers, wait_idle
 from grimbots.tests.bench.front.contract import HOST
 from grimbots.tests.bench.front.stands import Door, Stand, kill
 from grimbots.tests.bench.front.systems import OURS, System
@@ -26,7 +26,7 @@ STEADY_SHARE, STEADY_SECONDS = 0.7, 3.0
 KILL_AFTER, KILL_CONNECTIONS, HANDLE_MS = 400, 40, 50
 QUIET_SECONDS, PATIENCE_SECONDS = 3.0, 30.0
 
-HELD = 10_000
+HELD, HELD_AT_ONCE = 10_000, 100
 SETTLE_SECONDS = 2.0
 SOAK_SAMPLE_SECONDS = 10.0
 
@@ -107,17 +107,24 @@ async def measure_memory(stand: Stand, system: System, held: int = HELD) -> Figu
     """Read its memory idle and with kept-alive connections, each of which was answered once."""
     async with stand.serve(system) as door:
         idle = read_memory(door.child.process.pid)
-        tally = Tally()
-        callers = await open_callers(door.port, held, door.write_updates(held), tally)
-        for caller in callers:
-            caller.send_next()
-        await wait_idle(callers, 60)
+        callers = await _hold(door, min(held, system.holds))
         await asyncio.sleep(SETTLE_SECONDS)
         kept = sum(not caller.is_cut for caller in callers)
         figures = {"idle_mib": idle, "held_mib": read_memory(door.child.process.pid), "held_connections": kept}
         for caller in callers:
             caller.close()
     return figures
+
+
+async def _hold(door: Door, connections: int) -> list[Caller]:
+    """Open connections and have each answered, some at a time: who answers all at once shows his peak, not what stays."""
+    tally = Tally()
+    callers = await open_callers(door.port, connections, door.write_updates(connections), tally)
+    for first in range(0, connections, HELD_AT_ONCE):
+        for caller in callers[first : first + HELD_AT_ONCE]:
+            caller.send_next()
+        await wait_idle(callers)
+    return callers
 
 
 async def measure_soak(stand: Stand, per_second: float, seconds: float) -> Figures:

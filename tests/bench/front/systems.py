@@ -15,6 +15,7 @@ class System:
     before_200: str
     environment: str = ""  # whose it uses; "" is its own, "ours" is the one that runs this
     works: bool = True
+    holds: int = 1_000_000  # connections, at most
     language: str = "Python"
 
 
@@ -24,6 +25,6 @@ AIOGRAM = System("aiogram", "aiogram on aiohttp", False, "secret, JSON; a task i
 PTB = System(
     "python_telegram_bot", "python-telegram-bot", False, "secret, Update object; a queue in memory", works=False
 )
-FLASK_RQ = System("flask_rq", "Flask, gunicorn, RQ", True, "secret, JSON, queued in Redis")
+FLASK_RQ = System("flask_rq", "Flask, gunicorn, RQ", True, "secret, JSON, queued in Redis", holds=1000)
 AIOHTTP_ARQ = System("aiohttp_arq", "aiohttp, arq", True, "secret, JSON, queued in Redis")
 SYSTEMS = {system.name: system for system in (BARE, OURS, AIOGRAM, PTB, AIOHTTP_ARQ, FLASK_RQ)}

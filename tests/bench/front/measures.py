@@ -117,14 +117,16 @@ async def measure_memory(stand: Stand, system: System, held: int = HELD) -> Figu
 
 
 async def _hold(door: Door, connections: int) -> list[Caller]:
-    """Open connections and have each answered, some at a time: who answers all at once shows his peak, not what stays."""
-    tally = Tally()
-    callers = await open_callers(door.port, connections, door.write_updates(connections), tally)
-    for first in range(0, connections, HELD_AT_ONCE):
-        for caller in callers[first : first + HELD_AT_ONCE]:
+    """Open connections, some at a time, and have each answered once: all at once would show a peak, not what stays."""
+    held = list[Caller]()
+    while len(held) < connections:
+        count = min(HELD_AT_ONCE, connections - len(held))
+        callers = await open_callers(door.port, count, door.write_updates(count), Tally())
+        for caller in callers:
             caller.send_next()
         await wait_idle(callers)
-    return callers
+        held += callers
+    return held
 
 
 async def measure_soak(stand: Stand, per_second: float, seconds: float) -> Figures:

@@ -19,7 +19,7 @@ from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine,
 from tornado.web import Application
 
 from grimbots.handlers.base import count_request
-from grimbots.handlers.telegram import LARGEST_UPDATE_BYTES, SECRET_HEADER, TelegramHandler
+from grimbots.handlers.telegram import LARGEST_UPDATE_BYTES, PATH, SECRET_HEADER, TelegramHandler
 from grimbots.services import bots, intake
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
     from grimbots.services.bots import Bot
 
-PATH = "/webhook/telegram/"
 LENGTH = re.compile("[0-9]{1,6}")
 
 

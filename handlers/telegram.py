@@ -12,6 +12,7 @@ from grimbots.services import bots, intake
 from grimbots.services.bots import Bot
 from grimbots.services.errors import ServiceError
 
+PATH = "/webhook/telegram/"
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 (its name)
 LARGEST_UPDATE_BYTES = 128 * 1024  # Telegram builds an update in 64 KiB (tdlib/telegram-bot-api, Client.cpp)
 LARGEST_READ_BYTES = 64 * 1024 * 1024  # a larger body is read to its end and thrown away, so that the connection lives

@@ -18,10 +18,10 @@ from grimbots.tests.bench.rigs import OTHER_CORE, SERVER_CORE
 from grimbots.tests.bench.shares import TICKS_PER_SECOND
 
 CONNECTIONS = (40, 500)  # Telegram's default for a webhook, and many bots'
-WARM_UP_SECONDS, SECONDS = 0.4, 2.0
+WARM_UP_SECONDS, SECONDS = 0.3, 1.5
 CORES = {"server_core": SERVER_CORE, "other_core": OTHER_CORE}
 MOST_A_SECOND = 12_000  # updates written beforehand; none answers more here
-STEADY_SHARE, STEADY_SECONDS = 0.7, 3.0
+STEADY_SHARE, STEADY_SECONDS = 0.7, 2.0
 
 KILL_AFTER, KILL_CONNECTIONS, HANDLE_MS = 400, 40, 50
 QUIET_SECONDS, PATIENCE_SECONDS = 3.0, 30.0

@@ -46,7 +46,7 @@ class Kept:
         entry: dict[str, Any] = {"part": part, "round": number}
         try:
             entry["figures"] = await measure()
-        except NotRun as reason:
+        except (NotRun, OSError) as reason:
             entry["not_run"] = str(reason)
         self.results.append(entry)
         self._save()

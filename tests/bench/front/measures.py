@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 
 from grimbots.tests.bench.environments import NotRun
-from grimbots.tests.bench.front.callers import Caller, Tally, call, open_callers, wait_idle
-from grimbots.tests.bench.front.contract import HOST
+from grimbots.tests.bench.front.callers import Caller, Tally, call, call_on_schedule, open_callers, wait_idle
 from grimbots.tests.bench.front.stands import Door, Stand, kill
 from grimbots.tests.bench.front.systems import OURS, System
-from grimbots.tests.bench.loads import Client, post
 from grimbots.tests.bench.reports import summarize
 from grimbots.tests.bench.results import Figures
 from grimbots.tests.bench.rigs import OTHER_CORE, SERVER_CORE
@@ -22,7 +20,7 @@ CONNECTIONS = (40, 500)  # Telegram's default for a webhook, and many bots'
 WARM_UP_SECONDS, SECONDS = 0.3, 1.5
 CORES = {"server_core": SERVER_CORE, "other_core": OTHER_CORE}
 MOST_A_SECOND = 12_000  # updates written beforehand; none answers more here
-STEADY_SHARE, STEADY_SECONDS = 0.7, 2.0
+STEADY_SHARE, STEADY_SECONDS, STEADY_CONNECTIONS = 0.7, 2.0, 100
 
 KILL_AFTER, KILL_CONNECTIONS, HANDLE_MS = 400, 40, 50
 QUIET_SECONDS, PATIENCE_SECONDS = 3.0, 30.0
@@ -37,11 +35,10 @@ async def measure_speed(stand: Stand, system: System, connections: int, scale: f
     door, seconds = await stand.find_door(system), SECONDS * scale
     await door.clear()
     updates = door.write_updates(int(MOST_A_SECOND * (seconds + WARM_UP_SECONDS)))
-    before = {name: read_busy_seconds(core) for name, core in CORES.items()}
+    before, began_at = {name: read_busy_seconds(core) for name, core in CORES.items()}, time.monotonic()
     tally = await call(door.port, connections, updates, WARM_UP_SECONDS, seconds)
-    busy = {
-        name: (read_busy_seconds(core) - before[name]) / (seconds + WARM_UP_SECONDS) for name, core in CORES.items()
-    }
+    lasted = time.monotonic() - began_at
+    busy = {name: (read_busy_seconds(core) - before[name]) / lasted for name, core in CORES.items()}
     waits = summarize([wait * 1000 for wait in tally.waits])
     return {
         "accepts_per_second": len(tally.waits) / seconds,
@@ -56,11 +53,9 @@ async def measure_steady(stand: Stand, system: System, per_second: float, scale:
     """Send updates on a schedule, answered or not those before them; waits count from the schedule."""
     door = await stand.find_door(system)
     await door.clear()
-    requests = [request for _, request in door.write_updates(int(per_second * STEADY_SECONDS * scale))]
-    client = Client(HOST, door.port)
-    posted = await post(client, requests, per_second)
-    client.close()
-    waits = summarize([(one.answered_at - one.due_at) * 1000 for one in posted])
+    updates = door.write_updates(int(per_second * STEADY_SECONDS * scale))
+    tally = await call_on_schedule(door.port, STEADY_CONNECTIONS, updates, per_second)
+    waits = summarize([wait * 1000 for wait in tally.waits])
     return {"steady_per_second": per_second, "steady_p50_ms": waits["p50 ms"], "steady_p99_ms": waits["p99 ms"]}
 
 
@@ -136,13 +131,12 @@ async def _hold(door: Door, connections: int) -> list[Caller]:
 async def measure_soak(stand: Stand, per_second: float, seconds: float) -> Figures:
     """Send our server a steady load and read its memory: after a tenth of the time, and at the end."""
     async with stand.serve(OURS) as door:
-        client, samples = Client(HOST, door.port), list[float]()
+        samples = list[float]()
         for _ in range(max(2, round(seconds / SOAK_SAMPLE_SECONDS))):
             await door.clear()  # nobody works here: only the server's own memory is looked at
-            requests = [request for _, request in door.write_updates(round(per_second * SOAK_SAMPLE_SECONDS))]
-            await post(client, requests, per_second)
+            updates = door.write_updates(round(per_second * SOAK_SAMPLE_SECONDS))
+            await call_on_schedule(door.port, STEADY_CONNECTIONS, updates, per_second)
             samples.append(read_memory(door.child.process.pid))
-        client.close()
     first = samples[len(samples) // 10]
     return {"seconds": seconds, "per_second": per_second, "first_mib": first, "last_mib": samples[-1]}
 

@@ -107,8 +107,8 @@ def read_scripts() -> Scripts:
     return Scripts(drain, intake)
 
 
-def _rest() -> None:
-    """Have nothing to do meanwhile."""
+def _do_nothing() -> None:
+    """Have nothing else to do meanwhile."""
 
 
 class Store:
@@ -171,7 +171,7 @@ class Store:
         return last not in (None, self._run)
 
     async def run(
-        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _rest
+        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _do_nothing
     ) -> Replies:
         """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
 
@@ -233,7 +233,7 @@ class Store:
             unknown = [name for name, answer in answers.items() if isinstance(answer, NoScriptError)]
             if unknown:
                 await self._load_scripts(connection, await _ask(connection, "INFO"))
-                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _rest)
+                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _do_nothing)
             for name, answer in answers.items():
                 _check_answer(name, answer)
         self._commands = commands

@@ -126,7 +126,7 @@ async def test_starts_what_landed_when_the_next_call_has_left(queue: Queue) -> N
     assert claimer.notes == ["claim", "UNREGISTERED", "claim", "start", "UNREGISTERED", "start"]
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test(timeout=30)
 async def test_answers_what_landed_though_the_next_call_cannot_leave(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         line = queue.lines[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def make_report(results: Results) -> dict[str, Any]:
         "machine": read_machine(),
         "versions": _read_versions(),
         "redis": "append-only file, appendfsync everysec (`always_` figures: always); no rewrite while measuring",
-        "rows": [_make_row(results, system) for system in SYSTEMS.values() if find_entries(results, system.name)],
+        "rows": [row for system in SYSTEMS.values() if (row := _make_row(results, system))["rounds"]],
         "growth": summarize(find_entries(results, "growth")),
         "crowd": summarize(find_entries(results, "crowd")),
         "ratios": find_ratios(results),
@@ -42,7 +43,7 @@ def make_report(results: Results) -> dict[str, Any]:
 
 
 def _make_row(results: Results, system: System) -> dict[str, Any]:
-    entries = find_entries(results, system.name)
+    entries = [*find_entries(results, system.name), *_find_pickups(results, system)]
     row: dict[str, Any] = {
         "system": system.name,
         "title": system.title,
@@ -50,7 +51,7 @@ def _make_row(results: Results, system: System) -> dict[str, Any]:
         "at_least_once": system.at_least_once,
         "note": system.note,
         "jobs": system.jobs,
-        "rounds": sum("figures" in entry for entry in entries),
+        "rounds": len({entry["round"] for entry in entries}),
         "figures": summarize(entries),
     }
     if reasons := [entry["not_run"] for entry in entries if "not_run" in entry]:
@@ -60,6 +61,14 @@ def _make_row(results: Results, system: System) -> dict[str, Any]:
     if system.name == "ours" and (others := find_entries(results, "recovery_other")):
         row["recovery_in_another_slot"] = others[-1]["figures"]
     return row
+
+
+def _find_pickups(results: Results, system: System) -> list[Mapping[str, Any]]:
+    """Find what the part `pickup` says of one system."""
+    mark, entries = f"{system.name}_", find_entries(results, "pickup")
+    figures = [entry.get("figures", {}) for entry in entries]
+    own = [{name.removeprefix(mark): part[name] for name in part if name.startswith(mark)} for part in figures]
+    return [{**entry, "figures": part} for entry, part in zip(entries, own, strict=True) if part]
 
 
 def _read_versions() -> dict[str, Any]:

@@ -10,11 +10,12 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser redis front fuzz chaos proof bench bench-queue bench-front wheel
+.PHONY: help run test coverage check fix browser redis front fuzz chaos proof bench bench-queue bench-front wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
 	@echo "make test     run the tests (ARGS='tests/queue -x' chooses)"
+	@echo "make coverage the queue's tests, failing where a branch of queue/ is taken by none of them"
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
@@ -36,6 +37,14 @@ run:
 test:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+# The fuzzer judges scripts, and the slow tests kill processes: neither takes a branch of Python that the others do not.
+coverage:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not slow" --ignore tests/queue/test_scripts_fuzz.py tests/queue
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 check:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -28,7 +28,7 @@ def write_tables(report: Mapping[str, Any], found: Mapping[str, Finding]) -> str
 
 def _describe(report: Mapping[str, Any]) -> str:
     rounds = max((row["rounds"] for row in report["rows"]), default=0)
-    return f"{tell_machine(report)} Medians of {rounds} interleaved rounds, lowest and highest in brackets."
+    return f"{tell_machine(report)} Medians of up to {rounds} interleaved rounds, lowest and highest in brackets."
 
 
 def _write_ratios(found: Mapping[str, Finding]) -> str:

@@ -15,7 +15,7 @@ from grimbots.tests.bench.front.ratios import judge
 
 async def _bench(folder: Path) -> None:
     files = ("--results", str(folder / "results.json"), "--docs", str(folder))
-    choice = ("--rounds", "1", "--scale", "0.1", "--only", "bare,ours", "--kinds", "speed,kill", "--kills", "1")
+    choice = ("--rounds", "1", "--scale", "0.1", "--only", "bare,ours", "--kinds", "speed")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "grimbots.tests.bench.front.run", *choice, *files
     )
@@ -29,10 +29,8 @@ def test_bench_measures_and_reports(tmp_path: Path) -> None:
     bare, ours = report["rows"]
     assert (bare["system"], ours["system"]) == ("bare", "ours")
     assert ours["figures"]["refused_40"]["high"] == ours["figures"]["refused_500"]["high"] == 0
-    assert ours["kill"]["accepted"] >= 400
-    assert report["ratios"]["lost_after_kill"] == 0
     assert report["ratios"]["accepts_vs_bare_tornado"] > 0
-    assert "| **GrimBots** | 1 |" in (tmp_path / "front.md").read_text()
+    assert "| **GrimBots** | secret, read, queued" in (tmp_path / "front.md").read_text()
     ElementTree.parse(tmp_path / "front.svg")
 
 

@@ -26,6 +26,19 @@ def find_client(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> st
     return str(client)
 
 
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Tell whether an address is in one of the networks."""
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def is_private(address: str) -> bool:
+    """Tell whether an address is this machine's or its own network's; "" is nobody's."""
+    parsed = _parse(address)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return bool(parsed and (mapped or parsed).is_private)
+
+
 def _parse(text: str) -> Address | None:
     try:
         return ipaddress.ip_address(text)

@@ -28,7 +28,7 @@ async def test_repeat_puts_a_round_off_and_says_so_while_a_store_is_away(
             raise outcome
         done.set()
 
-    repeating = asyncio.create_task(duties.repeat(app, serve, 0))
+    repeating = asyncio.create_task(duties.repeat(app, "sample", serve, 0))
     async with asyncio.timeout(WAIT_SECONDS):
         await done.wait()
     repeating.cancel()
@@ -44,5 +44,5 @@ async def test_repeat_ends_on_any_other_error(app: Any) -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError, match="a bug"):
-        await duties.repeat(app, break_down, 0)
+        await duties.repeat(app, "sample", break_down, 0)
     assert rounds == [1]

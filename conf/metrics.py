@@ -121,3 +121,12 @@ queue_deaths = _counter("queue_deaths_total", "Jobs given up, by why (queue/repo
 queue_lost = _counter("queue_lost_total", "Moves answered LOST: somebody else owned the job")
 queue_reaped = _counter("queue_reaped_jobs_total", "Jobs taken back from a consumer that died")
 sweep_enqueued = _counter("sweep_enqueued_total", "Effects found planned without a job, by kind", "kind")
+
+# A series that begins with its first event shows no increase of it: what alerts look at begins at 0.
+for _counted, _outcomes in (
+    (clicks, ("spooled", "dropped", "stored")),
+    (provider_events_spooled, ("spooled", "stored", "refused")),
+    (queue_deaths, ("attempts", "budget", "buried", "unknown", "poison", "refused")),
+):
+    for _outcome in _outcomes:
+        _counted.labels(_outcome)

@@ -55,7 +55,7 @@ def run(*command: str | Path) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Series, as promtool writes them, under which an alert fires after `minutes`, and some under which it never does."""
+    """Series (promtool writes them so) under which an alert fires after `minutes`, and some under which it never does."""
 
     firing: Mapping[str, str]
     silent: Mapping[str, str]

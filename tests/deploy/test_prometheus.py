@@ -55,7 +55,7 @@ def run(*command: str | Path) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Series (promtool writes them so) under which an alert fires after `minutes`, and some under which it never does."""
+    """Series in promtool's words: under `firing` the alert comes after `minutes`, under `silent` never."""
 
     firing: Mapping[str, str]
     silent: Mapping[str, str]

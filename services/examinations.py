@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONG_QUEUE_JOBS = 1000
 OLD_JOB_SECONDS = 60
-LEAST_FREE_PART = 0.1
+LEAST_FREE_PART = 0.05
 LONG_LAG_SECONDS = 1.0
 POSTGRES_LAG_BYTES, REDIS_LAG_BYTES = 64 << 20, 16 << 20
 MOST_FAILING_PART = 0.1
@@ -42,7 +42,8 @@ async def examine(app: App, *, works: bool) -> Report:
     """Look at everything. `works`: this process is there to run jobs, and unhealthy while it does not."""
     checks: dict[str, Any] = {"database": await stores.check_database(app), "redis": await _check_queue(app, works)}
     checks["loop"] = {"worst_lag_seconds": round(app.lag.worst_seconds(), 3)}
-    checks["disk"] = asdict(await vitals.measure_disk(app))
+    disk = await vitals.measure_disk(app)
+    checks["disk"] = asdict(disk) if disk else {"status": "away"}
     checks["duties"] = vitals.describe_duties(app)
     if checks["database"]["status"] == "up":
         try:
@@ -123,7 +124,9 @@ def _warn_of_machine(checks: dict[str, Any]) -> Iterator[str]:
         yield f"{database['pool_waiting']} wait for one of {database['pool_size']} connections to postgres"
     if (database.get("replication", {}).get("lag_bytes") or 0) > POSTGRES_LAG_BYTES:
         yield f"a standby of postgres is {database['replication']['lag_bytes']} bytes behind"
-    if disk["free_part"] < LEAST_FREE_PART:
+    if "free_part" not in disk:
+        yield "the data folder does not answer: clicks and events are lost while postgres is away"
+    elif disk["free_part"] < LEAST_FREE_PART:
         yield f"the disk of the data folder has {disk['free_part']:.1%} left: without room clicks and events are lost"
     slow = {process["name"]: process["lag_seconds"] for process in checks.get("processes", [])}
     for name, lag_seconds in slow.items():

@@ -34,9 +34,10 @@ async def _measure_process(app: App) -> None:
     metrics.database_pool_free.set(usage.pool_size - usage.pool_in_use)
     metrics.database_pool_waiting.set(usage.pool_waiting)
     disk = await vitals.measure_disk(app)
-    metrics.disk_free_part.set(disk.free_part)
-    metrics.spool_bytes.labels("clicks").set(disk.clicks_bytes)
-    metrics.spool_bytes.labels("events").set(disk.events_bytes)
+    metrics.disk_free_part.set(disk.free_part if disk else 0)
+    if disk:
+        metrics.spool_bytes.labels("clicks").set(disk.clicks_bytes)
+        metrics.spool_bytes.labels("events").set(disk.events_bytes)
 
 
 async def _measure_rows(app: App) -> None:

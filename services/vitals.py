@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
 
 LOST_SHOWN = 20
+DISK_SECONDS = 2.0
 CRON_PATIENCE = timedelta(minutes=15)  # past the time it is due: claimed twice, and run
 
 
@@ -37,9 +38,13 @@ class Cron:
     is_late: bool
 
 
-async def measure_disk(app: App) -> Disk:
-    """Look at the data folder, in a thread: a disk may hang."""
-    return await asyncio.to_thread(_measure_disk, Path(app.settings.data_dir))
+async def measure_disk(app: App) -> Disk | None:
+    """Look at the data folder, in a thread: a disk may hang. None: it does, or the folder is not there."""
+    try:
+        async with asyncio.timeout(DISK_SECONDS):
+            return await asyncio.to_thread(_measure_disk, Path(app.settings.data_dir))
+    except (OSError, TimeoutError):
+        return None
 
 
 def _measure_disk(folder: Path) -> Disk:

@@ -157,6 +157,13 @@ async def test_warns_of_what_is_not_as_it_should_be(
 
 
 @pytest.mark.gen_test
+async def test_warns_of_a_data_folder_that_is_not_there(working: None, stranger: Reader, app: Any) -> None:
+    object.__setattr__(app.settings, "data_dir", "/nowhere/at/all")
+    told = await ask(stranger)
+    assert told["warnings"] == ["the data folder does not answer: clicks and events are lost while postgres is away"]
+
+
+@pytest.mark.gen_test
 async def test_warns_when_telegram_fails_to_deliver_or_nobody_looks(
     working: None, stranger: Reader, app: Any, accounts: list[Tenant], query: Callable[..., Any], clock: Clock
 ) -> None:

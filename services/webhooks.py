@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from grimbots.services import bots
 from grimbots.services.clients.telegram import Kind
+from grimbots.services.secrets import MasterKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,11 @@ async def watch_due(app: App) -> int:
 
 
 async def _look(app: App, bot_id: int, places: asyncio.Semaphore) -> None:
-    bot = await app.bots.by_id(app, bot_id)
+    try:
+        bot = await app.bots.by_id(app, bot_id)
+    except MasterKeyError as error:
+        log.error("bot %d cannot be asked about: %s", bot_id, error)
+        return
     async with places:
         answer = await app.telegram.call(bot.token, "getWebhookInfo", {})
     if answer.kind is Kind.DEAD_BOT:

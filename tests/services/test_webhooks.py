@@ -119,6 +119,19 @@ async def test_a_bot_that_telegram_disowns_is_dead_and_asked_about_no_more(
 
 
 @pytest.mark.gen_test
+async def test_a_token_that_cannot_be_read_stops_nobody_else(
+    app: Any, accounts: list[Tenant], watched: Tenant, fake_telegram: Any, query: Query, expect_errors: list[str]
+) -> None:
+    other = {"account_id": accounts[1].account_id, "bot_id": accounts[1].bot_id}
+    await app.db.webhooks.watch(**other, now=FIRST_INSTANT)
+    query("UPDATE bots SET token_encrypted = 'v1.other.AAAA' WHERE id = %s", watched.bot_id)
+    fake_telegram.answer("getWebhookInfo", {"url": ""})
+    assert await webhooks.watch_due(app) == 2
+    assert (read(query, watched)[0], read(query, accounts[1])[0]) == ("unseen", "missing")
+    assert [line for line in expect_errors if f"bot {watched.bot_id} cannot be asked about" in line]
+
+
+@pytest.mark.gen_test
 async def test_a_bot_is_watched_from_its_addition_to_its_removal(app: Any, accounts: Any, fake_telegram: Any) -> None:
     token = "123456789:AAExampleExampleExampleExample"
     fake_telegram.answer("getMe", {"id": 123456789, "is_bot": True, "first_name": "Um", "username": "um_bot"})

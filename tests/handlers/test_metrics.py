@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from grimbots.tests.services.workers import work
 __all__ = ["query"]
 
 BOTS, WRITTEN_TO = 10_000, 60
+WAIT_SECONDS = 30
 WORD = re.compile(r"[A-Za-z][A-Za-z_.]{0,40}|[1-5]xx")
 
 
@@ -30,7 +32,7 @@ def count_series(text: str) -> int:
 
 
 @pytest.fixture
-def scrape(http_client: Any, base_url: str) -> Callable[[], Any]:
+def scrape(app: Any, http_client: Any, base_url: str) -> Callable[[], Any]:
     async def fetch() -> str:
         return str((await http_client.fetch(f"{base_url}/metrics")).body.decode())
 
@@ -69,6 +71,9 @@ async def test_ten_thousand_bots_make_no_more_series_than_one(
             await write(accounts[number].key, number + 1)
             await http_client.fetch(f"{base_url}/nowhere/{number}", raise_error=False)
             await http_client.fetch(f"{base_url}/go/nowhere{number}", raise_error=False)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while 'settled_jobs{queue="tasks"} 2.0' not in await scrape():
+                await asyncio.sleep(0.02)
         before = count_series(await scrape())
         bots = add_bots(app, accounts[0], query)
         for number, (_, key) in enumerate(bots[:WRITTEN_TO]):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from grimbots.queue.dispatcher import Queue
 from grimbots.services import crowds, processes
 from grimbots.services.crowds import WINDOW_SECONDS, Crowd
 from grimbots.tests.conftest import FIRST_INSTANT, Clock
@@ -16,13 +17,7 @@ from grimbots.tests.services.workers import work
 
 def make_process(app: Any, slot: int, *queues: str) -> Any:
     """Give the App of another process of this machine, which runs no jobs."""
-
-    class OtherQueue:
-        consumer_host, lines = "test", app.queue.lines
-        queue_slots = dict.fromkeys(queues, 1)
-
-    other = OtherQueue()
-    other.slot = slot  # type: ignore[attr-defined]
+    other = Queue(app.queue.url, consumer_host="test", slot=slot, queue_slots=dict.fromkeys(queues, 1))
     return replace(app, queue=other, crowd=Crowd())
 
 

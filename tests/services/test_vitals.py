@@ -71,7 +71,7 @@ async def test_a_replica_of_redis_that_is_held_up_is_seen_behind(tmp_path: Path)
     for name in ("primary", "replica"):
         (tmp_path / name).mkdir()
     replica_of = ("--replicaof", "127.0.0.1", str(port))
-    async with run_server(tmp_path / "primary", "--port", str(port)) as primary:
+    async with run_server(tmp_path / "primary", "--port", str(port), "--repl-diskless-sync-delay", "0") as primary:
         queue = Queue(primary.url, consumer_host="test", slot=0, queue_slots={"tasks": 1})
         await queue.start()
 

@@ -81,7 +81,7 @@ async def test_an_administrator_sees_the_details_from_anywhere(administrator: Re
 
 
 @pytest.mark.gen_test
-async def test_head_answers_the_status_alone(http_client: Any, base_url: str) -> None:
+async def test_head_answers_the_status_alone(app: Any, http_client: Any, base_url: str) -> None:
     for path, status in (("/live", 200), ("/ready", 200), ("/health", 503)):
         answer = await http_client.fetch(f"{base_url}{path}", method="HEAD", raise_error=False)
         assert (answer.code, answer.body) == (status, b"")

@@ -126,7 +126,8 @@ async def test_a_scrape_without_postgres_says_so_and_keeps_the_rest(app: Any, sc
 @pytest.mark.gen_test
 async def test_measures_count_pool_workers_and_spools(app: Any, scrape: Any) -> None:
     await app.click_spool.append({"token": "x"})
-    async with work(app):
+    async with work(app) as worker:
+        await worker.wait_claimed()
         text = await scrape()
     assert re.search(r'grimbots_spool_bytes\{spool="clicks"\} [1-9]', text)
     assert 'grimbots_spool_bytes{spool="events"} 0.0' in text

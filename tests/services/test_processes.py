@@ -24,7 +24,8 @@ def make_process(app: Any, slot: int, *queues: str) -> Any:
 @pytest.mark.gen_test
 async def test_a_queue_that_no_process_takes_jobs_of_is_seen(app: Any) -> None:
     await processes.report(make_process(app, 1, "tasks", "orphans"))
-    async with work(app):
+    async with work(app) as worker:
+        await worker.wait_claimed()
         await processes.report(make_process(app, 2, "tasks"))
         told = await processes.list_processes(app)
         workers = processes.count_workers(app, told)

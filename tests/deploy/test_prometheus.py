@@ -189,6 +189,18 @@ def test_every_alert_fires_and_stays_silent(tmp_path: Path) -> None:
     run("promtool", "test", "rules", file)
 
 
+def test_the_old_plans_alerts_are_as_it_asked() -> None:
+    asked = {
+        "GrimBotsErrors": ("5m", "critical"),
+        "GrimBotsSlowUpdates": ("5m", "warning"),
+        "GrimBotsQueueLong": ("10m", "warning"),
+        "GrimBotsPoolShort": ("5m", "critical"),
+        "GrimBotsRedisMemory": ("10m", "warning"),
+    }
+    told = {alert: (ALERT_RULES[alert]["for"], ALERT_RULES[alert]["labels"]["severity"]) for alert in asked}
+    assert told == asked
+
+
 def test_no_alert_comes_before_its_time(tmp_path: Path) -> None:
     """Without this the durations could be anything."""
     need("promtool")

@@ -175,7 +175,7 @@ def write_test(alert: str, case: Case) -> list[dict[str, Any]]:
         inputs = [{"series": one, "values": values} for one, values in series.items()]
         return {"name": f"{alert} {name}", "interval": "1m", "input_series": inputs, "alert_rule_test": asked}
 
-    silent_minutes = list(range(0, max(30, case.minutes), 1 if case.minutes < 30 else 10))
+    silent_minutes = list(range(0, max(30, case.minutes), 2 if case.minutes < 30 else 15))
     firing = group("fires", case.firing, [case.minutes], [expected])
     return [firing, group("is silent", case.silent, silent_minutes, [])]
 

@@ -60,6 +60,11 @@ async def watch_due(app: App) -> int:
     return len(due)
 
 
+async def watch_missing(app: App) -> None:
+    """Watch every active bot that is not: a cron's work, for what an older program added while it was replaced."""
+    await app.db.webhooks.watch_missing(now=app.clock())
+
+
 async def _look(app: App, bot_id: int, places: asyncio.Semaphore) -> None:
     try:
         bot = await app.bots.by_id(app, bot_id)

@@ -81,3 +81,12 @@ SET state = 'unseen',
     host = NULL,
     asked_at = EXCLUDED.asked_at
 WHERE bot_webhooks.account_id = EXCLUDED.account_id;
+
+-- name: watch_missing :exec
+-- Of every account: active bots that are not watched, as one may be that a program of before this table added.
+INSERT INTO bot_webhooks (bot_id, account_id, state_since, asked_at)
+SELECT id, account_id, %(now)s, %(now)s
+FROM bots
+WHERE status = 'active'
+    AND NOT EXISTS (SELECT FROM bot_webhooks WHERE bot_webhooks.bot_id = bots.id)
+ON CONFLICT (bot_id) DO NOTHING;

@@ -143,6 +143,22 @@ async def test_a_bot_is_watched_from_its_addition_to_its_removal(app: Any, accou
     assert await webhooks.watch_due(app) == 0
 
 
+@pytest.mark.gen_test
+async def test_a_bot_that_an_older_program_added_is_watched_too(
+    app: Any, accounts: list[Tenant], watched: Tenant, query: Query, clock: Clock
+) -> None:
+    query("UPDATE bots SET status = 'dead' WHERE id = %s", accounts[1].bot_id)
+    before = read(query, watched, "asked_at")
+    await webhooks.watch_missing(app)
+    assert read(query, watched, "asked_at") == before
+    query("UPDATE bots SET status = 'active'")
+    for _ in range(2):
+        await webhooks.watch_missing(app)
+    assert query("SELECT bot_id, asked_at FROM bot_webhooks WHERE bot_id <> %s", watched.bot_id) == [
+        (accounts[1].bot_id, clock())
+    ]
+
+
 async def add_bots(app: Any, tenant: Tenant, query: Query, bots: int) -> None:
     """Give a tenant so many more bots, all of them watched, none due."""
     token = app.vault.encrypt(tenant.token)

@@ -106,6 +106,7 @@ EVERY_ACCOUNT = {
     "webhooks.count_asked",
     "webhooks.list_lost",
     "webhooks.sum_up",
+    "webhooks.watch_missing",
 }
 """Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
 

@@ -10,6 +10,7 @@ SCANS = {
     "accounts.list_all": "a command's list of everything",
     "bots.list_all": "a command's list of everything",
     "pools.list_all": "a command's list of everything",
+    "webhooks.watch_missing": "a row per bot, once an hour",
     "webhooks.sum_up": "a narrow row per bot, counted for /metrics: 3 ms with 10,000",
     "pools.list_live": "all links, read into memory every few minutes",
 }

@@ -131,6 +131,7 @@ async def test_every_query_of_the_dashboard_gives_figures(
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
     assert open_queries == {}
+    assert not await has_figures(http_client, prometheus, "grimbots_nothing_of_this_name")
     groups = (await ask(http_client, f"{prometheus}/api/v1/rules"))["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []

@@ -11,7 +11,6 @@ from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.reads import Reads
 
 REPLICA = re.compile(r"^slave\d+:.*?state=(?P<state>\w+),offset=(?P<offset>\d+)", re.MULTILINE)
-FIELD = r"^{}:(\S+)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,14 @@ async def list_servers(queue: Queue) -> list[Server]:
 
 async def _ask(shard: Reads) -> tuple[str, Server]:
     (raw,) = await shard._ask([("INFO",)])
-    info = raw.decode()
-    offset = int(_read(info, "master_repl_offset"))
-    replicas = [int(found["offset"]) for found in REPLICA.finditer(info) if found["state"] == "online"]
+    told = raw.decode()
+    info = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+    replicas = [int(found["offset"]) for found in REPLICA.finditer(told) if found["state"] == "online"]
     server = Server(
-        role=_read(info, "role"),
-        connected_clients=int(_read(info, "connected_clients")),
-        used_memory_human=_read(info, "used_memory_human"),
+        role=info["role"],
+        connected_clients=int(info["connected_clients"]),
+        used_memory_human=info["used_memory_human"],
         replicas=len(replicas),
-        lag_bytes=max(0, offset - min(replicas)) if replicas else None,
+        lag_bytes=max(0, int(info["master_repl_offset"]) - min(replicas)) if replicas else None,
     )
-    return _read(info, "run_id"), server
-
-
-def _read(info: str, name: str) -> str:
-    found = re.search(FIELD.format(name), info, re.MULTILINE)
-    return found[1] if found else "0"
+    return info["run_id"], server

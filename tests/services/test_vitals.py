@@ -1,4 +1,4 @@
-"""Replication lag as it is: a real standby of Postgres and a real replica of Redis, held up and let go on."""
+"""Replication lag as it is: a real standby of Postgres, held up and let go on. Redis's: tests/queue/test_replicas.py."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ import pytest
 
 from grimbots.handlers.commands.embedded import postgres
 from grimbots.handlers.commands.embedded.children import dress, stop
-from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Job
-from grimbots.queue.replicas import Server, list_servers
 from grimbots.services import vitals
-from grimbots.tests.ports import pick_port
-from grimbots.tests.queue.servers import run_server
 from grimbots.tests.rows import Query, open_query
 
 WAIT_SECONDS = 30
@@ -63,32 +58,3 @@ async def test_a_standby_that_is_held_up_is_seen_behind(app: Any, standby: Query
     assert behind["replicas"] == 1
     standby("SELECT pg_wal_replay_resume()")
     await wait_for(look, lambda told: told["lag_bytes"] == 0)
-
-
-@pytest.mark.gen_test(timeout=60)
-async def test_a_replica_of_redis_that_is_held_up_is_seen_behind(tmp_path: Path) -> None:
-    port = pick_port()
-    for name in ("primary", "replica"):
-        (tmp_path / name).mkdir()
-    replica_of = ("--replicaof", "127.0.0.1", str(port))
-    async with run_server(tmp_path / "primary", "--port", str(port), "--repl-diskless-sync-delay", "0") as primary:
-        queue = Queue(primary.url, consumer_host="test", slot=0, queue_slots={"tasks": 1})
-        await queue.start()
-
-        async def look() -> Server:
-            (server,) = await list_servers(queue)
-            return server
-
-        alone = await look()
-        assert (alone.role, alone.replicas, alone.lag_bytes) == ("master", 0, None)
-        async with run_server(tmp_path / "replica", *replica_of) as replica:
-            await wait_for(look, lambda server: server.lag_bytes == 0)
-            replica.freeze()
-            await asyncio.gather(*(queue.enqueue(Job(f"u:1:{n}", "x", "tasks", "b1", "1", "5", {})) for n in range(99)))
-            assert (await look()).lag_bytes > 10_000
-            replica.thaw()
-            await wait_for(look, lambda server: server.lag_bytes == 0)
-        await primary.kill()
-        with pytest.raises(QueueUnavailable):
-            await list_servers(queue)
-        await queue.stop()

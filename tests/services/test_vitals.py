@@ -1,4 +1,4 @@
-"""Replication lag as it is: a real standby of Postgres, held up and let go on. Redis's: tests/queue/test_replicas.py."""
+"""Replication lag as it is: a real standby of Postgres, held up and let go on (Redis: tests/queue/test_replicas.py)."""
 
 from __future__ import annotations
 

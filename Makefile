@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front monitoring fuzz chaos proof bench bench-queue wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz chaos proof bench bench-queue bench-front wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -27,6 +27,7 @@ help:
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
+	@echo "make bench-front  the webhook beside aiogram, Flask with RQ and others (ARGS='--rounds 2 --only bare,ours' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -93,6 +94,10 @@ bench:
 bench-queue:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m grimbots.tests.bench.queue.run $(ARGS)
+
+bench-front:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.bench.front.run $(ARGS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -18,7 +18,7 @@ AWAY_SECONDS = 2.0
 
 
 def task(
-    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int = PAYLOAD_BYTES
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int | None = PAYLOAD_BYTES
 ) -> Callable[[Function[P]], Task[P]]:
     """Register the decorated function as the task `name`. Without Postgres it runs again, and no attempt is spent.
 

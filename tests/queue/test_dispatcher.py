@@ -298,7 +298,7 @@ async def test_takes_an_answer_that_came_in_time_although_the_loop_was_held_up(
     monkeypatch.setattr(dispatcher, "ANSWER_SECONDS", 0.02)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Accepted] = loop.create_future()
-    waiting = asyncio.create_task(dispatcher.wait_answer(answer))
+    waiting = asyncio.create_task(dispatcher.Patience().wait(answer))
     await asyncio.sleep(0)  # it waits
     loop.call_later(0, answer.set_result, Accepted.ACCEPTED)
     held_up_until = monotonic() + 0.05

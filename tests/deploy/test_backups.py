@@ -107,7 +107,9 @@ async def rehearse(folder: Path, identity: Path, recipient: str) -> dict[str, An
             "rows": {table: len(found) for table, found in restored.items()},
             "paused": paused,
             "faults": [*await buyer.judge(), *await waiting.judge()],
-            "repeated": [call for call in (await shop.read_calls())[len(calls) :] if call["chat_id"] == 7001],
+            "repeated": [
+                call for call in (await shop.read_calls())[len(calls) :] if call["params"].get("chat_id") == 7001
+            ],
             "token": await read_token(shop),
             "mode": stat.S_IMODE(archive.stat().st_mode),
             "is_plain": b"POSTGRES" in archive.read_bytes().upper(),
@@ -181,7 +183,8 @@ def test_backup_says_that_the_key_must_be_kept_elsewhere(command: Command, tmp_p
 
 def test_backup_refuses_a_folder_that_is_not_there(command: Command, tmp_path: Path) -> None:
     code, said = command("backup", tmp_path / "nowhere")
-    assert (code, said.splitlines()[0][:30]) == (1, "grimbots: The backup was not ma")
+    assert code == 1
+    assert said.startswith("grimbots: The backup was not made") and "nowhere" in said
 
 
 def test_restore_touches_no_database_that_has_tables(command: Command, archive: Path) -> None:
@@ -207,12 +210,13 @@ def test_restore_needs_the_key_the_data_was_encrypted_with(
     assert command("restore", archive)[0] == 1  # it is there: a second time changes nothing
 
 
-@pytest.mark.parametrize("harm", [lambda raw: raw[:2000], lambda raw: raw.replace(b"REDIS", b"RODIS")])
-def test_restore_refuses_what_is_not_whole(archive: Path, tmp_path: Path, harm: Callable[[bytes], bytes]) -> None:
-    archive.write_bytes(harm(archive.read_bytes()))
-    (tmp_path / "out").mkdir()
-    with pytest.raises(Invalid, match="another backup"):
-        unpack(archive, tmp_path / "out")
+def test_restore_refuses_what_is_not_whole(archive: Path, tmp_path: Path) -> None:
+    whole = archive.read_bytes()
+    for place, harmed in enumerate([whole[:2000], whole.replace(b"REDIS", b"RODIS"), b"", b"no tar"]):
+        archive.write_bytes(harmed)
+        (tmp_path / f"out{place}").mkdir()
+        with pytest.raises(Invalid, match="another backup"):
+            unpack(archive, tmp_path / f"out{place}")
 
 
 def test_encrypted_backup_carries_the_key_and_says_how_to_decrypt_it(tmp_path: Path) -> None:
@@ -238,7 +242,9 @@ def test_what_was_open_counts_as_in_doubt(
     insert = """
         INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, status,
             planned_at, sending_at, sent_at)
-        SELECT account_id, bot_id, id, chat_id, %s || id, 0, 'sendMessage', '{}', %s, %s, now(), %s, %s FROM leads LIMIT 1
+        SELECT account_id, bot_id, id, chat_id, %s || id, 0, 'sendMessage', '{}', %s, %s, now(), %s, %s
+        FROM leads
+        LIMIT 1
     """
     for policy in ("retry", "once"):
         for status in ("planned", "sending", "sent"):
@@ -266,8 +272,8 @@ def test_dump_that_breaks_off_leaves_nothing(database_url: str, empty_database_u
     file.write_bytes(compressed.getvalue()[: len(compressed.getvalue()) // 2])
     with pytest.raises(EOFError):
         asyncio.run(dumps.load(empty_database_url, file))
-    file.write_bytes(gzip.compress(whole.replace(b"CREATE TABLE", b"CREATE TABEL", 1)))
-    with pytest.raises(ProgramError, match="psql failed.*TABEL"):
+    file.write_bytes(gzip.compress(whole.replace(b"CREATE TABLE public.leads", b"CREATE TABEL public.leads")))
+    with pytest.raises(ProgramError, match=r"psql failed.*TABEL"):
         asyncio.run(dumps.load(empty_database_url, file))
     assert rows.query(empty_database_url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 

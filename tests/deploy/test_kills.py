@@ -28,9 +28,7 @@ from grimbots.tests.deploy.fronts import (
     DEPLOY,
     HOST,
     Front,
-    render,
     run_nginx,
-    run_server,
     wait_until,
 )
 from grimbots.tests.deploy.loads import (
@@ -43,28 +41,16 @@ from grimbots.tests.deploy.loads import (
     run_telegram,
     start_campaign,
 )
+from grimbots.tests.deploy.supervisords import run_supervisord
 from grimbots.tests.fakes.telegram import FakeTelegram
 from grimbots.tests.ports import pick_port
 
 SERVER = Path(__file__).parents[2] / "server.py"
+PROGRAM = f"{sys.executable} {SERVER}"
 # What is promised, and what a machine that does much else may take; `make proof` holds to the promise.
 PROOF = bool(os.environ.get("GRIMBOTS_PROOF"))
 MOST_SECONDS_AWAY = 2.0 if PROOF else 30.0
 KILLS, RENEWALS, RECIPIENTS = (50, 20, 6000) if PROOF else (3, 1, 100)
-SUPERVISORD = """\
-[supervisord]
-nodaemon=true
-logfile={folder}/supervisord.log
-pidfile={folder}/supervisord.pid
-[unix_http_server]
-file={folder}/supervisor.sock
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://{folder}/supervisor.sock
-[include]
-files={folder}/grimbots.conf
-"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -159,31 +145,6 @@ def judge_campaign(environ: dict[str, str], telegram: FakeTelegram) -> None:
 
 
 @contextmanager
-def run_supervisord(folder: Path, port: int, environ: dict[str, str]) -> Iterator[Callable[..., str]]:
-    """Run supervisord on the shipped section, its user, paths, port and settings ours; give its supervisorctl."""
-    settings = folder / "grimbots.env"
-    settings.write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name != "PATH"))
-    changes = {
-        "tcp://127.0.0.1:8080": f"tcp://{HOST}:{port}",
-        "/opt/grimbots/.venv/bin/grimbots": f"{sys.executable} {SERVER}",
-        "/etc/grimbots/grimbots.env": str(settings),
-        "/var/lib/grimbots": str(folder),
-        "/var/log/grimbots": str(folder),
-        "user=grimbots\n": "",
-    }
-    (folder / "grimbots.conf").write_text(render(DEPLOY / "supervisor" / "grimbots.conf", changes))
-    (folder / "supervisord.conf").write_text(SUPERVISORD.format(folder=folder))
-
-    def control(*arguments: str) -> str:
-        command = ["supervisorctl", "-c", str(folder / "supervisord.conf"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True).stdout
-
-    command = ["supervisord", "-c", str(folder / "supervisord.conf")]
-    with run_server(command, folder / "supervisord.out", lambda: control("status").count("RUNNING") == 2):
-        yield control
-
-
-@contextmanager
 def run_front(folder: Path, certificate: Path, port: int) -> Iterator[Front]:
     (folder / "nginx").mkdir()
     with run_nginx(folder / "nginx", certificate, port) as front:
@@ -205,7 +166,7 @@ def test_no_call_fails_while_supervised_processes_are_killed_and_renewed(
     acts = ["kill"] * KILLS + ["renew"] * RENEWALS
     chance.shuffle(acts)
     asyncio.run(start_campaign(environ, RECIPIENTS))
-    with run_supervisord(tmp_path, port, environ) as control, run_front(tmp_path, certificate, port) as front:
+    with run_supervisord(tmp_path, port, environ, PROGRAM) as control, run_front(tmp_path, certificate, port) as front:
 
         def find_pids() -> set[int]:
             return {int(pid) for pid in re.findall(r"RUNNING\s+pid (\d+)", control("status"))}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from grimbots.conf.loops import DEFAULT_PATIENCE
 from grimbots.handlers.commands.supervisors import DRAIN_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def test_watchdog_waits_for_the_processes_own_watch() -> None:
     """systemd's kill leaves no stacks; our own watch does (conf/loops.py)."""
     text = (ROOT / "deploy/systemd" / SERVICE).read_text()
     (seconds,) = re.findall(r"(?m)^WatchdogSec=(\d+)s$", text)
-    assert int(seconds) > HARD_LIMIT_SECONDS
+    assert int(seconds) > DEFAULT_PATIENCE.frozen_seconds
 
 
 def test_install_hides_the_settings_and_adds_the_command(root: Path) -> None:

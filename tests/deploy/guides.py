@@ -26,6 +26,7 @@ GUIDE, TRANSLATION = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.pt-BR.
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 BOOT_SECONDS = 60.0
+STATES = ("starting", "running", "degraded")
 FIRST, SECOND, BAD = "first", "second", "bad"
 REPOSITORY = "/root/grimbots.git"
 ADMINISTRATOR_PASSWORD = "a long enough one\n"
@@ -138,13 +139,14 @@ class Machine:
             container.wait()
 
     def _find_leader(self, container: subprocess.Popen[bytes]) -> int:
+        """Wait until its systemd answers, and give that one's pid."""
         children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline and container.poll() is None:
-            for pid in children.read_text().split():
-                if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
-                    if subprocess.run(self._enter(int(pid), "systemctl is-system-running")).returncode in (0, 1):
-                        return int(pid)
+            for pid in map(int, children.read_text().split()):
+                asking = self._enter(pid, "systemctl is-system-running")
+                if subprocess.run(asking, capture_output=True, text=True).stdout.strip() in STATES:
+                    return pid
             subprocess.run(["sleep", "0.5"])
         raise SystemExit("the machine does not boot")
 

@@ -27,6 +27,7 @@ from grimbots.services.errors import Invalid
 from grimbots.sql import dumps
 from grimbots.tests import rows
 from grimbots.tests.deploy.loads import make_shop, start_campaign
+from grimbots.tests.deploy.programs import make_path
 from grimbots.tests.e2e.installation import ROOT, Installation, open_installation, until
 from grimbots.tests.e2e.travellers import Traveller, make_link
 
@@ -74,7 +75,7 @@ async def rehearse(folder: Path, identity: Path, recipient: str) -> dict[str, An
     async with open_installation(folder / "shop") as shop:
         settings = shop.folder / "grimbots.env"
         settings.write_text(f"BACKUP_RECIPIENT={recipient}\n")
-        shop.environ["GRIMBOTS_ENV"] = str(settings)
+        shop.environ |= {"GRIMBOTS_ENV": str(settings), "PATH": make_path()}
         await make_link(shop)
         buyer, waiting = Traveller(shop, 7001, "go"), Traveller(shop, 7002, "start")
         for step in (buyer.step, buyer.finish, waiting.approach):
@@ -151,7 +152,7 @@ def command(
     """Give a function that runs one command line on the session's stores; its exit code and what it said."""
     monkeypatch.chdir(tmp_path)
     settings = {"DATABASE_URL": database_url, "REDIS_URL": flushed_redis_url, "GRIMBOTS_DATA": str(tmp_path)}
-    for name, value in settings.items():
+    for name, value in {**settings, "PATH": make_path()}.items():
         monkeypatch.setenv(name, value)
 
     def run(*argv: str | Path) -> tuple[int, str]:
@@ -233,6 +234,12 @@ def test_encrypted_backup_carries_the_key_and_says_how_to_decrypt_it(tmp_path: P
     assert b"secret" not in archive.read_bytes()
 
 
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", make_path())
+
+
+@pytest.mark.usefixtures("path")
 def test_what_was_open_counts_as_in_doubt(
     database_url: str, empty_database_url: str, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -262,6 +269,7 @@ def test_what_was_open_counts_as_in_doubt(
     assert rows.query(empty_database_url, "SELECT status FROM campaigns") == [("paused",)]
 
 
+@pytest.mark.usefixtures("path")
 def test_dump_that_breaks_off_leaves_nothing(database_url: str, empty_database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "dump.gz"
     asyncio.run(dumps.dump(database_url, file))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from grimbots.tests.deploy.fronts import DEPLOY, HOST, wait_until
 from grimbots.tests.deploy.loads import make_shop
+from grimbots.tests.deploy.programs import make_path
 from grimbots.tests.deploy.supervisords import run_supervisord
 from grimbots.tests.ports import pick_port
 
@@ -108,7 +108,7 @@ def site(tmp_path: Path, database_url: str, flushed_redis_url: str) -> Iterator[
         "BACKUPS": str(backups),
         "SUPERVISORCTL": f"supervisorctl -c {tmp_path}/supervisord.conf",
     }
-    made = Site(home, {"PATH": os.environ["PATH"], **places})
+    made = Site(home, {"PATH": make_path(), **places})
     made.git("init", "--quiet")
     made.build("one")
     (home / "current").symlink_to(home / "versions" / "one")

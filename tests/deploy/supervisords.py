@@ -26,7 +26,9 @@ files={folder}/grimbots.conf
 
 
 @contextmanager
-def run_supervisord(folder: Path, port: int, environ: Mapping[str, str], program: str) -> Iterator[Callable[..., str]]:
+def run_supervisord(
+    folder: Path, port: int, environ: Mapping[str, str], program: str, start_seconds: int = 1
+) -> Iterator[Callable[..., str]]:
     """Run two processes of `program` under it, its user, paths, port and settings ours; give its supervisorctl."""
     settings = folder / "grimbots.env"
     settings.write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name != "PATH"))
@@ -37,6 +39,7 @@ def run_supervisord(folder: Path, port: int, environ: Mapping[str, str], program
         "/var/lib/grimbots": str(folder),
         "/var/log/grimbots": str(folder),
         "user=grimbots\n": "",
+        "startsecs=1\n": f"startsecs={start_seconds}\n",
     }
     (folder / "grimbots.conf").write_text(render(DEPLOY / "supervisor" / "grimbots.conf", changes))
     (folder / "supervisord.conf").write_text(MAIN.format(folder=folder))

@@ -1,8 +1,9 @@
-"""deploy/deploy.sh under supervisord: a new version goes into service, one that is not well does not stay there."""
+"""deploy/deploy.sh under supervisord, with versions that start at once: guides.py deploys real ones under systemd."""
 
 from __future__ import annotations
 
-import asyncio
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -12,24 +13,30 @@ from pathlib import Path
 
 import pytest
 
-from grimbots.tests.deploy.fronts import DEPLOY, HOST, wait_until
-from grimbots.tests.deploy.loads import make_shop
-from grimbots.tests.deploy.programs import make_path
+from grimbots.tests.deploy.fronts import DEPLOY
 from grimbots.tests.deploy.supervisords import run_supervisord
 from grimbots.tests.ports import pick_port
 
-ROOT = DEPLOY.parent
-# What `deploy/build.sh` builds takes a minute; this is the same code under another name. It stands in for `doctor`,
-# who rightly dislikes a test's Redis.
+# What of a version the script meets. `flaw` is the verb that fails.
 PROGRAM = """\
 #!/bin/sh
-case "$1:{flaw}" in
-    doctor:doctor) echo "WRONG disk        full: make room"; exit 1;;
-    doctor:*) exit 0;;
-    migrate:migrate) echo "grimbots: 0099 failed" >&2; exit 1;;
-    serve:serve) echo "grimbots: a bug" >&2; exit 1;;
+echo "$1" >> {log}
+case "$1" in
+    "{flaw}") echo "the {flaw} of {name} fails" >&2; exit 1;;
+    backup) touch "$2/grimbots-saved.tar";;
+    serve) exec {python} {folder}/serve.py;;
 esac
-exec {python} {folder}/server.py "$@"
+"""
+SERVE = """\
+import http.server, os, signal
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+http.server.HTTPServer(("127.0.0.1", {status_port} + int(os.environ["GRIMBOTS_SLOT"])), Handler).serve_forever()
 """
 
 
@@ -39,20 +46,21 @@ class Site:
 
     home: Path
     environ: dict[str, str]
+    status_port: int
 
-    def build(self, version: str, flaw: str = "") -> None:
-        """Put a version there as `build.sh` leaves it; `flaw` is the verb that fails."""
-        folder = self.home / "versions" / version
+    def build(self, name: str, flaw: str = "") -> None:
+        """Put a version there as `build.sh` leaves it."""
+        folder, log = self.home / "versions" / name, self.home / f"{name}.log"
         (folder / ".venv" / "bin").mkdir(parents=True)
         (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
-        (folder / "server.py").symlink_to(ROOT / "server.py")
         (folder / "deploy").symlink_to(DEPLOY)
+        (folder / "serve.py").write_text(SERVE.format(status_port=self.status_port))
         program = folder / ".venv" / "bin" / "grimbots"
-        program.write_text(PROGRAM.format(flaw=flaw, python=sys.executable, folder=folder))
+        program.write_text(PROGRAM.format(flaw=flaw, name=name, python=sys.executable, folder=folder, log=log))
         program.chmod(0o755)
-        self.git("commit", "--quiet", "--allow-empty", "--message", version)
-        self.git("tag", version)
-        (folder / ".built").write_text(self.git("rev-parse", version))
+        self.git("commit", "--quiet", "--allow-empty", "--message", name)
+        self.git("tag", name)
+        (folder / ".built").write_text(self.git("rev-parse", name))
 
     def git(self, *arguments: str) -> str:
         """Run git in the clone that versions come from."""
@@ -61,46 +69,37 @@ class Site:
         return subprocess.run(line, check=True, capture_output=True, text=True).stdout
 
     def deploy(self, wanted: str) -> tuple[int, str]:
-        """Run the script as an operator does."""
-        line = [DEPLOY / "deploy.sh", wanted]
-        done = subprocess.run(line, env=self.environ, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
-    @property
-    def current(self) -> str:
-        """The version that is to run."""
-        return (self.home / "current").readlink().name
+        """Run the script as an operator does; its exit code, and the last it said."""
+        done = subprocess.run([DEPLOY / "deploy.sh", wanted], env=self.environ, capture_output=True, text=True)
+        return done.returncode, (done.stdout + done.stderr).strip()
 
     def list_running(self) -> list[str]:
-        """List the version of each process."""
-        found = [path.read_bytes().split(b"\0") for path in Path("/proc").glob("[0-9]*/cmdline") if _is_there(path)]
-        served = [line for line in found if b"serve" in line and str(self.home).encode() in b" ".join(line)]
-        return sorted(line[1].decode().split("/versions/")[1].split("/")[0] for line in served)
+        """List the version that is to run, and that of each process."""
+        lines = [self._read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+        served = [line.split(b"/versions/")[1].split(b"/")[0] for line in lines if str(self.home).encode() in line]
+        return [(self.home / "current").readlink().name, *sorted(name.decode() for name in served)]
 
+    def list_verbs(self, name: str) -> list[str]:
+        """List which of a version's commands were run, in their order; `serve` once."""
+        verbs = (self.home / f"{name}.log").read_text().split()
+        return list(dict.fromkeys(verbs))
 
-def _is_there(path: Path) -> bool:
-    try:
-        return bool(path.read_bytes())
-    except OSError:
-        return False
+    def _read(self, path: Path) -> bytes:
+        try:
+            line = path.read_bytes()
+        except OSError:  # it ended meanwhile
+            return b""
+        return line if b"serve.py" in line else b""
 
 
 @pytest.fixture
-def site(tmp_path: Path, database_url: str, flushed_redis_url: str) -> Iterator[Site]:
+def site(tmp_path: Path) -> Iterator[Site]:
     """Give a site on which version `one` runs."""
     if shutil.which("supervisord") is None:
         pytest.skip("supervisord is not installed: make front")
     home, backups, port = tmp_path / "home", tmp_path / "backups", pick_port(3)
     for folder in (home / "source", home / "versions", backups):
         folder.mkdir(parents=True)
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": flushed_redis_url,
-        "GRIMBOTS_DATA": str(tmp_path),
-        "TELEGRAM_URL": f"http://{HOST}:{pick_port()}",
-        "STATUS_PORT": str(port + 1),
-    }
-    asyncio.run(make_shop(settings))
     places = {
         "GRIMBOTS_HOME": str(home),
         "GRIMBOTS_ENV": str(tmp_path / "grimbots.env"),
@@ -108,39 +107,62 @@ def site(tmp_path: Path, database_url: str, flushed_redis_url: str) -> Iterator[
         "BACKUPS": str(backups),
         "SUPERVISORCTL": f"supervisorctl -c {tmp_path}/supervisord.conf",
     }
-    made = Site(home, {"PATH": make_path(), **places})
+    made = Site(home, {"PATH": os.environ["PATH"], **places}, port + 1)
     made.git("init", "--quiet")
     made.build("one")
     (home / "current").symlink_to(home / "versions" / "one")
-    with run_supervisord(tmp_path, port, settings, f"{home}/current/.venv/bin/grimbots"):
+    settings = {"STATUS_PORT": str(made.status_port)}
+    with run_supervisord(tmp_path, port, settings, f"{home}/current/.venv/bin/grimbots", start_seconds=0):
         yield made
 
 
-@pytest.mark.slow
 def test_deploy_puts_a_version_into_service_and_goes_back(site: Site) -> None:
-    """A bad version is first, so that what it leaves behind is what the good one meets."""
+    site.build("two")
+    code, said = site.deploy("two")
+    assert (code, site.list_running()) == (0, ["two"] * 3), said
+    assert site.list_verbs("one") == ["serve", "doctor", "backup"]
+    assert site.list_verbs("two") == ["migrate", "doctor", "serve"]
+    assert (Path(site.environ["BACKUPS"]) / "grimbots-saved.tar").exists()
+    code, said = site.deploy("two")  # again, as after a run that broke off at its end
+    assert (code, site.list_running()) == (0, ["two"] * 3), said
+    code, said = site.deploy("--back")
+    assert (code, site.list_running()) == (0, ["one"] * 3), said
+
+
+def test_version_that_is_not_well_does_not_stay(site: Site) -> None:
     site.build("bad", flaw="serve")
     code, said = site.deploy("bad")
     assert code == 1
-    assert "6 back" in said and "one runs again and is well" in said
-    wait_until(lambda: site.list_running() == ["one", "one"], "the version before")
-
-    site.build("two")
-    code, said = site.deploy("two")
-    assert (code, site.current, site.list_running()) == (0, "two", ["two", "two"]), said
-    assert len(list(Path(site.environ["BACKUPS"]).glob("grimbots-*.tar"))) >= 1
-    code, said = site.deploy("--back")
-    assert (code, site.current, site.list_running()) == (0, "one", ["one", "one"]), said
+    assert "6 back" in said
+    assert said.endswith("the old version works with it")
+    assert site.list_running() == ["one"] * 3
 
 
-@pytest.mark.slow
-def test_deploy_touches_nothing_before_all_is_well(site: Site) -> None:
-    site.build("unmigrated", flaw="migrate")
-    code, said = site.deploy("unmigrated")
-    assert code == 1 and "0099 failed" in said and "the old version runs on" in said
+@pytest.mark.parametrize(
+    ("flaw", "told"),
+    [
+        ("migrate", "the migrate of next fails\ndeploy: the old version runs on"),
+        (
+            "doctor",
+            "the doctor of next fails\ndeploy: the new version finds something WRONG (above)",
+        ),
+    ],
+)
+def test_nothing_is_renewed_before_all_is_well(site: Site, flaw: str, told: str) -> None:
+    site.build("next", flaw=flaw)
+    code, said = site.deploy("next")
+    assert (code, site.list_running()) == (1, ["one"] * 3)
+    assert told in said
+    assert "serve" not in site.list_verbs("next")
+
+
+def test_deploy_needs_a_backup_a_version_and_no_other_deploy(site: Site) -> None:
     assert "knows no version nothing" in site.deploy("nothing")[1]
-    site.build("sick", flaw="doctor")
-    assert "full: make room" in site.deploy("sick")[1]
+    assert "there is no version before" in site.deploy("--back")[1]
+    site.build("two")
     shutil.rmtree(site.environ["BACKUPS"])
-    assert "no backup, no deploy" in site.deploy("sick")[1]
-    assert (site.current, site.list_running()) == ("one", ["one", "one"])
+    assert "no backup, no deploy" in site.deploy("two")[1]
+    with (site.home / ".deploy.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "another deploy is running" in site.deploy("two")[1]
+    assert site.list_running() == ["one"] * 3

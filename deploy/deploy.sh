@@ -25,11 +25,13 @@ grimbots() (
 
 # systemd where its units run, else supervisord.
 if systemctl --quiet is-active grimbots.target 2>/dev/null; then
+    prepare() { "$1/deploy/systemd/install.sh" >/dev/null 2>&1; }   # its units
     list() { systemctl list-units --all --plain --no-legend 'grimbots@*.service' | awk '{print $1}'; }
     restart() { systemctl restart "$1"; }
     kill_hard() { systemctl kill --signal=KILL "$1"; }
     find_pid() { systemctl show --property=MainPID --value "$1"; }
 else
+    prepare() { :; }
     list() { $supervisorctl status 'grimbots:*' | awk '{print $1}'; }
     restart() { $supervisorctl restart "$1" >/dev/null; }
     kill_hard() { $supervisorctl signal KILL "$1" >/dev/null; }
@@ -78,7 +80,7 @@ point() {   # name, version's folder: in one step, so that nobody ever finds not
 }
 
 switch() {   # version's folder
-    point current "$1" && renew "$1" && verify "$1"
+    point current "$1" && prepare "$1" && renew "$1" && verify "$1"
 }
 
 [ $# = 1 ] || fail "Usage: $0 <tag or commit>, or $0 --back"

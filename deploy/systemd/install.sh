@@ -1,12 +1,14 @@
 #!/bin/sh
 # Install or renew GrimBots' units, user and settings file on this machine; may be run any number of times.
-# PROCESSES=<n> says how many processes there are: one per core when it is not given.
+# PROCESSES=<n> says how many processes there are: as many as there were when it is not given, one per core at first.
 # DESTDIR=<folder> installs below that folder and touches neither users nor systemd. Settings that exist are kept.
 set -eu
 cd "$(dirname "$0")/../.."
 destination=${DESTDIR:-}
-processes=${PROCESSES:-$(nproc)}
 units="$destination/etc/systemd/system"
+enabled=$(find "$units/grimbots.target.wants" -name 'grimbots@*.service' 2>/dev/null | wc -l)
+[ "$enabled" -gt 0 ] || enabled=$(nproc)
+processes=${PROCESSES:-$enabled}
 
 [ -n "$destination" ] || [ "$(id -u)" = 0 ] || { echo "grimbots: run this as root: sudo $0" >&2; exit 1; }
 

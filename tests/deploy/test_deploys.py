@@ -93,7 +93,13 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def start_seconds() -> int:
+    """Give how long supervisord waits before it calls a process started."""
+    return 0
+
+
+@pytest.fixture
+def site(tmp_path: Path, start_seconds: int) -> Iterator[Site]:
     """Give a site on which version `one` runs."""
     if shutil.which("supervisord") is None:
         pytest.skip("supervisord is not installed: make front")
@@ -112,7 +118,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.build("one")
     (home / "current").symlink_to(home / "versions" / "one")
     settings = {"STATUS_PORT": str(made.status_port)}
-    with run_supervisord(tmp_path, port, settings, f"{home}/current/.venv/bin/grimbots", start_seconds=0):
+    with run_supervisord(tmp_path, port, settings, f"{home}/current/.venv/bin/grimbots", start_seconds):
         yield made
 
 
@@ -129,6 +135,7 @@ def test_deploy_puts_a_version_into_service_and_goes_back(site: Site) -> None:
     assert (code, site.list_running()) == (0, ["one"] * 3), said
 
 
+@pytest.mark.parametrize("start_seconds", [1])
 def test_version_that_is_not_well_does_not_stay(site: Site) -> None:
     site.build("bad", flaw="serve")
     code, said = site.deploy("bad")

@@ -61,7 +61,7 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
         slots = range(settings.slot, settings.slot + arguments.processes)
         await keep_processes(_repeat_command(arguments), slots, sockets)
         return 0
-    _allow_connections()
+    allow_connections()
     feeding = asyncio.create_task(feed_watchdog())
     try:
         return await server.serve(settings, role, sockets)
@@ -69,7 +69,7 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
         feeding.cancel()
 
 
-def _allow_connections() -> None:
+def allow_connections() -> None:
     """Take every open file this process may have: a connection is one, and many shells and supervisord say 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -49,7 +49,7 @@ ASK += "  --resolve bots.example.com:443:127.0.0.1 https://bots.example.com/read
 NEW_VERSION = "git -C {0} tag {1} $(git -c user.name=x -c user.email=x -C {0} commit-tree -p HEAD -m {1} HEAD^{{tree}})"
 BAD_VERSION = """\
 git clone --quiet {0} /root/work && cd /root/work
-sed -i 's/^    _allow_connections()$/    raise SystemExit("a bug")/' handlers/commands/serve.py
+sed -i 's/^    allow_connections()$/    raise SystemExit("a bug")/' handlers/commands/serve.py
 git -c user.name=x -c user.email=x commit --quiet --all --message bad && git tag {1} && git push --quiet origin {1}
 git -C /opt/grimbots/source fetch --quiet --tags"""
 ENCRYPT = """\

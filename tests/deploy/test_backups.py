@@ -220,6 +220,19 @@ def test_restore_refuses_what_is_not_whole(archive: Path, tmp_path: Path) -> Non
             unpack(archive, tmp_path / f"out{place}")
 
 
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "folder"])
+def test_restore_writes_nothing_outside(tmp_path: Path, name: str) -> None:
+    archive, out = tmp_path / "bad.tar", tmp_path / "out"
+    out.mkdir()
+    with tarfile.open(archive, "w") as tar:
+        member = tarfile.TarInfo(name)
+        member.type = tarfile.DIRTYPE if name == "folder" else tarfile.REGTYPE
+        tar.addfile(member)
+    with pytest.raises(Invalid, match="no file of a backup"):
+        unpack(archive, out)
+    assert list(out.iterdir()) == []
+
+
 def test_encrypted_backup_carries_the_key_and_says_how_to_decrypt_it(tmp_path: Path) -> None:
     identity, recipient = make_identity(tmp_path)
     saved, out, archive = tmp_path / "saved", tmp_path / "out", tmp_path / "backup.tar.age"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from grimbots.queue.job import (
     Accepted,
@@ -69,9 +70,12 @@ def _encode_claim(move: Claim) -> Fields:
     return fields
 
 
-def _encode_ack(move: Ack) -> Fields:
-    follow_ups = [part for job in move.follow_ups for part in _encode_job(job)]
-    return ["ack", move.consumer, move.id, move.fence, move.pause_ms, len(move.follow_ups), *follow_ups]
+def _encode_acks(moves: Sequence[Ack]) -> Fields:
+    fields: Fields = ["acks", moves[0].consumer, len(moves)]
+    for move in moves:
+        fields += [move.id, move.fence, move.pause_ms, len(move.follow_ups)]
+        fields += [part for job in move.follow_ups for part in _encode_job(job)]
+    return fields
 
 
 def _encode_retry(move: Retry) -> Fields:
@@ -113,7 +117,6 @@ def _by_id(name: str) -> Callable[[Requeue | Discard], Fields]:
 
 
 _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
-    Ack: _encode_ack,
     Beat: _by_consumer("beat"),
     BuryNew: _encode_bury,
     BuryWaiting: _encode_bury_waiting,
@@ -135,12 +138,18 @@ _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
 
 
 def encode_moves(moves: Iterable[Drain | Intake]) -> list[bytes]:
-    """Lay moves out flat, one after the other.
+    """Lay moves out flat, one after the other; acks of one consumer that follow each other travel as one.
 
     Raises:
         TypeError, ValueError: a payload holds what JSON cannot.
     """
-    return [str(part).encode("utf-8", "surrogatepass") for move in moves for part in _ENCODERS[type(move)](move)]
+    fields: Fields = []
+    for consumer, run in groupby(moves, lambda move: move.consumer if type(move) is Ack else None):
+        if consumer is None:
+            fields += [part for move in run for part in _ENCODERS[type(move)](move)]
+        else:
+            fields += _encode_acks(cast("list[Ack]", list(run)))
+    return [str(part).encode("utf-8", "surrogatepass") for part in fields]
 
 
 def decode_text(raw: bytes) -> str:

@@ -11,7 +11,8 @@ import pytest
 from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
-from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, State, Verdict
+from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, Verdict
+from grimbots.queue.sightings import State
 from grimbots.queue.slots import Slots
 from grimbots.tests.queue.desks import make_job, make_task, wait_until
 

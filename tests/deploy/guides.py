@@ -153,8 +153,8 @@ class Machine:
     def _enter(self, leader: int, commands: str) -> list[str]:
         inside = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/root", "LANG=C.UTF-8"]
         return [
-            *("nsenter", f"--target={leader}", "--all", "--wd=/root", *inside),
-            *("DEBIAN_FRONTEND=noninteractive", "bash", "-euo", "pipefail", "-c", commands),
+            *("nsenter", f"--target={leader}", "--all", *inside, "DEBIAN_FRONTEND=noninteractive"),
+            *("bash", "-euo", "pipefail", "-c", f"cd /root\n{commands}"),
         ]
 
     def run(self, commands: str, given: str = "") -> str:

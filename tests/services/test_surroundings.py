@@ -16,6 +16,7 @@ import pytest
 from grimbots.conf.settings import Settings
 from grimbots.services import surroundings
 from grimbots.services.surroundings import CLICKS_LOOKED_AT, LEAST_FILES, judge_callers, judge_clock
+from grimbots.tests.deploy.fronts import run_backend
 from grimbots.tests.ports import pick_port
 
 
@@ -41,8 +42,10 @@ async def test_telegram_out_of_reach_is_said(settings: Settings) -> None:
 
 
 @pytest.mark.gen_test
-async def test_telegram_in_reach_is_said(settings: Settings, fake_telegram: Any) -> None:
-    reach, clock = await surroundings.check_outside(replace(settings, telegram_url=f"{fake_telegram.url}/bot1/getMe"))
+async def test_telegram_in_reach_is_said(settings: Settings) -> None:
+    with run_backend() as telegram:
+        where = f"http://127.0.0.1:{telegram.port}"
+        reach, clock = await surroundings.check_outside(replace(settings, telegram_url=where))
     assert (reach.cure, clock.cure) == ("", "")
 
 

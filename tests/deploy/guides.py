@@ -46,6 +46,12 @@ systemd-run --quiet --unit=telegram --working-directory=/srv python3 -m http.ser
 sed -i 's#^TELEGRAM_URL=.*#TELEGRAM_URL=http://127.0.0.1:8081#' /etc/grimbots/grimbots.env"""
 ASK = "curl --silent --show-error --fail --cacert /etc/letsencrypt/live/bots.example.com/fullchain.pem \\\n"
 ASK += "  --resolve bots.example.com:443:127.0.0.1 https://bots.example.com/ready"
+KILL = """\
+before=$(systemctl show --property=MainPID --value grimbots@0) && began=$(date +%s%N) && kill -9 "$before"
+until [ "$(systemctl show --property=ActiveState --value grimbots@0)" = active ] &&
+    [ "$(systemctl show --property=MainPID --value grimbots@0)" != "$before" ]; do sleep 0.02; done
+echo "$((($(date +%s%N) - began) / 1000000)) ms until a killed process said that it is ready again"
+systemctl show --property=MemoryCurrent grimbots@0 grimbots@1"""
 NEW_VERSION = "git -C {0} tag {1} $(git -c user.name=x -c user.email=x -C {0} commit-tree -p HEAD -m {1} HEAD^{{tree}})"
 BAD_VERSION = """\
 git clone --quiet {0} /root/work && cd /root/work
@@ -202,6 +208,7 @@ def check(machine: Machine, step: Step) -> None:
     """Look whether a step did what the page says."""
     if step.heading == "TLS and nginx":
         machine.run(ASK)
+        machine.run(KILL)
     elif step.heading == "A new version":
         machine.run("readlink /opt/grimbots/current | grep -x /opt/grimbots/versions/second")
         machine.run(BAD_VERSION.format(REPOSITORY, BAD))

@@ -3,7 +3,7 @@
     debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus bookworm <folder>
     python -m grimbots.tests.deploy.guides <folder>
 
-Needs root and systemd-nspawn, and changes the folder. The machine inside has no network but its own: what apt and pip
+Needs root and systemd-nspawn, and puts what is to be fetched into the folder; what boots is a copy of it. The machine inside has no network but its own: what apt and pip
 fetch is fetched before, from the lines of the page itself.
 """
 
@@ -131,7 +131,15 @@ class Machine:
     @contextmanager
     def boot(self) -> Iterator[None]:
         """Keep it running, alone on its own loopback."""
-        flags = ["--quiet", "--boot", "--private-network", "--register=no", "--keep-unit", "--console=read-only"]
+        flags = [
+            "--quiet",
+            "--ephemeral",
+            "--boot",
+            "--private-network",
+            "--register=no",
+            "--keep-unit",
+            "--console=read-only",
+        ]
         with (self.folder.parent / "boot.log").open("wb") as log:
             container = subprocess.Popen(
                 ["systemd-nspawn", f"--directory={self.folder}", *flags], stdin=subprocess.DEVNULL, stdout=log
@@ -207,7 +215,7 @@ def prepare(machine: Machine, step: Step) -> None:
 def check(machine: Machine, step: Step) -> None:
     """Look whether a step did what the page says."""
     if step.heading == "TLS and nginx":
-        machine.run(ASK)
+        machine.run(f"apt-get install -y -qq curl >/dev/null\n{ASK}")
         machine.run(KILL)
     elif step.heading == "A new version":
         machine.run("readlink /opt/grimbots/current | grep -x /opt/grimbots/versions/second")

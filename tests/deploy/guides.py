@@ -3,8 +3,8 @@
     debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus bookworm <folder>
     python -m grimbots.tests.deploy.guides <folder>
 
-Needs root and systemd-nspawn, and puts what is to be fetched into the folder; what boots is a copy of it. The machine inside has no network but its own: what apt and pip
-fetch is fetched before, from the lines of the page itself.
+Needs root and systemd-nspawn. What the page's own lines would fetch is put into the folder before; a copy of it boots,
+and has no network but its own.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import uniform
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.asyncio.connection import AbstractConnection
@@ -35,9 +35,10 @@ from grimbots.queue.connections import (
     make_connection,
     make_pool,
     open_connection,
+    pack,
     read_answer,
 )
-from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
+from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Drain, DrainReply, Intake, Verdict
 from grimbots.queue.wire import decode_drain, decode_intake, encode_moves
 
 PREFIX = keys.prefix(0)
@@ -59,6 +60,8 @@ MEMORY_FULL = re.compile(r"(^|-)OOM ")
 
 DRAIN_PARTS = ("prelude", "waiting", "parking", "flights", "claim", "settle", "operators", "drain")
 INTAKE_PARTS = ("prelude", "intake")
+
+Calls = Mapping[str, Sequence[bytes | int]]  # the arguments of each script
 
 
 class NewerProtocol(Exception):
@@ -102,6 +105,10 @@ def read_scripts() -> Scripts:
     """Read both scripts and put their parts together."""
     drain, intake = ("".join(map(read_script_part, parts)) for parts in (DRAIN_PARTS, INTAKE_PARTS))
     return Scripts(drain, intake)
+
+
+def _do_nothing() -> None:
+    """Have nothing else to do meanwhile."""
 
 
 class Store:
@@ -163,8 +170,12 @@ class Store:
         last, self._run = self._run, _read_run(info)
         return last not in (None, self._run)
 
-    async def run(self, drain: Sequence[Drain], intake: Sequence[Intake] = ()) -> Replies:
+    async def run(
+        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _do_nothing
+    ) -> Replies:
         """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
+
+        `on_sent` is called when they have left, for what can be done while Redis works.
 
         Raises:
             RedisAway: within 1.5 s; at once when not connected. The moves may have happened: `connect`, repeat them.
@@ -172,7 +183,7 @@ class Store:
             TypeError, ValueError: a payload holds what JSON cannot; nothing was sent.
         """
         calls = {"intake": encode_moves(intake), "drain": encode_moves(drain)}
-        answers = await self._call({name: fields for name, fields in calls.items() if fields})
+        answers = await self._call({name: fields for name, fields in calls.items() if fields}, on_sent)
         refused = isinstance(answers.get("intake"), ResponseError)
         return Replies(
             drain=decode_drain(drain, answers.get("drain", ())),
@@ -188,14 +199,42 @@ class Store:
         Raises:
             RedisAway: the next call opens a new connection.
         """
+        token, _ = await self._wait(queues, timeout_seconds)
+        return token is not None
+
+    async def wait_and_claim(self, claim: Claim, timeout_seconds: float) -> ClaimReply | None:
+        """Wait as `wait` does, and claim the moment a token comes or the time is up: one round trip, token and jobs.
+
+        Redis runs what follows a blocking command as soon as it unblocks. None: it refused the claim (`run` tells why).
+        When this raises, or is cancelled, the claim may have happened, or still may: repeat it under its number.
+
+        Raises:
+            RedisAway: the next call opens a new connection.
+        """
+        script = pack("EVALSHA", self._shas["drain"], 1, self.prefix, *encode_moves([claim]))
+        _, answer = await self._wait(list(claim.free), timeout_seconds, script)
+        if isinstance(answer, ResponseError):
+            return None
+        (reply,) = decode_drain([claim], answer)
+        return cast("ClaimReply", reply)
+
+    async def _wait(self, queues: Sequence[str], timeout_seconds: float, *then: bytes) -> tuple[Any, Any]:
+        """Wait for a token, then do one more thing, if any. Returns both answers."""
         wake_keys = [keys.wake(self.prefix, queue) for queue in queues]
+        pop = pack("BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
         blocking, self._blocking = self._blocking or await self._make_connection(), None
+        beside = self._pinned.get("commands")
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
             self._pinned["blocking"] = connection
             await open_connection(connection)
-            token = await _ask(connection, "BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
-        self._blocking = blocking
-        return token is not None
+            await connection.send_packed_command([pop, *then])
+            token = await connection.read_response()
+            answer = await read_answer(connection) if then else None
+        if self._pinned.get("commands") is beside:
+            self._blocking = blocking
+        else:  # `try_connect` came between, perhaps to another server
+            await blocking.disconnect(nowait=True)
+        return token, answer
 
     def list_open(self) -> list[str]:
         """List which of its two connections are open: "blocking" (the wait for work), "commands"."""
@@ -212,30 +251,31 @@ class Store:
         """Make a connection, not opened yet, to where the shard is now."""
         return make_connection(make_pool(await self._address.find(self.prefix), connections=1))
 
-    async def _call(self, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
+    async def _call(self, calls: Calls, on_sent: Callable[[], None]) -> dict[str, Any]:
         """Call the named scripts in one pipeline. A refused intake has its error as its answer."""
         if self._commands is None:
             raise RedisAway("not connected")
         commands, self._commands = self._commands, None
         async with guarded(commands, COMMAND_TIMEOUT_SECONDS) as connection:
-            answers = await self._exchange(connection, calls)
+            answers = await self._exchange(connection, calls, on_sent)
             unknown = [name for name, answer in answers.items() if isinstance(answer, NoScriptError)]
             if unknown:
                 await self._load_scripts(connection, await _ask(connection, "INFO"))
-                answers |= await self._exchange(connection, {name: calls[name] for name in unknown})
+                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _do_nothing)
             for name, answer in answers.items():
                 _check_answer(name, answer)
         self._commands = commands
         return answers
 
-    async def _exchange(self, connection: AbstractConnection, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
+    async def _exchange(
+        self, connection: AbstractConnection, calls: Calls, on_sent: Callable[[], None]
+    ) -> dict[str, Any]:
         """Send every call, then read every answer; an error answer is a value. New work waits for its replicas."""
-        commands: dict[str, Sequence[str | int | bytes]] = {
-            name: ("EVALSHA", self._shas[name], 1, self.prefix, *fields) for name, fields in calls.items()
-        }
+        commands = {name: pack("EVALSHA", self._shas[name], 1, self.prefix, *fields) for name, fields in calls.items()}
         if self._replicas and "intake" in calls:
-            commands["wait"] = ("WAIT", self._replicas, WAIT_MS)
-        await connection.send_packed_command(connection.pack_commands(commands.values()))
+            commands["wait"] = pack("WAIT", self._replicas, WAIT_MS)
+        await connection.send_packed_command(commands.values())
+        on_sent()
         return {name: await read_answer(connection) for name in commands}
 
     async def _check_data(self, connection: AbstractConnection) -> None:

@@ -97,6 +97,14 @@ local function read_turn(wanted, source)
   return turn
 end
 
+-- Note a start: the first ones of all sources come before the second ones, as if they had taken turns one by one.
+local function note_start(wanted, source, entry)
+  local round = (wanted.started[source] or 0) + 1
+  wanted.started[source] = round
+  wanted.rounds[round] = wanted.rounds[round] or {}
+  wanted.rounds[round][#wanted.rounds[round] + 1] = entry
+end
+
 local function start(entry, claiming)
   local job = entry.job
   if is_suspect(job) then claiming.free_suspects = claiming.free_suspects - 1 end
@@ -106,7 +114,6 @@ local function start(entry, claiming)
     job.payload = payload_of(entry.packed)
     save_job(job)
   end
-  claiming.jobs[#claiming.jobs + 1] = entry
 end
 
 -- Until when an entry must wait, or nil.
@@ -133,6 +140,7 @@ local function take_entry(wanted, source, entry, claiming)
   wanted.slots = wanted.slots - 1
   wanted.rooms[entry.job.account] = room_of(wanted, entry.job.account) - 1
   start(entry, claiming)
+  note_start(wanted, source, entry)
 end
 
 -- Take the entries of a turn up to the first whose account may start nothing; that account, or nil.
@@ -186,8 +194,7 @@ local function share_of(wanted)
   return math.max(1, math.floor(wanted.slots / math.max(1, redis.call('LLEN', ring_key(wanted.queue)))))
 end
 
-local function claim_queue(wanted, claiming)
-  if claiming.stops['q' .. wanted.queue] then return end
+local function give_turns(wanted, claiming)
   relieve_crowds(wanted, claiming.stops)
   wanted.share, wanted.passes = share_of(wanted), PASS_LIMIT
   while wanted.slots > 0 and wanted.passes > 0 do
@@ -200,6 +207,14 @@ local function claim_queue(wanted, claiming)
     if wanted.slots == slots then wanted.passes = wanted.passes - 1 end
   end
   if wanted.slots > 0 then claiming.more = true end
+end
+
+local function claim_queue(wanted, claiming)
+  if claiming.stops['q' .. wanted.queue] then return end
+  give_turns(wanted, claiming)
+  for _, round in ipairs(wanted.rounds) do
+    for _, entry in ipairs(round) do claiming.jobs[#claiming.jobs + 1] = entry end
+  end
 end
 
 -- What flights of a source have in common, as JSON: put together once.
@@ -250,7 +265,7 @@ end
 
 local function take_wanted()
   local wanted = { queue = take(), slots = math.min(take_number(), CLAIM_LIMIT), skipped = 0 }
-  wanted.room, wanted.rooms = take_number(), {}
+  wanted.room, wanted.rooms, wanted.started, wanted.rounds = take_number(), {}, {}, {}
   for _ = 1, take_number() do
     local account = take()
     wanted.rooms[account] = take_number()

@@ -12,7 +12,7 @@ from grimbots.tests.queue.fuzz_scripts import Mutation
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
 from grimbots.tests.queue.model import Violation
 
-SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 9, 14_000, 4_000, range(14), 2_000
+SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 7, 14_000, 4_000, range(14), 2_000
 
 FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),

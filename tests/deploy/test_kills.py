@@ -25,6 +25,7 @@ import pytest
 
 from grimbots.tests import rows
 from grimbots.tests.deploy.fronts import (
+    DEADLINE_SECONDS,
     DEPLOY,
     HOST,
     Front,
@@ -49,7 +50,7 @@ SERVER = Path(__file__).parents[2] / "server.py"
 PROGRAM = f"{sys.executable} {SERVER}"
 # What is promised, and what a machine that does much else may take; `make proof` holds to the promise.
 PROOF = bool(os.environ.get("GRIMBOTS_PROOF"))
-MOST_SECONDS_AWAY = 2.0 if PROOF else 30.0
+MOST_SECONDS_AWAY = 2.0 if PROOF else DEADLINE_SECONDS
 ROUNDS, KILLS, RENEWALS, RECIPIENTS = (5, 10, 4, 1200) if PROOF else (1, 3, 1, 100)
 
 pytestmark = [
@@ -106,13 +107,13 @@ class Deaths:
         return any(trip.overlaps(*span) for span in self.spans)
 
 
-def judge(load: Load, environ: dict[str, str], deaths: Deaths) -> None:
+def judge(load: Load, environ: dict[str, str], deaths: Deaths, most_seconds: float) -> None:
     """Webhooks and clicks were answered in time, each accepted update acts once, and forms failed at kills only."""
     failed = [trip for trip in load.people if trip.failed]
     if PROOF:
         report(load, deaths, failed)
     assert {trip.status for trip in load.trips} == {200, 302}
-    assert max(deaths.waits_seconds) < MOST_SECONDS_AWAY
+    assert max(deaths.waits_seconds) < most_seconds
     assert [trip for trip in failed if not deaths.explains(trip)] == []
     assert len(failed) <= len(deaths.spans)  # one form was under way at a time
     count = "SELECT count(*), count(DISTINCT update_id) FROM applied_updates"
@@ -183,7 +184,7 @@ def test_no_call_fails_while_supervised_processes_are_killed_and_renewed(
                 killed, other = chance.sample(sorted(before), 2)
                 deaths.kill([killed], lambda gone=killed: wait_until(lambda: len(find_pids() - {gone}) == 2, "another"))
                 assert other in find_pids()
-        judge(load, environ, deaths)
+        judge(load, environ, deaths, MOST_SECONDS_AWAY)
         judge_campaign(environ, telegram)
 
 
@@ -234,4 +235,4 @@ def test_no_call_fails_while_one_and_then_all_are_killed_behind_a_kept_socket(
         deaths = Deaths(load)
         for slots in ([0], [0, 1]):
             deaths.kill([systemd.processes[slot].pid for slot in slots], partial(systemd.restart, slots))
-    judge(load, environ, deaths)
+    judge(load, environ, deaths, DEADLINE_SECONDS)  # how long two Pythons take to start says nothing of us

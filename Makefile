@@ -10,11 +10,12 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser redis front fuzz chaos proof bench bench-queue wheel
+.PHONY: help run test coverage check fix browser redis front fuzz chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
 	@echo "make test     run the tests (ARGS='tests/queue -x' chooses)"
+	@echo "make coverage the queue's tests, failing where a branch of queue/ is taken by none of them"
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
@@ -23,7 +24,7 @@ help:
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
-	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
+	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
@@ -35,6 +36,14 @@ run:
 test:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+# The fuzzer judges scripts, and the slow tests kill processes: neither takes a branch of Python that the others do not.
+coverage:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not slow" --ignore tests/queue/test_scripts_fuzz.py tests/queue
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 check:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -151,10 +151,8 @@ class Queue:
 
     async def follow(self) -> None:
         """Wait until a line ends or breaks."""
-        if self._carriers:
-            done, _ = await asyncio.wait(self._carriers, return_when=asyncio.FIRST_COMPLETED)
-            for carrier in done:
-                carrier.result()
+        done, _ = await asyncio.wait(self._carriers, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
 
     async def _wait_settled(self, lines: Sequence[Line], seconds: float) -> None:
         """Wait until nothing is under way on some lines, a line has ended, or the time is up."""
@@ -171,7 +169,8 @@ async def _wait_each(lines: Sequence[Line]) -> None:
 def _note_end(line: Line, carrier: asyncio.Task[None]) -> None:
     if carrier.cancelled():
         line.refuse_all("this process is stopping")
-    elif error := carrier.exception():
+    else:
+        error = carrier.exception()
         log.critical("the queue's line broke: this process can neither enqueue nor work", exc_info=error)
         line.refuse_all("the queue's line broke: see the log")
 

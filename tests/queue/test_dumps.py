@@ -15,6 +15,7 @@ from grimbots.queue import dumps
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Job
 from grimbots.tests.deploy.programs import make_path
+from grimbots.tests.ports import pick_port
 from grimbots.tests.queue.deployments import Cluster, needs_sentinel
 
 JOBS, SHARDS = 1500, 3  # several pages each
@@ -99,3 +100,30 @@ async def test_queue_of_a_cluster_comes_back_whole(cluster: Cluster, tmp_path: P
 async def test_redis_away_is_said(tmp_path: Path) -> None:
     with pytest.raises(QueueUnavailable):
         await dumps.count_keys(f"unix://{tmp_path}/nothing.sock")
+
+
+@pytest.mark.gen_test
+async def test_sentinels_away_are_said() -> None:
+    with pytest.raises(QueueUnavailable, match="no sentinel"):
+        await dumps.count_keys(f"redis+sentinel://127.0.0.1:{pick_port()}/mymaster")
+
+
+@pytest.mark.gen_test
+async def test_key_whose_time_ended_meanwhile_is_left_out(flushed_redis_url: str) -> None:
+    async with Redis.from_url(flushed_redis_url) as client:
+        await dumps._copy_keys(client, client, [b"{q0}:gone"])
+        assert await client.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments", "secret"),
+    [
+        ("unix:///run/a%20b.sock?db=0", "-s /run/a b.sock", {}),
+        ("redis://localhost", "-h localhost -p 6379", {}),
+        ("rediss://ana:p%40ss@db:7000/0", "-h db -p 7000 --tls --user ana", {"REDISCLI_AUTH": "p@ss"}),
+        ("redis://:secret@db:7000/0", "-h db -p 7000", {"REDISCLI_AUTH": "secret"}),
+    ],
+)
+def test_password_is_not_in_the_command_line(url: str, arguments: str, secret: dict[str, str]) -> None:
+    told, environ = dumps._describe(url)
+    assert (" ".join(told), environ) == (arguments, secret)

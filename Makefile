@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front fuzz chaos proof bench bench-queue wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -21,6 +21,7 @@ help:
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make front    install nginx, HAProxy, supervisor and age for the tests of deploy/ (Debian, Ubuntu)"
+	@echo "make monitoring  install Prometheus and Alertmanager for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
@@ -66,6 +67,9 @@ redis:
 
 front:
 	@deploy/install_front.sh
+
+monitoring:
+	@deploy/install_monitoring.sh
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

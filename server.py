@@ -27,6 +27,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -171,9 +172,9 @@ async def serve(settings: Settings, role: Role = EVERYTHING, sockets: Sequence[s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with LoopWatch():
+    with LoopWatch() as lag:
         async with build_app(settings) as app:
-            return await _serve_app(app, role, sockets, stop)
+            return await _serve_app(replace(app, lag=lag), role, sockets, stop)
 
 
 async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], stop: asyncio.Event) -> int:
@@ -183,10 +184,10 @@ async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], sto
     await crons.enter(app)
     web, worker = build_web(app, role), Worker(app.queue, app) if role.work else None
     server, status = _listen(web, app.settings, sockets)
-    background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
     working = [worker.start()] if worker else []
     if worker:
         await _wait_claimed(worker)
+    background = [asyncio.create_task(coroutine) for coroutine in _background(app)]  # the first report tells of claims
     notify(READY)
     log.info("serving %s", _describe(app.settings, role))
     gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms

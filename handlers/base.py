@@ -78,6 +78,20 @@ class BaseHandler(RequestHandler):
         forwarded_for = self.request.headers.get("X-Forwarded-For", "")
         return find_client(self.request.remote_ip or "", forwarded_for, self.app.settings.trusted_proxies)
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach us by https only."""
+        return self.app.settings.base_url.startswith("https://")
+
+    def cookie_name(self, name: str) -> str:
+        """Return a cookie's name; by https with the prefix that keeps other hosts and plain http from setting it."""
+        return f"__Host-{name}" if self.is_secure else name
+
+    @property
+    def session_token(self) -> str:
+        """The secret of the session, "" without one."""
+        return self.get_cookie(self.cookie_name("grimbots"), "") or ""
+
     def initialize(self) -> None:
         """Count this request as open until it ends, so that a stop waits for it."""
         self._open: OpenRequests = self.application.settings["open_requests"]

@@ -171,6 +171,11 @@ async def rotate_secret(app: App, *, account_id: int, bot_id: int, actor: str) -
     await set_webhook(app, _from_row(app, row))
 
 
+def webhook_url(app: App, bot: Bot) -> str:
+    """Return the address at which this installation takes the bot's updates."""
+    return f"{app.settings.base_url}/webhook/telegram/{bot.key}"
+
+
 async def set_webhook(app: App, bot: Bot) -> None:
     """Point the bot's webhook at this installation, with the current secret and every kind of update we read.
 
@@ -179,7 +184,7 @@ async def set_webhook(app: App, bot: Bot) -> None:
         Unavailable: Telegram cannot be reached.
     """
     parameters = {
-        "url": f"{app.settings.base_url}/webhook/telegram/{bot.key}",
+        "url": webhook_url(app, bot),
         "secret_token": app.vault.webhook_secret(bot.key, bot.secret_generation),
         "allowed_updates": ALLOWED_UPDATES,
         "max_connections": 40,
@@ -229,6 +234,7 @@ async def _save(app: App, account_id: int, token: str, me: dict[str, Any], funne
                 )
             await tx.bots.renew(account_id=account_id, bot_id=row.id, **names)
             row = await tx.bots.find_by_id(bot_id=row.id)
+        await tx.webhooks.watch(account_id=account_id, bot_id=row.id, now=now)
         await tx.audit.note(
             account_id=account_id,
             actor=actor,
@@ -246,6 +252,7 @@ async def _set_status(app: App, bot: Bot, status: str, reason: str, actor: str) 
         await tx.bots.set_status(
             account_id=bot.account_id, bot_id=bot.id, status=status, reason=reason, now=app.clock()
         )
+        await tx.webhooks.forget(account_id=bot.account_id, bot_id=bot.id)
         details = {"status": status, "reason": reason}
         await tx.audit.note(
             account_id=bot.account_id,

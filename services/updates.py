@@ -95,6 +95,7 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
     if arrival is None or arrival.chat_id is None or arrival.act is None:
         return Done()
     bot = await app.bots.by_id(app, bot_id)
+    app.crowd.note(bot.id, arrival.chat_id, app.clock())
     async with app.db.transaction() as tx:
         return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received))
 

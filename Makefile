@@ -20,7 +20,7 @@ help:
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
-	@echo "make front    install nginx, HAProxy and supervisor for the tests of deploy/ (Debian, Ubuntu)"
+	@echo "make front    install nginx, HAProxy, supervisor and age for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make monitoring  install Prometheus and Alertmanager for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"

@@ -68,6 +68,12 @@ def _proxy(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def _recipient(raw: str) -> str:
+    if raw and not re.fullmatch(r"age1[0-9a-z]+|ssh-(ed25519|rsa) \S+( .*)?", raw):
+        raise ValueError("must be the public key that age-keygen shows (age1...), or an ssh-ed25519 or ssh-rsa one")
+    return raw
+
+
 def _level(raw: str) -> str:
     if raw.upper() not in LOG_LEVELS:
         raise ValueError("must be one of " + ", ".join(sorted(LOG_LEVELS)))
@@ -122,6 +128,7 @@ class Settings:
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
     outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
+    backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
@@ -146,7 +153,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     """
     given = dict(os.environ if environ is None else environ)
     mistakes: list[str] = []
-    values = {**_read_file(file or _default_file(given), mistakes), **given}
+    values = {**_read_file(file or find_file(given), mistakes), **given}
     read: dict[str, Any] = {}
     for item in fields(Settings):
         name = item.metadata["name"]
@@ -163,7 +170,8 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     return Settings(**read)
 
 
-def _default_file(environ: Mapping[str, str]) -> Path | None:
+def find_file(environ: Mapping[str, str]) -> Path | None:
+    """Give the settings file that `load` reads; None where there is none."""
     if environ.get("GRIMBOTS_ENV"):
         return Path(environ["GRIMBOTS_ENV"])
     beside = Path("grimbots.env")

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Install the distribution's nginx, HAProxy and supervisor for the tests of deploy/; does nothing when they are there.
+# Install the distribution's nginx, HAProxy, supervisor and age for the tests of deploy/; does nothing when they are there.
 # None of them is left running: the tests start their own.
 set -eu
 missing=""
-for program in nginx haproxy supervisord; do
+for program in nginx haproxy supervisord age; do
     command -v "$program" >/dev/null || missing="$missing ${program%d}"
 done
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 if [ -z "$missing" ]; then
-    echo "nginx, haproxy, supervisord and systemd-analyze are there"
+    echo "nginx, haproxy, supervisord, age and systemd-analyze are there"
     exit 0
 fi
 command -v apt-get >/dev/null || { echo "grimbots: no apt-get here: install$missing by hand" >&2; exit 1; }

@@ -44,7 +44,7 @@ async def check_postgres(settings: Settings) -> Finding:
         return Finding("Postgres", "DATABASE_URL is not set", "set it (conf/example.env), or use `grimbots dev`")
     try:
         missing = await pending(settings.database_url)
-        async with _open_database(settings) as db:
+        async with open_database(settings) as db:
             version: int = await db.server.read_version() // 10_000
     except DatabaseUnavailable as error:
         return Finding("Postgres", str(error), "start it, and look at DATABASE_URL")
@@ -63,7 +63,7 @@ async def check_master_key(settings: Settings) -> Finding:
     if not settings.database_url:
         return Finding("master key", f"{path}; not compared, as no database is set")
     try:
-        async with _open_database(settings) as db:
+        async with open_database(settings) as db:
             known = await db.installation.find(name="master_key_id")
             if known is None:
                 return Finding("master key", f"{path} is made, or taken into use, by the first start")
@@ -139,7 +139,8 @@ def check_address(settings: Settings) -> Finding:
 
 
 @contextlib.asynccontextmanager
-async def _open_database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Give a database with one connection. Raises DatabaseUnavailable."""
     db = Database(settings.database_url, size=1)
     await db.open()
     try:

@@ -95,8 +95,8 @@ async def open_vault(path: Path, db: Database) -> Vault:
                 "file from your backup. Without it the bots' tokens and the gateways' credentials cannot be read and "
                 "must be entered again in a new database."
             )
-        _make(path)
-    vault = Vault(_read(path))
+        place(path, _encode(secrets.token_bytes(KEY_BYTES)))
+    vault = read(path)
     remembered = await db.installation.remember(name="master_key_id", value=vault.key_id)
     if remembered != vault.key_id:
         raise MasterKeyError(
@@ -106,13 +106,13 @@ async def open_vault(path: Path, db: Database) -> Vault:
     return vault
 
 
-def _make(path: Path) -> None:
-    """Write a new key so that it appears whole or not at all, and never over another process's key."""
+def place(path: Path, key: str) -> None:
+    """Write a key's text so that it appears whole or not at all, and never over another process's key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(_encode(secrets.token_bytes(KEY_BYTES)) + "\n")
+        file.write(f"{key}\n")
         file.flush()
         os.fsync(file.fileno())
     try:
@@ -123,7 +123,12 @@ def _make(path: Path) -> None:
         draft.unlink()
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> Vault:
+    """Give the vault of a key file.
+
+    Raises:
+        MasterKeyError: it is damaged, unreadable, or readable by others.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="ascii").strip()
@@ -141,7 +146,7 @@ def _read(path: Path) -> bytes:
         raise MasterKeyError(
             f"the master key {path} is damaged ({len(key)} bytes, not {KEY_BYTES}): restore it from a backup"
         )
-    return key
+    return Vault(key)
 
 
 def _encode(raw: bytes) -> str:

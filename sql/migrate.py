@@ -74,7 +74,7 @@ async def migrate(dsn: str, root: Path = ROOT) -> list[str]:
         MigrationError: nothing of the migration it names was kept; those before it were.
         DatabaseUnavailable: no session with Postgres, or it was lost.
     """
-    async with _open_session(dsn) as connection:
+    async with open_session(dsn) as connection:
         await _lock(connection)
         await connection.run(HISTORY)
         missing = _compare(_read_files(root / "migrations"), await _read_history(connection))
@@ -91,14 +91,15 @@ async def pending(dsn: str, root: Path = ROOT) -> list[str]:
         MigrationError: the files contradict what was applied.
         DatabaseUnavailable: no session with Postgres, or it was lost.
     """
-    async with _open_session(dsn) as connection:
+    async with open_session(dsn) as connection:
         known = (await connection.run("SELECT to_regclass('schema_migrations')")).fetchone()[0]
         history = await _read_history(connection) if known else {}
     return [migration.name for migration in _compare(_read_files(root / "migrations"), history)]
 
 
 @asynccontextmanager
-async def _open_session(dsn: str) -> AsyncIterator[Connection]:
+async def open_session(dsn: str) -> AsyncIterator[Connection]:
+    """Give a session whose statements may take their time."""
     pool = Pool(Dialler(dsn, statement_timeout_seconds=0), 1, DIAL_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS)
     try:
         async with pool.session() as connection:

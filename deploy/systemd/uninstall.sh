@@ -3,13 +3,19 @@
 # without the key in /var/lib/grimbots no token in the database can be read.
 set -eu
 destination=${DESTDIR:-}
+units="$destination/etc/systemd/system"
 
 if [ -z "$destination" ]; then
     [ "$(id -u)" = 0 ] || { echo "grimbots: run this as root: sudo $0" >&2; exit 1; }
-    for unit in grimbots.socket grimbots.service; do   # the socket first: alone it would start the service again
-        [ ! -e "/etc/systemd/system/$unit" ] || systemctl disable --now "$unit"
+    # The socket first: alone it would start a process again.
+    [ ! -e "$units/grimbots.socket" ] || systemctl disable --now grimbots.socket
+    for unit in "$units"/grimbots.target.wants/grimbots@*.service; do
+        [ ! -e "$unit" ] || systemctl disable --now "${unit##*/}"
+    done
+    for unit in grimbots.target grimbots-backup.timer; do
+        [ ! -e "$units/$unit" ] || systemctl disable --now "$unit"
     done
 fi
-rm -f "$destination/etc/systemd/system/grimbots.socket" "$destination/etc/systemd/system/grimbots.service"
+rm -f "$units"/grimbots.* "$units"/grimbots@.service "$units"/grimbots-backup.* "$destination/usr/local/bin/grimbots"
 [ -n "$destination" ] || systemctl daemon-reload
-echo "GrimBots' units are gone; /etc/grimbots and /var/lib/grimbots are kept"
+echo "GrimBots' units are gone; /etc/grimbots, /var/lib/grimbots and /var/backups/grimbots are kept"

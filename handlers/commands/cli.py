@@ -17,9 +17,11 @@ from socket import socket
 from typing import TYPE_CHECKING
 
 from grimbots.conf import logs
+from grimbots.conf.programs import ProgramError
 from grimbots.conf.settings import Settings, SettingsError, load
 from grimbots.handlers.commands import (
     account,
+    backup,
     bot,
     campaign,
     dev,
@@ -29,6 +31,7 @@ from grimbots.handlers.commands import (
     migrate,
     pool,
     queue,
+    restore,
     sandbox,
     serve,
     user,
@@ -48,7 +51,23 @@ if TYPE_CHECKING:
     from grimbots.handlers.roles import Role
     from grimbots.services.app import App
 
-NOUNS = (serve, dev, sandbox, migrate, doctor, user, account, bot, funnel, gateway, pool, campaign, queue)
+NOUNS = (
+    serve,
+    dev,
+    sandbox,
+    migrate,
+    doctor,
+    backup,
+    restore,
+    user,
+    account,
+    bot,
+    funnel,
+    gateway,
+    pool,
+    campaign,
+    queue,
+)
 # What a person can do something about; anything else is a bug and shows its traceback.
 EXPECTED = (
     ServiceError,
@@ -64,6 +83,7 @@ EXPECTED = (
     NeverSent,
     Ambiguous,
     SpoolUnavailable,
+    ProgramError,
 )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
-from grimbots.conf.settings import Settings
+from grimbots.conf.settings import Settings, find_file
 from grimbots.handlers.commands.embedded.children import CannotStart
 from grimbots.handlers.commands.ports import check_free
 from grimbots.handlers.commands.supervisors import is_listening
-from grimbots.services import checkups
+from grimbots.services import checkups, surroundings
 from grimbots.services.checkups import Finding
 
 if TYPE_CHECKING:
@@ -26,12 +27,17 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
     """Print every finding; exit code 1 when something is wrong."""
     findings = [
         checkups.check_python(),
-        Finding("settings", "no mistake in them"),
+        surroundings.check_settings_file(find_file(os.environ)),
+        surroundings.check_data(settings),
+        surroundings.check_disk(settings),
+        surroundings.check_limits(),
         await checkups.check_postgres(settings),
         await checkups.check_master_key(settings),
         await checkups.check_redis(settings),
         await _check_port(settings),
         checkups.check_address(settings),
+        *await surroundings.check_outside(settings),
+        await surroundings.check_callers(settings),
     ]
     for finding in findings:
         mark = "WRONG" if finding.cure else "ok"

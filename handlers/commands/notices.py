@@ -35,8 +35,9 @@ def notify(state: str) -> None:
 
 
 async def feed_watchdog() -> None:
-    """Tell systemd that this loop turns, twice in each WATCHDOG_USEC; no watchdog, nothing to do."""
-    period_seconds = int(os.environ.get("WATCHDOG_USEC", "0")) / 1_000_000
+    """Tell systemd that this loop turns, twice in each WATCHDOG_USEC; no watchdog that means us, nothing to do."""
+    is_ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    period_seconds = int(os.environ.get("WATCHDOG_USEC", "0")) / 1_000_000 if is_ours else 0
     while period_seconds:
         with contextlib.suppress(CannotStart):  # a supervisor that is away for a moment ends nothing
             notify(WATCHDOG)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import dataclasses
 import os
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from tornado.netutil import bind_sockets
 
 from grimbots.conf.settings import Settings, SettingsError
 from grimbots.handlers.commands.embedded.children import CannotStart
+from grimbots.handlers.commands.notices import feed_watchdog
 from grimbots.handlers.commands.processes import keep_processes
 from grimbots.handlers.roles import Role
 
@@ -58,7 +61,18 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
         slots = range(settings.slot, settings.slot + arguments.processes)
         await keep_processes(_repeat_command(arguments), slots, sockets)
         return 0
-    return await server.serve(settings, role, sockets)
+    allow_connections()
+    feeding = asyncio.create_task(feed_watchdog())
+    try:
+        return await server.serve(settings, role, sockets)
+    finally:
+        feeding.cancel()
+
+
+def allow_connections() -> None:
+    """Take every open file this process may have: a connection is one, and many shells and supervisord say 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _choose_queues(settings: Settings, arguments: argparse.Namespace) -> Settings:

@@ -54,3 +54,11 @@ SELECT id, clicked_at
 FROM clicks
 WHERE account_id = %(account_id)s
     AND token = %(token)s;
+
+-- name: list_latest_addresses :many
+-- Of every account, for the doctor.
+SELECT address
+FROM clicks
+WHERE clicked_at IS NOT NULL
+ORDER BY id DESC
+LIMIT %(limit)s;

@@ -68,6 +68,7 @@ EVERY_ACCOUNT = {
     "accounts.list_all",
     "bots.find_by_telegram_id",
     "campaigns.claim_due",
+    "clicks.list_latest_addresses",
     "crons.add",
     "crons.claim_due",
     "crons.finish",

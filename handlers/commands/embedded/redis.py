@@ -80,6 +80,7 @@ def _read_version(binary: Path) -> tuple[int, ...]:
 
 def _options(durable: bool) -> list[str]:
     kept = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
+    kept += ["--repl-diskless-sync-delay", "0"]  # or a backup waits 5 s for replicas that are not there
     return [*kept, "--save", "", "--maxmemory", "1gb", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 
 

@@ -19,6 +19,8 @@ from grimbots.conf.settings import load
 from grimbots.handlers.commands import cli
 from grimbots.handlers.commands.embedded.servers import read_overrides, write_overrides
 from grimbots.queue.job import Job
+from grimbots.tests.deploy.fronts import run_backend
+from grimbots.tests.ports import pick_port
 
 Command = Callable[..., int]
 
@@ -317,7 +319,9 @@ def test_doctor_says_what_is_wrong(
     command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PUBLIC_URL", "https://bots.example.com")
-    assert command("doctor") == 1
+    with run_backend() as telegram:
+        monkeypatch.setenv("TELEGRAM_URL", f"http://127.0.0.1:{telegram.port}")
+        assert command("doctor") == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("WRONG")] == [line for line in lines if "append-only" in line]
     assert any(line.startswith("ok    Postgres") for line in lines)
@@ -328,10 +332,12 @@ def test_doctor_names_stores_that_are_away(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://grimbots@/postgres?host={tmp_path}")
     monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/nothing.sock")
+    monkeypatch.setenv("TELEGRAM_URL", f"http://127.0.0.1:{pick_port()}")
     assert command("doctor") == 1
     told = capsys.readouterr().out
     assert "WRONG Postgres" in told
     assert "WRONG Redis" in told
+    assert "WRONG Telegram" in told
 
 
 def test_read_overrides_ignores_what_a_killed_dev_left(tmp_path: Path) -> None:

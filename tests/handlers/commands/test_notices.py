@@ -46,6 +46,17 @@ def test_nothing_is_fed_where_nobody_watches(io_loop: tornado.ioloop.IOLoop, box
         box.recv(4096)
 
 
+def test_nothing_is_fed_for_somebody_else(
+    io_loop: tornado.ioloop.IOLoop, box: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes of a parent that systemd watches have its environment."""
+    monkeypatch.setenv("WATCHDOG_USEC", "2000")
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    io_loop.run_sync(feed_watchdog, timeout=30)
+    with pytest.raises(BlockingIOError):
+        box.recv(4096)
+
+
 def test_feeding_goes_on_when_the_supervisor_is_away(
     io_loop: tornado.ioloop.IOLoop, box: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

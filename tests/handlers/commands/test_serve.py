@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from grimbots.handlers.commands.serve import allow_connections
 from grimbots.tests.ports import pick_port
 
 SERVER = Path(__file__).parents[3] / "server.py"
@@ -214,6 +216,16 @@ def test_web_only_process_is_healthy_and_says_when_nobody_works(serve: Serve) ->
 def test_serve_refuses_what_contradicts_itself(serve: Serve, arguments: list[str], said: str) -> None:
     assert serve.start(*arguments).wait(DEADLINE_SECONDS) in (1, 2)
     assert said in serve.read()
+
+
+def test_server_takes_every_open_file_it_may_have() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        allow_connections()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_parent_names_a_taken_port_in_one_sentence(serve: Serve) -> None:

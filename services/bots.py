@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf import logs
 from grimbots.services import accounts
 from grimbots.services.caches import Cache, Key
 from grimbots.services.clients.telegram import Answer, Kind
@@ -97,6 +98,7 @@ async def authenticate(app: App, key: str, secret: str) -> Bot:
     matches = [hmac.compare_digest(offered, expected.encode()) for expected in _secrets(app, bot)]
     if not any(matches):
         raise Unauthorized("the secret token is missing or wrong")
+    logs.add(account_id=bot.account_id, bot_id=bot.id)
     return bot
 
 

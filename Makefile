@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser redis front fuzz chaos proof bench bench-queue wheel
+.PHONY: help run test check fix browser redis front fuzz fuzz-input audit chaos proof bench bench-queue wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -21,6 +21,8 @@ help:
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make front    install nginx, HAProxy and supervisor for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
+	@echo "make fuzz-input  parsers and routes with INPUTS=8000 inputs out of SEED=1, a tenth as many for the routes"
+	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
@@ -61,6 +63,14 @@ front:
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
+
+fuzz-input:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	GRIMBOTS_FUZZ_INPUTS=$(or $(INPUTS),8000) GRIMBOTS_FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/fuzz
+
+audit:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python deploy/audit.py
 
 chaos: SECONDS = 120
 chaos:

@@ -43,7 +43,7 @@ check:
 	@mkdir -p .types && ln -sfn .. .types/grimbots
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy $(PACKAGES:%=-p grimbots.%) -m grimbots.server
+	$(BIN)/mypy $(PACKAGES:%=-p grimbots.%) -m grimbots.server -p grimbots.tests.queue
 	PYTHONPATH=.types $(BIN)/lint-imports --no-logo
 
 fix:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Consumer, Counts, DeadJob, Job, Sighting, Stop, Waiting
+from grimbots.queue.job import Job
 from grimbots.queue.overviews import Due, Glimpse, Load, Ready, count_running, sort_due
 from grimbots.queue.rates import Rate
+from grimbots.queue.sightings import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
 
 T = TypeVar("T")
 LOOK_LIMIT = 1000  # entries of what waits that are looked at

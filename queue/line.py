@@ -1,4 +1,7 @@
-"""The line to Redis: one call in flight; the next leaves when its reply lands, so batches grow under load."""
+"""The line to Redis: one call in flight; the next leaves when its reply lands, so batches grow under load.
+
+What landed is handed out, and what it claimed begins, once the next call is on its way: Redis works meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ class Claimer(Protocol):
         """Return the claim to send along, None while nothing may start."""
 
     def take(self, reply: ClaimReply) -> None:
-        """Start what was claimed."""
+        """Count what was claimed as running here, so that the next claim can leave."""
+
+    def start(self) -> None:
+        """Start what was taken."""
 
     def recover(self, *, forgetful: bool) -> None:
         """Set right what an interruption may have changed. `forgetful`: Redis may have lost the last moves."""
@@ -46,12 +52,44 @@ class Claimer(Protocol):
         """Tell whether it holds its lease and heard from Redis lately."""
 
 
+class Answer(Protocol):
+    """Hears what became of a move: a future does, and what costs less where nobody awaits it."""
+
+    def done(self) -> bool:
+        """Tell whether it has heard, or wants to no more."""
+
+    def set_result(self, reply: Any, /) -> None:
+        """Hear Redis's answer."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """Hear why there is none."""
+
+
 @dataclass(eq=False, slots=True)
 class Parcel(Generic[M]):
-    """A move under way and the future of its answer."""
+    """A move under way and who hears its answer."""
 
     move: M
-    answer: asyncio.Future[Any]
+    answer: Answer
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """What leaves together."""
+
+    drain: list[Parcel[Drain]]
+    intake: list[Parcel[Intake]]
+    claim: Claim | None
+
+    @property
+    def parcels(self) -> list[Parcel[Any]]:
+        """Everything somebody waits for, save the claim."""
+        return [*self.drain, *self.intake]
+
+    def leave_out_unwanted(self) -> None:
+        """Drop what was given up meanwhile."""
+        self.drain = [parcel for parcel in self.drain if not parcel.answer.done()]
+        self.intake = [parcel for parcel in self.intake if not parcel.answer.done()]
 
 
 class Line:
@@ -63,6 +101,7 @@ class Line:
         self.answered_at = 0.0
         self._drain: deque[Parcel[Drain]] = deque()
         self._intake: deque[Parcel[Intake]] = deque()
+        self._landed: tuple[Call, Replies] | None = None
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -72,11 +111,21 @@ class Line:
 
     def send(self, move: Drain) -> asyncio.Future[Any]:
         """Put a move of a worker on the line. It is repeated until answered."""
-        return self._put(self._drain, move)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.post(move, answer)
+        return answer
+
+    def post(self, move: Drain, answer: Answer) -> None:
+        """Put a move of a worker on the line; `answer` hears, during a call of the line's, what became of it."""
+        self._drain.append(Parcel(move, answer))
+        self.poke()
 
     def submit(self, move: Intake) -> asyncio.Future[Any]:
         """Put new work on the line. A future that is done before the work left takes it off."""
-        return self._put(self._intake, move)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._intake.append(Parcel(move, answer))
+        self.poke()
+        return answer
 
     def poke(self) -> None:
         """Let a call leave, if only with a claim."""
@@ -117,10 +166,12 @@ class Line:
         self._silent_since = None
         while True:
             if not self._wanted.is_set():
+                self._hand_out()  # there is no next call to wait for, unless this makes one wanted
+            if not self._wanted.is_set():
                 self._settled.set()
             await self._wanted.wait()
             self._wanted.clear()
-            await self._carry(_load(self._drain), _load(self._intake))
+            await self._carry(self._load())
             if self._drain or self._intake:
                 self._wanted.set()
 
@@ -130,46 +181,43 @@ class Line:
         for parcel in waiting:
             _fail(parcel, QueueUnavailable(reason))
 
-    def _put(self, lane: deque[Parcel[M]], move: M) -> asyncio.Future[Any]:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        lane.append(Parcel(move, answer))
-        self.poke()
-        return answer
-
-    async def _carry(self, drain: list[Parcel[Drain]], intake: list[Parcel[Intake]]) -> None:
-        """Call until answered, then hand the answers out. What was given up meanwhile is left out of the repeats."""
+    def _load(self) -> Call:
         claim = self.claimer.next_claim() if self.claimer else None
-        claims = [claim] if claim else []
+        return Call(_unload(self._drain), _unload(self._intake), claim)
+
+    async def _carry(self, call: Call) -> None:
+        """Call until answered. What was given up meanwhile is left out of the repeats."""
         failures = 0
         while True:
-            drain, intake = _keep_wanted(drain), _keep_wanted(intake)
-            if not (drain or intake or claims):
+            call.leave_out_unwanted()
+            if not (call.parcels or call.claim):
                 self._silent_since = None  # nobody waits: whoever comes next finds out
                 return
             try:
-                replies = await self._call([*(p.move for p in drain), *claims], [p.move for p in intake])
-                break
+                self._land(call, await self._call(call))
+                return
             except RedisAway as error:
+                self._hand_out()  # the call may not even have left
                 failures += 1
                 if await self._come_back(error, failures):
-                    claims = []  # not before every process knows what it still runs
+                    call.claim = None  # not before every process knows what it still runs
             except ScriptFailed as error:
-                await self._give_up([*drain, *intake], error)
+                await self._give_up(call, error)
                 return
             except (TypeError, ValueError):
-                if not _refuse_unspeakable([*drain, *intake]):
+                if not _refuse_unspeakable(call.parcels):
                     raise
-        self._hand_out(drain, intake, replies)
-        if claims and self.claimer:
-            self.claimer.take(cast("ClaimReply", replies.drain[-1]))
 
-    async def _call(self, drain: Sequence[Drain], intake: Sequence[Intake]) -> Replies:
+    async def _call(self, call: Call) -> Replies:
+        drain: list[Drain] = [parcel.move for parcel in call.drain]
+        if call.claim:
+            drain.append(call.claim)
         began = monotonic()
         self._silent_since = self._silent_since or began
-        replies = await self.store.run(drain, intake)
+        replies = await self.store.run(drain, [parcel.move for parcel in call.intake], self._hand_out)
         self._silent_since, self.answered_at = None, monotonic()
         metrics.queue_script_seconds.observe(self.answered_at - began)
-        metrics.queue_batch_moves.observe(len(drain) + len(intake))
+        metrics.queue_batch_moves.observe(len(drain) + len(call.intake))
         return replies
 
     async def _come_back(self, error: RedisAway, failures: int) -> bool:
@@ -218,35 +266,48 @@ class Line:
         while self.is_away and self._intake:
             _fail(self._intake.popleft(), QueueUnavailable("redis is away"))
 
-    async def _give_up(self, parcels: Sequence[Parcel[Any]], error: ScriptFailed) -> None:
+    async def _give_up(self, call: Call, error: ScriptFailed) -> None:
         """Answer a batch whose script broke in the middle, and let the worker find out what is still its own."""
         self._silent_since = None
         log.error("a script of the queue failed", exc_info=error)
-        for parcel in parcels:
+        for parcel in call.parcels:
             _fail(parcel, QueueUnavailable("the queue's script failed: see the log"))
         if self.claimer:
             self.claimer.recover(forgetful=False)
         await asyncio.sleep(FAULT_SECONDS)
 
-    def _hand_out(self, drain: Sequence[Parcel[Drain]], intake: Sequence[Parcel[Intake]], replies: Replies) -> None:
-        for parcel, verdict in zip(drain, replies.drain, strict=False):  # a claim's reply may follow
-            _answer(parcel, verdict)
-        if replies.intake is None or not replies.copied:
-            reason = "too few replicas have it yet" if replies.intake else "the memory of redis is full"
-            for refused in intake:
-                _fail(refused, QueueUnavailable(reason))
+    def _land(self, call: Call, replies: Replies) -> None:
+        """Keep what was answered until the next call has left; only what that one depends on comes first."""
+        self._landed = call, replies
+        if call.claim and self.claimer:
+            self.claimer.take(cast("ClaimReply", replies.drain[-1]))
+
+    def _hand_out(self) -> None:
+        """Hand out what landed last."""
+        landed, self._landed = self._landed, None
+        if landed is None:
             return
-        for accepted, answer in zip(intake, replies.intake, strict=True):
-            _answer(accepted, answer)
+        call, replies = landed
+        for parcel, reply in zip(call.drain, replies.drain, strict=False):  # a claim's reply may follow
+            _answer(parcel, reply)
+        _answer_intake(call.intake, replies)
+        if self.claimer:
+            self.claimer.start()
 
 
-def _load(lane: deque[Parcel[M]], most: int = BATCH_MOVES - 1) -> list[Parcel[M]]:
+def _unload(lane: deque[Parcel[M]], most: int = BATCH_MOVES - 1) -> list[Parcel[M]]:
     """Take up to a batch from a lane, with room for a claim."""
     return [lane.popleft() for _ in range(min(len(lane), most))]
 
 
-def _keep_wanted(parcels: Sequence[Parcel[M]]) -> list[Parcel[M]]:
-    return [parcel for parcel in parcels if not parcel.answer.done()]
+def _answer_intake(intake: Sequence[Parcel[Intake]], replies: Replies) -> None:
+    if replies.intake is None or not replies.copied:
+        reason = "too few replicas have it yet" if replies.intake else "the memory of redis is full"
+        for refused in intake:
+            _fail(refused, QueueUnavailable(reason))
+        return
+    for accepted, answer in zip(intake, replies.intake, strict=True):
+        _answer(accepted, answer)
 
 
 def _answer(parcel: Parcel[Any], reply: object) -> None:

@@ -47,7 +47,7 @@ class Released(Exception):
     """The process is draining: the job was cancelled to run elsewhere, nothing spent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """The move that ends the attempt and what to call it."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grimbots.queue.job import Consumer, State, Waiting, Waits
+from grimbots.queue.sightings import Consumer, State, Waiting, Waits
 
 WINDOWS_SECONDS = (1, 10, 60)
 COLUMNS = {

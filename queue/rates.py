@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grimbots.queue.job import Counts
+from grimbots.queue.sightings import Counts
 
 SPAN_SECONDS = 5.0  # looks nearer to each other than this share one to compare with
 LEAST_SECONDS = 0.5  # over less time a rate says nothing

@@ -14,20 +14,9 @@ from redis.asyncio.connection import AbstractConnection
 from grimbots.queue import keys
 from grimbots.queue.addresses import parse_address
 from grimbots.queue.connections import RedisAway, guarded, make_connection, make_pool, open_connection, read_answer
-from grimbots.queue.job import (
-    Consumer,
-    Counts,
-    DeadJob,
-    Flight,
-    Job,
-    Sighting,
-    State,
-    Stop,
-    StopKind,
-    Waiting,
-    Waits,
-)
+from grimbots.queue.job import Job, StopKind
 from grimbots.queue.overviews import Glimpse, Ready
+from grimbots.queue.sightings import Consumer, Counts, DeadJob, Flight, Sighting, State, Stop, Waiting, Waits
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from enum import StrEnum
 from functools import cache
@@ -48,24 +47,29 @@ def count_deaths(death: Death, jobs: int = 1) -> None:
     metrics.queue_deaths.labels(death).inc(jobs)
 
 
-def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, answer: asyncio.Future[Verdict]) -> None:
+def report_unheard(claimed: Claimed, outcome: Outcome, error: BaseException) -> None:
+    """Log that Redis did not hear how an attempt ended."""
+    job = claimed.job
+    log.warning("job %s (%s) ended, %s, but Redis did not hear of it: %s", job.id, job.task, outcome, error)
+
+
+def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, verdict: Verdict) -> None:
     """Log what a person wants to know of an ended attempt: an ERROR only where an unexpected end made a job dead."""
-    job, cause = claimed.job, type(ended).__name__
-    if unanswered := answer.exception():
-        log.warning("job %s (%s) ended, %s, but Redis did not hear of it: %s", job.id, job.task, outcome, unanswered)
+    if verdict is Verdict.OK and outcome not in UNEXPECTED:
         return
-    if answer.result() is Verdict.LOST:
+    job, cause = claimed.job, type(ended).__name__
+    if verdict is Verdict.LOST:
         metrics.queue_lost.inc()
         log.warning("job %s (%s) was lost to another process; here it ended: %s", job.id, job.task, outcome)
         return
-    if answer.result() is Verdict.DEAD:
+    if verdict is Verdict.DEAD:
         count_deaths(_find_death(claimed, outcome))
-    if answer.result() is Verdict.DEAD and outcome in UNEXPECTED:
+    if verdict is Verdict.DEAD and outcome in UNEXPECTED:
         error = ended if isinstance(ended, BaseException) else None
         log.error("job %s (%s) is dead: %s", job.id, job.task, cause, exc_info=error)
-    elif answer.result() is Verdict.DEAD:
+    elif verdict is Verdict.DEAD:
         log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome)
-    elif outcome in UNEXPECTED:
+    else:
         log.warning("job %s (%s) failed and will be tried again: %s", job.id, job.task, cause)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import uniform
@@ -35,6 +35,7 @@ from grimbots.queue.connections import (
     make_connection,
     make_pool,
     open_connection,
+    pack,
     read_answer,
 )
 from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
@@ -59,6 +60,8 @@ MEMORY_FULL = re.compile(r"(^|-)OOM ")
 
 DRAIN_PARTS = ("prelude", "waiting", "parking", "flights", "claim", "settle", "operators", "drain")
 INTAKE_PARTS = ("prelude", "intake")
+
+Calls = Mapping[str, Sequence[bytes | int]]  # the arguments of each script
 
 
 class NewerProtocol(Exception):
@@ -102,6 +105,10 @@ def read_scripts() -> Scripts:
     """Read both scripts and put their parts together."""
     drain, intake = ("".join(map(read_script_part, parts)) for parts in (DRAIN_PARTS, INTAKE_PARTS))
     return Scripts(drain, intake)
+
+
+def _rest() -> None:
+    """Have nothing to do meanwhile."""
 
 
 class Store:
@@ -163,8 +170,12 @@ class Store:
         last, self._run = self._run, _read_run(info)
         return last not in (None, self._run)
 
-    async def run(self, drain: Sequence[Drain], intake: Sequence[Intake] = ()) -> Replies:
+    async def run(
+        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _rest
+    ) -> Replies:
         """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
+
+        `on_sent` is called when they have left, for what can be done while Redis works.
 
         Raises:
             RedisAway: within 1.5 s; at once when not connected. The moves may have happened: `connect`, repeat them.
@@ -172,7 +183,7 @@ class Store:
             TypeError, ValueError: a payload holds what JSON cannot; nothing was sent.
         """
         calls = {"intake": encode_moves(intake), "drain": encode_moves(drain)}
-        answers = await self._call({name: fields for name, fields in calls.items() if fields})
+        answers = await self._call({name: fields for name, fields in calls.items() if fields}, on_sent)
         refused = isinstance(answers.get("intake"), ResponseError)
         return Replies(
             drain=decode_drain(drain, answers.get("drain", ())),
@@ -212,30 +223,31 @@ class Store:
         """Make a connection, not opened yet, to where the shard is now."""
         return make_connection(make_pool(await self._address.find(self.prefix), connections=1))
 
-    async def _call(self, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
+    async def _call(self, calls: Calls, on_sent: Callable[[], None]) -> dict[str, Any]:
         """Call the named scripts in one pipeline. A refused intake has its error as its answer."""
         if self._commands is None:
             raise RedisAway("not connected")
         commands, self._commands = self._commands, None
         async with guarded(commands, COMMAND_TIMEOUT_SECONDS) as connection:
-            answers = await self._exchange(connection, calls)
+            answers = await self._exchange(connection, calls, on_sent)
             unknown = [name for name, answer in answers.items() if isinstance(answer, NoScriptError)]
             if unknown:
                 await self._load_scripts(connection, await _ask(connection, "INFO"))
-                answers |= await self._exchange(connection, {name: calls[name] for name in unknown})
+                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _rest)
             for name, answer in answers.items():
                 _check_answer(name, answer)
         self._commands = commands
         return answers
 
-    async def _exchange(self, connection: AbstractConnection, calls: Mapping[str, list[bytes]]) -> dict[str, Any]:
+    async def _exchange(
+        self, connection: AbstractConnection, calls: Calls, on_sent: Callable[[], None]
+    ) -> dict[str, Any]:
         """Send every call, then read every answer; an error answer is a value. New work waits for its replicas."""
-        commands: dict[str, Sequence[str | int | bytes]] = {
-            name: ("EVALSHA", self._shas[name], 1, self.prefix, *fields) for name, fields in calls.items()
-        }
+        commands = {name: pack("EVALSHA", self._shas[name], 1, self.prefix, *fields) for name, fields in calls.items()}
         if self._replicas and "intake" in calls:
-            commands["wait"] = ("WAIT", self._replicas, WAIT_MS)
-        await connection.send_packed_command(connection.pack_commands(commands.values()))
+            commands["wait"] = pack("WAIT", self._replicas, WAIT_MS)
+        await connection.send_packed_command(commands.values())
+        on_sent()
         return {name: await read_answer(connection) for name in commands}
 
     async def _check_data(self, connection: AbstractConnection) -> None:

@@ -8,9 +8,9 @@ from dataclasses import astuple
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
-from grimbots.queue.job import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
 from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.reads import Reads
+from grimbots.queue.sightings import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from grimbots.queue.job import (
     Accepted,
@@ -45,10 +46,22 @@ ERROR_CHARS = 500
 SUSPECT_CRASHES = 2
 Fields = list[str | int]
 
+# `json.dumps` and `json.loads` build and look up anew, for every text, what these have at hand.
+_write_json = json.JSONEncoder(separators=(",", ":")).encode
+_read_json = json.JSONDecoder().raw_decode
+
 
 def _encode_job(job: Job) -> Fields:
-    payload = json.dumps(job.payload, separators=(",", ":"))
-    return [job.id, job.task, job.queue, job.source, job.account, job.group, job.attempts_limit, payload]
+    return [
+        job.id,
+        job.task,
+        job.queue,
+        job.source,
+        job.account,
+        job.group,
+        job.attempts_limit,
+        _write_json(job.payload),
+    ]
 
 
 def _encode_enqueue(move: Enqueue) -> Fields:
@@ -69,9 +82,12 @@ def _encode_claim(move: Claim) -> Fields:
     return fields
 
 
-def _encode_ack(move: Ack) -> Fields:
-    follow_ups = [part for job in move.follow_ups for part in _encode_job(job)]
-    return ["ack", move.consumer, move.id, move.fence, move.pause_ms, len(move.follow_ups), *follow_ups]
+def _encode_acks(moves: Sequence[Ack]) -> Fields:
+    fields: Fields = ["acks", moves[0].consumer, len(moves)]
+    for move in moves:
+        fields += [move.id, move.fence, move.pause_ms, len(move.follow_ups)]
+        fields += [part for job in move.follow_ups for part in _encode_job(job)]
+    return fields
 
 
 def _encode_retry(move: Retry) -> Fields:
@@ -113,7 +129,6 @@ def _by_id(name: str) -> Callable[[Requeue | Discard], Fields]:
 
 
 _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
-    Ack: _encode_ack,
     Beat: _by_consumer("beat"),
     BuryNew: _encode_bury,
     BuryWaiting: _encode_bury_waiting,
@@ -134,13 +149,23 @@ _ENCODERS: Mapping[type, Callable[[Any], Fields]] = {
 }
 
 
-def encode_moves(moves: Iterable[Drain | Intake]) -> list[bytes]:
-    """Lay moves out flat, one after the other.
+def encode_moves(moves: Iterable[Drain | Intake]) -> list[bytes | int]:
+    """Lay moves out flat, one after the other; acks of one consumer that follow each other travel as one.
 
     Raises:
         TypeError, ValueError: a payload holds what JSON cannot.
     """
-    return [str(part).encode("utf-8", "surrogatepass") for move in moves for part in _ENCODERS[type(move)](move)]
+    parts: Fields = []
+    for acker, run in groupby(moves, _acker):
+        if acker is None:
+            parts += [part for move in run for part in _ENCODERS[type(move)](move)]
+        else:
+            parts += _encode_acks(cast("list[Ack]", list(run)))
+    return [part if isinstance(part, int) else part.encode("utf-8", "surrogatepass") for part in parts]
+
+
+def _acker(move: Drain | Intake) -> str | None:
+    return move.consumer if type(move) is Ack else None
 
 
 def decode_text(raw: bytes) -> str:
@@ -150,35 +175,35 @@ def decode_text(raw: bytes) -> str:
 
 def decode_packed(id: str, packed: bytes) -> tuple[dict[str, Any], Job | None]:  # noqa: A002
     """Split a packed value into its header and its job; a done job has left only its header."""
-    head, _, payload = packed.partition(b"\n")
-    header = json.loads(decode_text(head))
+    text = decode_text(packed)
+    header, newline = _read_json(text)
     if "done" in header:
         return header, None
-    names = {name: header[name] for name in ("task", "queue", "source", "account", "group")}
-    return header, Job(id, **names, payload=json.loads(payload), attempts_limit=header["limit"])
+    payload, _ = _read_json(text, newline + 1)
+    names = header["task"], header["queue"], header["source"], header["account"], header["group"]
+    return header, Job(id, *names, payload, header["limit"])
 
 
 def _decode_claimed(raw: Sequence[Any]) -> list[Claimed]:
-    return [_decode_one(*raw[at : at + 4]) for at in range(0, len(raw), 4)]
+    return [_decode_one(*fields) for fields in zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True)]
 
 
 def _decode_one(id: bytes, fence: bytes, claimed_ms: int, packed: bytes) -> Claimed:  # noqa: A002
     header, job = decode_packed(decode_text(id), packed)
     if job is None:
         raise ValueError(f"job {id!r} is in flight and done at once")
+    read = header.get
+    suspect = read("crashes", 0) >= SUSPECT_CRASHES
     return Claimed(
-        job=job,
-        fence=fence.decode(),
-        attempts=header.get("attempts", 0),
-        suspect=header.get("crashes", 0) >= SUSPECT_CRASHES,
-        enqueued_ms=header["at"],
-        claimed_ms=claimed_ms,
-        retrying_since_ms=header.get("retrying_since", 0),
+        job, fence.decode(), read("attempts", 0), suspect, header["at"], claimed_ms, read("retrying_since", 0)
     )
 
 
+_VERDICTS = {verdict.encode(): verdict for verdict in Verdict}
+
+
 def _decode_claim(raw: Sequence[Any]) -> ClaimReply:
-    verdict = Verdict(raw[0].decode())
+    verdict = _VERDICTS[raw[0]]
     if verdict is not Verdict.OK:
         return ClaimReply(verdict)
     return ClaimReply(verdict, _decode_claimed(raw[2]), None if raw[1] < 0 else raw[1])
@@ -198,10 +223,7 @@ _DECODERS: Mapping[type, Callable[[Any], DrainReply]] = {
 
 def decode_drain(moves: Sequence[Drain], raw: Sequence[Any]) -> list[DrainReply]:
     """Read drain.lua's answer: one reply per move, in order."""
-    return [
-        _DECODERS.get(type(move), lambda word: Verdict(word.decode()))(answer)
-        for move, answer in zip(moves, raw, strict=True)
-    ]
+    return [_DECODERS.get(type(move), _VERDICTS.__getitem__)(answer) for move, answer in zip(moves, raw, strict=True)]
 
 
 def decode_intake(raw: Sequence[bytes]) -> list[Accepted]:

@@ -134,7 +134,7 @@ class ShardWorker:
         return Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
 
     def take(self, reply: ClaimReply) -> None:
-        """Start what was claimed."""
+        """Count what was claimed as running here; `start` follows."""
         self._heard_at = monotonic()
         self._slots.settle(self, reply.claimed)
         if reply.verdict is not Verdict.OK:
@@ -145,11 +145,15 @@ class ShardWorker:
             if self._draining:  # the claim was out when the drain began
                 self._attempts.give_back(claimed, self.membership.consumer)
             else:
-                self._attempts.start(claimed, self.membership.lease)
+                self._attempts.take(claimed, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
         if self._may_leave_work(reply):
             self._line.poke()
+
+    def start(self) -> None:
+        """Start what was taken."""
+        self._attempts.start()
 
     def _may_leave_work(self, reply: ClaimReply) -> bool:
         """Tell whether a queue gave all that the claim wanted of it: there may be more."""

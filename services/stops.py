@@ -10,7 +10,8 @@ from grimbots.services import accounts
 from grimbots.services.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from grimbots.queue.job import Stop, StopKind
+    from grimbots.queue.job import StopKind
+    from grimbots.queue.sightings import Stop
     from grimbots.services.app import App
     from grimbots.services.sessions import Visitor
 

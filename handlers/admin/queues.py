@@ -11,7 +11,8 @@ from grimbots.conf.redactions import scrub
 from grimbots.handlers.admin.base import PageHandler
 from grimbots.handlers.admin.formats import read_ms, show_decimal
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import DeadJob, StopKind
+from grimbots.queue.job import StopKind
+from grimbots.queue.sightings import DeadJob
 from grimbots.services import dead_jobs, sales, stops
 from grimbots.services.errors import Invalid
 

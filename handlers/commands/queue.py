@@ -19,8 +19,9 @@ from grimbots.services.stops import check_queue
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
-    from grimbots.queue.job import DeadJob, Job, Sighting, Stop, Waiting
+    from grimbots.queue.job import Job
     from grimbots.queue.overviews import Glimpse
+    from grimbots.queue.sightings import DeadJob, Sighting, Stop, Waiting
 
 MEANINGS = {
     "OK": "done",

@@ -59,7 +59,7 @@ local function go_on(source, chat, pause_ms)
   if pause_ms > 0 then
     wait_until('G' .. group, NOW + pause_ms)
   else
-    make_ready(load_job(head).queue, source, '|' .. chat, 'LPUSH')
+    make_ready(queue_of(head), source, '|' .. chat, 'LPUSH')
   end
 end
 

@@ -61,14 +61,27 @@ local function save_job(job)
   job.id, job.payload = id, payload
 end
 
+-- A job without its payload, which is most of it and which few moves look at.
+local function unpack_header(id, packed)
+  local job = cjson.decode(string.sub(packed, 1, string.find(packed, '\n', 1, true) - 1))
+  job.id = id
+  return job
+end
+
+local function payload_of(packed) return string.sub(packed, string.find(packed, '\n', 1, true) + 1) end
+
 -- The job of an id, or nil. A done one is only { done = <fence it was done under> }.
 local function load_job(id)
   local packed = redis.call('GET', job_key(id))
   if not packed then return nil end
-  local newline = string.find(packed, '\n', 1, true)
-  local job = cjson.decode(string.sub(packed, 1, newline - 1))
-  job.id, job.payload = id, string.sub(packed, newline + 1)
-  return job, packed
+  local job = unpack_header(id, packed)
+  job.payload = payload_of(packed)
+  return job
+end
+
+-- The queue of a job that is stored and not done. Plainer than `load_job`, for every end of a chat's job asks for it.
+local function queue_of(id)
+  return string.match(redis.call('GET', job_key(id)), '"queue":"([^"\\]*)"')
 end
 
 local function is_ordered(job) return job.group ~= '' end
@@ -150,12 +163,14 @@ local function answer_known(job)
   return 'ACCEPTED'
 end
 
--- A move is a function that takes its fields from ARGV and returns its reply.
-local moves = {}
+-- A move is a function that takes its fields from ARGV and returns its reply, or adds its replies itself (acks).
+local moves, replies = {}, {}
 
 local function run_moves()
-  local replies = {}
-  while cursor < #ARGV do replies[#replies + 1] = moves[take()]() end
+  while cursor < #ARGV do
+    local reply = moves[take()]()
+    replies[#replies + 1] = reply
+  end
   finish()
   return replies
 end

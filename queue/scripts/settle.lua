@@ -1,10 +1,10 @@
 -- settle.lua (a part of the drain script): how a running job ends, for now or for good.
 -- Only its owner may end it, under the fence of its claim.
 --
--- ARGV   ack:     consumer, id, fence, pause_ms, n, n * follow-up job (as in intake.lua)
+-- ARGV   acks:    consumer, n, n * (id, fence, pause_ms, m, m * follow-up job (as in intake.lua))
 --        retry:   consumer, id, fence, after_ms, error, spend 1|0, bury 1|0
 --        release: consumer, id, fence
--- Output 'OK', 'DEAD' (retry: the job is dead now) or 'LOST' (nothing of the move happened)
+-- Output each job's: 'OK', 'DEAD' (retry: the job is dead now) or 'LOST' (nothing of the move happened)
 
 local HEAD_BUDGET_MS = 60000      -- how long the head of a chat may fail before the chat goes on
 local RUN_COUNTED_MS = 30000      -- the most that one attempt may take of it: its answer may have met an outage
@@ -39,18 +39,41 @@ local function answer_repeated_ack(id, fence)
   return 'LOST'
 end
 
-function moves.ack()
-  local consumer, id, fence, pause_ms, follow_ups = take(), take(), take(), take_number(), {}
-  for i = 1, take_number() do follow_ups[i] = take_job() end
-  local flight = own_flight(consumer, id, fence)
-  if not flight then return answer_repeated_ack(id, fence) end
-  redis.call('HDEL', flight_key(consumer), id)
-  redis.call('SET', job_key(id), cjson.encode({ done = fence }) .. '\n', 'EX', DONE_KEPT_SECONDS)
+local function take_ack()
+  local ack = { id = take(), fence = take(), pause_ms = take_number(), follow_ups = {} }
+  for i = 1, take_number() do ack.follow_ups[i] = take_job() end
+  return ack
+end
+
+-- End the flights that acks are about: each that this consumer owns is noted on the first ack of its job.
+local function land(consumer, acks)
+  local ids, landed, seen = {}, {}, {}
+  for i, ack in ipairs(acks) do ids[i] = ack.id end
+  for i, packed in ipairs(redis.call('HMGET', flight_key(consumer), unpack(ids))) do
+    local flight, ack = packed and cjson.decode(packed), acks[i]
+    if flight and flight.fence == ack.fence and not seen[ack.id] then
+      ack.flight, seen[ack.id], landed[#landed + 1] = flight, true, ack.id
+    end
+  end
+  if #landed > 0 then redis.call('HDEL', flight_key(consumer), unpack(landed)) end
+end
+
+local function end_well(ack)
+  local flight = ack.flight
+  if not flight then return answer_repeated_ack(ack.id, ack.fence) end
+  redis.call('SET', job_key(ack.id), '{"done":"' .. ack.fence .. '"}\n', 'EX', DONE_KEPT_SECONDS)
   count(flight.queue, 'settled', 1)
   if flight.group ~= '' then redis.call('RPOP', group_key(flight.source .. '|' .. flight.group)) end
-  add_follow_ups(follow_ups, flight)
-  if flight.group ~= '' then go_on(flight.source, flight.group, pause_ms) end
+  add_follow_ups(ack.follow_ups, flight)
+  if flight.group ~= '' then go_on(flight.source, flight.group, ack.pause_ms) end
   return 'OK'
+end
+
+function moves.acks()
+  local consumer, acks = take(), {}
+  for i = 1, take_number() do acks[i] = take_ack() end
+  land(consumer, acks)
+  for _, ack in ipairs(acks) do replies[#replies + 1] = end_well(ack) end
 end
 
 -- What a repeated retry or release answers: as the first did, unless somebody claimed the job since.

@@ -18,9 +18,9 @@ local function wait_until(place, ms) redis.call('ZADD', DUE, ms, place) end
 
 local function prolong(reason, ms) redis.call('ZADD', DUE, 'GT', ms, reason) end
 
--- Until when a reason holds, or nil.
-local function held_until(reason)
-  local ms = tonumber(redis.call('ZSCORE', DUE, reason) or 0)
+-- A time of `due` that has not come, or nil.
+local function in_future(score)
+  local ms = tonumber(score or 0)
   if ms > NOW then return ms end
   return nil
 end

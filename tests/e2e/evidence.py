@@ -13,7 +13,7 @@ from typing import Any
 
 from grimbots.conf.settings import load
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import DeadJob
+from grimbots.queue.sightings import DeadJob
 from grimbots.server import build_app
 from grimbots.services import accounts, sales
 from grimbots.services.app import App

@@ -53,7 +53,7 @@ async def read_snapshot(redis: Redis, prefix: str) -> Snapshot:
     return Snapshot(
         jobs=dict(_of(values, "job:")),
         chats={name: _from_head(ids) for name, ids in _of(values, "group:")},
-        ready={tuple(name.split(":", 1)): _from_head(entries) for name, entries in _of(values, "ready:")},
+        ready={_split(name, ":"): _from_head(entries) for name, entries in _of(values, "ready:")},
         rings={queue: _from_head(sources) for queue, sources in _of(values, "ring:")},
         flights={consumer: _read_flights(raw) for consumer, raw in _of(values, "flight:")},
         wakes={queue: len(tokens) for queue, tokens in _of(values, "wake:")},
@@ -64,6 +64,11 @@ async def read_snapshot(redis: Redis, prefix: str) -> Snapshot:
 
 def _of(values: dict[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
     return ((name[len(kind) :], value) for name, value in values.items() if name.startswith(kind))
+
+
+def _split(name: str, separator: str) -> tuple[str, str]:
+    first, _, second = name.partition(separator)
+    return first, second
 
 
 def _from_head(raw: list[bytes]) -> list[str]:
@@ -163,7 +168,7 @@ def _check_chats(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
 def _check_rings(snapshot: Snapshot, model: Model, due: dict[str, int]) -> None:
     """Each source with ready work stands in its ring or is parked, once; a token lies there for who is to wake."""
     places = Counter((queue, source) for queue, sources in snapshot.rings.items() for source in sources)
-    places.update(tuple(member[1:].split("|", 1)) for member in due if member[0] == "S")
+    places.update(_split(member[1:], "|") for member in due if member[0] == "S")
     expect(
         places == dict.fromkeys(snapshot.ready, 1), f"sources unreachable or doubled: {places} {list(snapshot.ready)}"
     )

@@ -163,9 +163,8 @@ class Failover:
 
 
 def _field(state: Any, name: str) -> int:
-    pairs = dict(zip(state[::2], state[1::2], strict=True)) if isinstance(state, list) else state
-    value = pairs.get(name, pairs.get(name.encode(), -1))
-    return int(value)
+    pairs: dict[Any, Any] = dict(zip(state[::2], state[1::2], strict=True)) if isinstance(state, list) else state
+    return int(pairs.get(name, pairs.get(name.encode(), -1)))
 
 
 def _make_sentinel(folder: Path, port: int, master: int) -> Node:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -75,7 +76,8 @@ async def walk(
             deploy = " --deploying" if deploying else ""
             replay = f"replay: python {__file__}{deploy} --seed {seed} --steps {step} --seconds 3600"
             raise Violation(f"seed {seed}, step {step}: {type(error).__name__}: {error}\n{replay}") from error
-        taken = {name.decode() for name in await redis.hkeys(PREFIX + BRANCHES)}
+        counted: Any = await redis.hkeys(PREFIX + BRANCHES)
+        taken = {name.decode() for name in counted}
         return Walk(seed, step, fuzzer.tally, branches - taken)
     finally:
         for opened in filter(None, (store, previous)):

@@ -33,10 +33,22 @@ REPLACED = {
 }
 KEPT = {old: new for old, new in REPLACED.items() if "_KEPT" in old or "TRIM" in old or old == READ_CLOCK}
 
-# This program lays a claim's fields out in its own way; what the scripts of another version do to the data stays.
-CLAIM_FIELDS = {
+# This program lays fields out in its own way; what the scripts of another version do to the data stays.
+FIELDS = {
     "slots = take_number() } end": "slots = take_number() } take() for _ = 1, take_number() do take() take() end end",
     "  for _ = 1, take_number() do claim.full[take()] = true end\n": "",
+    "function moves.ack()": "local function ack(consumer)",
+    "local consumer, id, fence, pause_ms, follow_ups = take(), take(), take(), take_number(), {}": (
+        "local id, fence, pause_ms, follow_ups = take(), take(), take_number(), {}"
+    ),
+    "-- What a repeated retry or release answers": (
+        "function moves.acks()\n"
+        "  local consumer = take()\n"
+        "  for _ = 1, take_number() do replies[#replies + 1] = ack(consumer) end\n"
+        "end\n-- What a repeated retry or release answers"
+    ),
+    "local function run_moves()\n  local replies = {}": "local replies = {}\nlocal function run_moves()",
+    "replies[#replies + 1] = moves[take()]()": "local reply = moves[take()]() replies[#replies + 1] = reply",
 }
 COUNTER = f"""
 local marks = {{}}
@@ -104,7 +116,7 @@ def load_previous() -> Scripts:
     """Load the scripts of the version before (`previous/`), with the fuzzer's clock and keeping times."""
     drain = "".join((PREVIOUS / f"{part}.lua").read_text("utf-8") for part in PREVIOUS_DRAIN_PARTS)
     intake = "".join((PREVIOUS / f"{part}.lua").read_text("utf-8") for part in INTAKE_PARTS)
-    for old, new in (KEPT | CLAIM_FIELDS).items():
+    for old, new in (KEPT | FIELDS).items():
         drain, intake = replace_once(drain, old, new), intake.replace(old, new)
     return Scripts(drain, intake)
 

@@ -88,9 +88,9 @@ class Fuzzer:
         """Run a batch at the model's time and let the model judge every reply, intake first as the store promises."""
         self.model.is_previous = process is not None and process.is_previous
         store = self.previous if self.previous and self.model.is_previous else self.store
-        micros = self.random.randint(0, 999)
-        clock = {"seconds": self.model.now // 1000, "micros": self.model.now % 1000 * 1000 + micros}
-        await self.redis.hset(PREFIX + CLOCK, mapping=clock)
+        seconds, ms = divmod(self.model.now, 1000)
+        micros = ms * 1000 + self.random.randint(0, 999)
+        await self.redis.hset(PREFIX + CLOCK, mapping={"seconds": seconds, "micros": micros})
         try:
             replies = await store.run(drain, intake)
         except RedisAway:  # a machine that stalls; every move is safe to repeat

@@ -50,8 +50,8 @@ class Shard:
     async def move(self, ms: int) -> None:
         """Let time pass."""
         self.now_ms += ms
-        clock = {"seconds": self.now_ms // 1000, "micros": self.now_ms % 1000 * 1000}
-        await self.redis.hset(PREFIX + CLOCK, mapping=clock)
+        seconds, ms = divmod(self.now_ms, 1000)
+        await self.redis.hset(PREFIX + CLOCK, mapping={"seconds": seconds, "micros": ms * 1000})
 
     async def do(self, *moves: Drain) -> Any:
         """Run moves; give the last one's reply."""

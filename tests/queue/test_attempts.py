@@ -11,7 +11,8 @@ import pytest
 from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
-from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, State, Verdict
+from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, Verdict
+from grimbots.queue.sightings import State
 from grimbots.queue.slots import Slots
 from grimbots.tests.queue.desks import make_job, make_task, wait_until
 
@@ -42,6 +43,10 @@ def _lease() -> Heartbeat:
 
 async def _claim(queue: Queue) -> Sequence[Claimed]:
     await queue.enqueue(make_job(HANG, "1"))
+    return await _claim_all(queue)
+
+
+async def _claim_all(queue: Queue) -> Sequence[Claimed]:
     queue.lines[0].send(Register(CONSUMER))
     reply = await queue.lines[0].send(Claim(CONSUMER, 1, {"tasks": 5}))
     claimed: Sequence[Claimed] = reply.claimed
@@ -65,7 +70,8 @@ async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
     context: list[str] = []
     attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
     for claimed in await _claim(queue):
-        attempts.start(claimed, _lease())
+        attempts.take(claimed, _lease())
+    attempts.start()
     attempts.reconcile(await queue.lines[0].send(Mine(CONSUMER)), CONSUMER)
     await queue.lines[0].send(Mine(CONSUMER))
     assert context == ["started"]
@@ -77,7 +83,8 @@ async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
     context: list[str] = []
     attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
     for claimed in await _claim(queue):
-        attempts.start(claimed, _lease())
+        attempts.take(claimed, _lease())
+    attempts.start()
     await wait_until(lambda: context == ["started"])
     attempts.reconcile([], CONSUMER)
     assert await attempts.finish(5)
@@ -89,7 +96,8 @@ async def test_frees_a_slot_when_the_job_ended(queue: Queue) -> None:
     slots = Slots({"tasks": 5})
     attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
     (claimed,) = await _claim(queue)
-    attempts.start(claimed, _lease())
+    attempts.take(claimed, _lease())
+    attempts.start()
     taken = slots.list_free()
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
@@ -102,9 +110,49 @@ async def test_tells_how_many_slots_an_account_may_still_take(queue: Queue) -> N
     attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
     (claimed,) = await _claim(queue)
     before = slots.list_shares(slots.list_free())
-    attempts.start(claimed, _lease())
+    attempts.take(claimed, _lease())
+    attempts.start()
     during = slots.list_shares(slots.list_free())
     attempts.reconcile([], CONSUMER)
     await attempts.finish(5)
     assert before == slots.list_shares(slots.list_free()) == {"tasks": Share(3), "gateway": Share(1)}
     assert during == {"tasks": Share(3, {"1": 2}), "gateway": Share(1)}
+
+
+async def _hang_for(context: list[str], *, name: str) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)  # what is cancelled twice gets no further
+        context.append(name)
+        raise
+
+
+@pytest.mark.gen_test
+async def test_stops_each_job_once_at_its_own_limit(queue: Queue) -> None:
+    limits = {"long": 30.0, "short": 0.1, "shorter": 0.05}  # a later one comes first, and two are left behind it
+    tasks = {name: make_task(_hang_for, name, timeout_seconds=seconds) for name, seconds in limits.items()}
+    context: list[str] = []
+    attempts = Attempts(queue.lines[0], context, tasks, Slots({"tasks": 5}))
+    for name, task in tasks.items():
+        await queue.enqueue(make_job(task, name, name=name))
+    for claimed in await _claim_all(queue):
+        attempts.take(claimed, _lease())
+        attempts.start()
+    await wait_until(lambda: len(context) == 2)
+    assert context == ["shorter", "short"]
+    attempts.reconcile([], CONSUMER)
+    await attempts.finish(5)
+
+
+@pytest.mark.gen_test
+async def test_ends_what_is_stopped_before_it_begins(queue: Queue) -> None:
+    context: list[str] = []
+    slots = Slots({"tasks": 5})
+    attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, slots)
+    for claimed in await _claim(queue):
+        attempts.take(claimed, _lease())
+    attempts.reconcile([], CONSUMER)
+    attempts.start()
+    assert await attempts.finish(5)
+    assert (context, slots.list_free()) == ([], {"tasks": 5})

@@ -12,7 +12,7 @@ import pytest
 import redis.asyncio
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Accepted, Job
+from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Enqueue, Job
 from grimbots.queue.store import NewerProtocol
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.proxy import run_proxy
@@ -82,6 +82,64 @@ async def test_starts_a_job_in_the_round_trip_that_stored_it(queue: Queue, flush
         await asyncio.sleep(0)  # no call can come and go meanwhile
         assert started.is_set()
         finish.set()
+
+
+class Claimer:
+    """Notes what the line asks of it."""
+
+    def __init__(self, on_take: Callable[[], None] = lambda: None) -> None:
+        self.notes: list[str] = []
+        self._on_take = on_take
+
+    def next_claim(self) -> Claim:
+        """Claim for a consumer without a lease."""
+        self.notes.append("claim")
+        return Claim("nobody:0:1", len(self.notes), {"tasks": 1})
+
+    def take(self, reply: ClaimReply) -> None:
+        """Note what Redis answered."""
+        self.notes.append(reply.verdict)
+        self._on_take()
+
+    def start(self) -> None:
+        """Note that what was taken begins."""
+        self.notes.append("start")
+
+    def recover(self, *, forgetful: bool) -> None: ...
+
+    def is_working(self) -> bool:
+        """Say nothing of note."""
+        return True
+
+
+@pytest.mark.gen_test
+async def test_starts_what_landed_when_the_next_call_has_left(queue: Queue) -> None:
+    line, claimer = queue.lines[0], Claimer()
+    line.claimer = claimer
+    first = line.send(Beat("nobody:0:1"))
+    await line.wait_moving()
+    await asyncio.sleep(0)  # it has left
+    second = line.send(Beat("nobody:0:1"))
+    await asyncio.gather(first, second)
+    await line.wait_settled()
+    line.claimer = None
+    assert claimer.notes == ["claim", "UNREGISTERED", "claim", "start", "UNREGISTERED", "start"]
+
+
+@pytest.mark.gen_test(timeout=10)
+async def test_answers_what_landed_though_the_next_call_cannot_leave(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server, open_queue(server.url) as queue:
+        line = queue.lines[0]
+        line.claimer = Claimer(on_take=server.freeze)
+        first = line.send(Beat("nobody:0:1"))
+        await line.wait_moving()
+        await asyncio.sleep(0)  # it has left
+        jobs = [make_job(TASK, f"{n}", n="x" * 30_000) for n in range(60)]  # more than a socket takes
+        behind = [line.submit(Enqueue(job, 1000)) for job in jobs]
+        await first
+        line.claimer = None
+        server.thaw()
+        await asyncio.gather(*behind)
 
 
 @pytest.mark.gen_test

@@ -117,7 +117,8 @@ async def test_a_partition_loses_what_no_replica_had(tmp_path: Path) -> None:
         async with open_queue(direct) as bold, open_queue(direct, slot=1, replicas=1) as careful:
             await careful.enqueue(make_job(NOTE, "before", n=0))
             await first.cut_off(direct)
-            accepted, began = [], monotonic()
+            accepted: list[str] = []
+            began = monotonic()
             while (await redis.find_master()).port == first.port:
                 accepted.append(f"bold{len(accepted)}")
                 await _enqueue(bold, accepted[-1])
@@ -148,4 +149,4 @@ async def _enqueue(queue: Queue, job_id: str) -> None:
 
 
 async def _follows(node: Node) -> bool:
-    return (await node.info("replication"))["role"] == "slave"
+    return bool((await node.info("replication"))["role"] == "slave")

@@ -10,7 +10,7 @@ import pytest
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector, QueueDepth
-from grimbots.queue.job import State
+from grimbots.queue.sightings import State
 from grimbots.tests.queue.desks import SLOTS, make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.servers import RedisServer
 

@@ -9,9 +9,9 @@ import pytest
 
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.inspector import PEEK_LIMIT, Inspector
-from grimbots.queue.job import State, Stop, Waits
 from grimbots.queue.operators import Operator
 from grimbots.queue.overviews import Due, Load, Ready
+from grimbots.queue.sightings import State, Stop, Waits
 from grimbots.queue.task import Again
 from grimbots.tests.queue.desks import make_job, make_task, run_worker, wait_until
 

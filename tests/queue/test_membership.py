@@ -11,8 +11,9 @@ import redis.asyncio
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import Timing
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Claim, State
+from grimbots.queue.job import Claim
 from grimbots.queue.membership import Replaced
+from grimbots.queue.sightings import State
 from grimbots.queue.store import Store
 from grimbots.queue.task import LeaseLost
 from grimbots.queue.worker import Worker

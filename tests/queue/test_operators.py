@@ -9,8 +9,9 @@ import pytest
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Accepted, DeadJob, Stop, StopKind, Verdict, Waits
+from grimbots.queue.job import Accepted, StopKind, Verdict
 from grimbots.queue.operators import Operator
+from grimbots.queue.sightings import DeadJob, Stop, Waits
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.servers import RedisServer
 

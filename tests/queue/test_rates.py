@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from grimbots.queue.job import Counts
 from grimbots.queue.rates import Rate, Rates
+from grimbots.queue.sightings import Counts
 
 
 def count(enqueued: int, settled: int = 0) -> dict[str, Counts]:

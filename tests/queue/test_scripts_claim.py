@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from grimbots.queue.job import (
@@ -169,3 +171,19 @@ async def test_batch_may_bring_in_and_take_at_once(shard: Shard) -> None:
     (reply,) = replies.drain
     assert isinstance(reply, ClaimReply)
     assert [one.job.id for one in reply.claimed] == ["1"]
+
+
+@pytest.mark.gen_test
+async def test_claim_takes_as_many_of_each_source(shard: Shard) -> None:
+    for source in ("b1", "b2", "b3"):
+        await shard.put(*(single(f"{source}-{n}", source) for n in range(9)))
+    started = Counter(job_id[:2] for job_id in await shard.start(slots=12))
+    assert started == {"b1": 4, "b2": 4, "b3": 4}
+    assert await shard.start(slots=2) == ["b1-4", "b2-4"]
+    assert (await shard.start(slots=4))[0] == "b3-4"  # whose turn it was
+
+
+@pytest.mark.gen_test
+async def test_claim_gives_the_turns_of_short_sources_to_others(shard: Shard) -> None:
+    await shard.put(*(single(f"b1-{n}", "b1") for n in range(9)), single("b2-0", "b2"))
+    assert sorted(await shard.start(slots=8)) == [*(f"b1-{n}" for n in range(7)), "b2-0"]

@@ -12,7 +12,7 @@ from grimbots.tests.queue.fuzz_scripts import Mutation
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
 from grimbots.tests.queue.model import Violation
 
-SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 9, 14_000, 4_000, range(14), 2_000
+SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 7, 14_000, 4_000, range(14), 2_000
 
 FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
@@ -20,8 +20,8 @@ FAULTS = {
     "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
     "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),
     "suspects run side by side": Mutation("claim", "and claiming.free_suspects < 1 then", "and false then"),
-    "an account without room is served": Mutation("claim", "if room < 1 then return skip", "if false then return skip"),
-    "an account takes more than its room in one claim": Mutation("claim", "= room - 1", "= room"),
+    "an account without room is served": Mutation("claim", " or room_of(wanted, account) < 1", ""),
+    "an account takes more than its room in one claim": Mutation("claim", "job.account) - 1", "job.account)"),
     "a crowd is never relieved": Mutation("claim", "      if room > 0 then", "      if false then"),
     "a crowd is forgotten while some of it is parked": Mutation(
         "claim", "if unpark(stop, room) then", "unpark(stop, 1)\nif true then"
@@ -29,18 +29,22 @@ FAULTS = {
     "what is skipped is taken from the ring": Mutation(
         "claim", "if wanted.skipped == 0 then\n    redis.call('RPOP'", "if true then\n    redis.call('RPOP'"
     ),
-    "a turn goes to one that is skipped": Mutation("claim", "if stays and wanted.skipped == 0 then", "if stays then"),
-    "a source leaves the ring too early": Mutation("claim", "if stays then redis.call('LPUSH', ring, source) end", ""),
+    "a turn goes to one that is skipped": Mutation(
+        "claim", "if wanted.skipped == 0 then\n    redis.call('LMOVE'", "if true then\n    redis.call('LMOVE'"
+    ),
+    "a source leaves the ring too early": Mutation("claim", "if turn.more or shut then", "if shut then"),
+    "a source leaves the ring when it meets a full account": Mutation("claim", "if turn.more or shut", "if turn.more"),
+    "a turn takes one entry of several": Mutation("claim", "turn.taken = i", "turn.taken = 1"),
+    "a held chat is served": Mutation("claim", "held = in_future(scores[i])", "held = nil"),
+    "a held source is served": Mutation("claim", "held = in_future(scores[1])", "held = nil"),
     "a claim that leaves work wakes nobody": Mutation(
-        "claim",
-        "ready_key(wanted.queue, source))\n  touched[wanted.queue] = true\n",
-        "ready_key(wanted.queue, source))\n",
+        "claim", "turn.taken)\n  touched[wanted.queue] = true\n", "turn.taken)\n"
     ),
     "fences are given out twice": Mutation("claim", "local first = last.first + last.jobs", "local first = last.first"),
     "fences run over their end": Mutation("claim", "if first + jobs <= last.limit then", "if last.limit > 0 then"),
     "a paused queue is claimed": Mutation("claim", "if claiming.stops['q' .. wanted.queue] then return end", ""),
     "a paused source is served": Mutation("claim", "if stops[source_stop] then", "if false then"),
-    "a paused account is served": Mutation("claim", "if stops[account_stop] then", "if false then"),
+    "a paused account is served": Mutation("claim", "stops['a' .. account] or ", ""),
     "what is paused is not named": Mutation("parking", "redis.call('ZADD', parked_key(reason), NOW, place)", ""),
     "a resume forgets most": Mutation("parking", "return #popped < 2 * most", "return true"),
     "a resumed queue wakes nobody": Mutation("operators", "    touched[string.sub(what, 2)] = true\n", ""),
@@ -69,6 +73,9 @@ FAULTS = {
     "an earlier boot takes over": Mutation("drain", "if is_before(boot, rival_boot) then return 'REPLACED' end", ""),
     "boots are compared as words": Mutation("drain", "if #boot ~= #other then return #boot < #other end", ""),
     "an orderly end counts as a crash": Mutation("drain", "reap(take(), false)", "reap(take(), true)"),
+    "what is done stays in flight": Mutation(
+        "settle", "if #landed > 0 then redis.call('HDEL', flight_key(consumer), unpack(landed)) end", ""
+    ),
     "follow-ups are reversed": Mutation("settle", "for i = #jobs, 1, -1 do", "for i = 1, #jobs do"),
     "a waiting follow-up is doubled": Mutation(
         "settle", "'LREM', group_key(group_of(job)), 1, job.id) == 0", "'LLEN', 'x') > 0"

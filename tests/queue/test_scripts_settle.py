@@ -6,6 +6,7 @@ import pytest
 
 from grimbots.queue.job import (
     Accepted,
+    Ack,
     Hold,
     Release,
     Retry,
@@ -22,6 +23,24 @@ async def test_ack_repeated(shard: Shard) -> None:
     move = ack(claimed, chat("1#0"))
     assert [await shard.do(move), await shard.do(move)] == [Verdict.OK, Verdict.OK]
     assert await shard.start() == ["1#0"]
+
+
+@pytest.mark.gen_test
+async def test_ack_twice_in_one_batch(shard: Shard) -> None:
+    await shard.put(chat("1"), chat("2"))
+    (claimed,) = await shard.claim()
+    replies = await shard.store.run([ack(claimed), ack(claimed)])
+    assert replies.drain == [Verdict.OK, Verdict.OK]
+    assert await shard.start() == ["2"]
+
+
+@pytest.mark.gen_test
+async def test_acks_of_two_processes_in_one_batch(shard: Shard) -> None:
+    await shard.put(single("1"), single("2"), single("3"))
+    (first, second), (third,) = await shard.claim(ONE, slots=2), await shard.claim(TWO)
+    strange = Ack(TWO, second.job.id, second.fence)
+    replies = await shard.store.run([ack(first), strange, Ack(TWO, third.job.id, third.fence), ack(second)])
+    assert replies.drain == [Verdict.OK, Verdict.LOST, Verdict.OK, Verdict.OK]
 
 
 @pytest.mark.gen_test

@@ -135,6 +135,16 @@ async def test_run_gives_up_on_a_silent_redis(store: Store, redis: Any) -> None:
 
 
 @pytest.mark.gen_test
+async def test_run_tells_when_the_moves_have_left(store: Store, redis: Any) -> None:
+    await redis.client_pause(300, all=True)
+    sent = asyncio.Event()
+    running = asyncio.create_task(store.run([Beat(CONSUMER)], on_sent=sent.set))
+    await sent.wait()
+    assert not running.done()
+    assert list((await running).drain) == [Verdict.OK]
+
+
+@pytest.mark.gen_test
 async def test_run_after_a_cut_connection_needs_connect(store: Store, redis: Any) -> None:
     await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     with pytest.raises(RedisAway):

@@ -9,22 +9,9 @@ import pytest
 import tornado.ioloop
 
 from grimbots.queue.connections import RedisAway
-from grimbots.queue.job import (
-    Ack,
-    BuryNew,
-    Claim,
-    Claimed,
-    ClaimReply,
-    Counts,
-    Enqueue,
-    Hold,
-    Job,
-    Register,
-    Retry,
-    State,
-    Waits,
-)
+from grimbots.queue.job import Ack, BuryNew, Claim, Claimed, ClaimReply, Enqueue, Hold, Job, Register, Retry
 from grimbots.queue.reads import Reads
+from grimbots.queue.sightings import Counts, State, Waits
 from grimbots.queue.store import Store
 
 CONSUMER = "host:0:1"

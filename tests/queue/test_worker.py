@@ -10,7 +10,8 @@ import pytest
 import redis.asyncio
 
 from grimbots.queue.dispatcher import Queue
-from grimbots.queue.job import Claim, DeadJob, Register, State
+from grimbots.queue.job import Claim, Register
+from grimbots.queue.sightings import DeadJob, State
 from grimbots.queue.store import Store
 from grimbots.queue.task import Again, Bury, Done, LeaseLost
 from grimbots.queue.worker import Worker

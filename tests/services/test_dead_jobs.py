@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import State, Verdict
+from grimbots.queue.job import Verdict
+from grimbots.queue.sightings import State
 from grimbots.services import dead_jobs, messages
 from grimbots.services.errors import NotFound
 from grimbots.tests.queue.desks import wait_until

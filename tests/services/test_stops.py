@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Stop
+from grimbots.queue.sightings import Stop
 from grimbots.services import stops
 from grimbots.services.errors import Invalid, NotFound
 from grimbots.tests.services.people import add_person, get_visitor

@@ -34,7 +34,7 @@ HEADERS = {
     "Transfer-Encoding": ["chunked", "gzip, chunked", "x"],
 }
 READ_SECONDS = 30
-LONGEST_HEAD_BYTES = 65_536  # of Tornado; what is longer is hung up on, and stops at nginx anyway
+LONGEST_HEAD_BYTES, LONGEST_BODY_BYTES = 65_536, 1 << 20  # what is longer is hung up on, and stops at nginx anyway
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,17 @@ def make_ask(rng: Random, known: Known) -> Ask:
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
     sent = mutate_bytes(rng, head) if rng.random() < 0.1 else head
-    is_whole = sent == head and len(head) < LONGEST_HEAD_BYTES and method and "Transfer-Encoding" not in headers
-    return Ask(sent + body, bool(is_whole))
+    return Ask(sent + body, sent == head and _is_whole(lines, head, body))
+
+
+def _is_whole(lines: list[str], head: bytes, body: bytes) -> bool:
+    """Tell whether a request is HTTP, of a size that is read to its end.
+
+    Any other is answered too, and hung up on with the rest of it unread: then the kernel may throw the answer away.
+    """
+    is_http = all(line.isprintable() and line.isascii() for line in lines) and len(lines[0].split()) == 3
+    is_read = len(head) < LONGEST_HEAD_BYTES and len(body) < LONGEST_BODY_BYTES
+    return is_http and is_read and not any(line.startswith("Transfer-Encoding") for line in lines)
 
 
 def _write_query(rng: Random) -> str:

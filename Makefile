@@ -21,7 +21,7 @@ help:
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make front    install nginx, HAProxy and supervisor for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
-	@echo "make fuzz-input  parsers and routes with INPUTS=8000 inputs out of SEED=1, a tenth as many for the routes"
+	@echo "make fuzz-input  parsers and routes with INPUTS=5000 inputs out of SEED=1, a tenth as many for the routes"
 	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
@@ -66,7 +66,7 @@ fuzz:
 
 fuzz-input:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	GRIMBOTS_FUZZ_INPUTS=$(or $(INPUTS),8000) GRIMBOTS_FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/fuzz
+	GRIMBOTS_FUZZ_INPUTS=$(or $(INPUTS),5000) GRIMBOTS_FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/fuzz
 
 audit:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

@@ -42,10 +42,11 @@ def mark(error: BaseException) -> None:
 
 
 def read_ids(record: logging.LogRecord) -> dict[str, object]:
-    """Give the ids a record carries: of its context, else of its exception, and what `extra=` gave."""
+    """Give the ids a record carries: those its exception was marked with, else its context's, and what `extra=` gave."""
     error = record.exc_info[1] if record.exc_info else None
+    ids = getattr(error, "log_ids", None)
     extra = {name: value for name, value in vars(record).items() if name not in STANDARD}
-    return {**_ids.get(), **getattr(error, "log_ids", {}), **extra}
+    return {**(_ids.get() if ids is None else ids), **extra}
 
 
 class JsonFormatter(logging.Formatter):

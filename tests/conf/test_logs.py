@@ -69,6 +69,7 @@ def test_an_error_carries_the_ids_of_where_it_was_raised() -> None:
     logs.mark(error)  # who passes it on is not where it came from
     line = write(make(error))
     assert (line["job_id"], line["task"]) == ("u:1:2", "updates.handle")
+    assert "request_id" not in line
 
 
 def test_no_secret_is_seen_whatever_way_it_is_said(postgres_url: str) -> None:

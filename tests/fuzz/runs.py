@@ -11,7 +11,7 @@ from random import Random
 
 from grimbots.tests.fuzz.parsers import PARSERS
 
-INPUTS = int(os.environ.get("GRIMBOTS_FUZZ_INPUTS", "8000"))
+INPUTS = int(os.environ.get("GRIMBOTS_FUZZ_INPUTS", "5000"))
 SEED = int(os.environ.get("GRIMBOTS_FUZZ_SEED", "1"))
 LONGEST_SECONDS = 1.0  # of CPU for one input
 MOST_GROWTH_BYTES = 256 << 20  # of this process, over a whole run

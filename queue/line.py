@@ -36,8 +36,8 @@ class QueueUnavailable(Exception):
 class Claimer(Protocol):
     """Who takes work: asked for a claim whenever a call leaves, told what came of it."""
 
-    def next_claim(self) -> Claim | None:
-        """Return the claim to send along, None while nothing may start."""
+    def next_claim(self, beside: Sequence[Drain]) -> Claim | None:
+        """Return the claim to send along with these moves, None while it would bring nothing."""
 
     def take(self, reply: ClaimReply) -> None:
         """Count what was claimed as running here, so that the next claim can leave."""
@@ -182,8 +182,9 @@ class Line:
             _fail(parcel, QueueUnavailable(reason))
 
     def _load(self) -> Call:
-        claim = self.claimer.next_claim() if self.claimer else None
-        return Call(_unload(self._drain), _unload(self._intake), claim)
+        drain = _unload(self._drain)
+        claim = self.claimer.next_claim([parcel.move for parcel in drain]) if self.claimer else None
+        return Call(drain, _unload(self._intake), claim)
 
     async def _carry(self, call: Call) -> None:
         """Call until answered. What was given up meanwhile is left out of the repeats."""

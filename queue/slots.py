@@ -41,6 +41,11 @@ class Slots:
         """Let a shard take part."""
         self._contenders.append(contender)
 
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether several shards take part."""
+        return len(self._contenders) > 1
+
     def list_free(self) -> dict[str, int]:
         """Return the free slots of queues that have some."""
         free = {queue: free for queue, free in self._free.items() if free > 0}
@@ -58,7 +63,7 @@ class Slots:
         """Reserve slots for a claim, until `settle` or the next one; and tell how many suspects (0, 1) it may bring."""
         self._reserved.pop(asker, None)
         free = {queue: min(count, self._limits[queue]) for queue, count in self.list_free().items()}
-        if len(self._contenders) > 1:
+        if self.is_shared:
             self._note_hunger(asker)
             free = {queue: share for queue in free if (share := self._share(asker, queue, free[queue]))}
             if free:

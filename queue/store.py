@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import uniform
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.asyncio.connection import AbstractConnection
@@ -38,7 +38,7 @@ from grimbots.queue.connections import (
     pack,
     read_answer,
 )
-from grimbots.queue.job import Accepted, Beat, Drain, DrainReply, Intake, Verdict
+from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Drain, DrainReply, Intake, Verdict
 from grimbots.queue.wire import decode_drain, decode_intake, encode_moves
 
 PREFIX = keys.prefix(0)
@@ -107,8 +107,8 @@ def read_scripts() -> Scripts:
     return Scripts(drain, intake)
 
 
-def _rest() -> None:
-    """Have nothing to do meanwhile."""
+def _do_nothing() -> None:
+    """Have nothing else to do meanwhile."""
 
 
 class Store:
@@ -171,7 +171,7 @@ class Store:
         return last not in (None, self._run)
 
     async def run(
-        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _rest
+        self, drain: Sequence[Drain], intake: Sequence[Intake] = (), on_sent: Callable[[], None] = _do_nothing
     ) -> Replies:
         """Run moves in one round trip: intake first, then drain, each side one atomic script of at most 64 moves.
 
@@ -199,14 +199,42 @@ class Store:
         Raises:
             RedisAway: the next call opens a new connection.
         """
+        token, _ = await self._wait(queues, timeout_seconds)
+        return token is not None
+
+    async def wait_and_claim(self, claim: Claim, timeout_seconds: float) -> ClaimReply | None:
+        """Wait as `wait` does, and claim the moment a token comes or the time is up: one round trip, token and jobs.
+
+        Redis runs what follows a blocking command as soon as it unblocks. None: it refused the claim (`run` tells why).
+        When this raises, or is cancelled, the claim may have happened, or still may: repeat it under its number.
+
+        Raises:
+            RedisAway: the next call opens a new connection.
+        """
+        script = pack("EVALSHA", self._shas["drain"], 1, self.prefix, *encode_moves([claim]))
+        _, answer = await self._wait(list(claim.free), timeout_seconds, script)
+        if isinstance(answer, ResponseError):
+            return None
+        (reply,) = decode_drain([claim], answer)
+        return cast("ClaimReply", reply)
+
+    async def _wait(self, queues: Sequence[str], timeout_seconds: float, *then: bytes) -> tuple[Any, Any]:
+        """Wait for a token, then do one more thing, if any. Returns both answers."""
         wake_keys = [keys.wake(self.prefix, queue) for queue in queues]
+        pop = pack("BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
         blocking, self._blocking = self._blocking or await self._make_connection(), None
+        beside = self._pinned.get("commands")
         async with guarded(blocking, timeout_seconds + BLOCKING_SLACK_SECONDS) as connection:
             self._pinned["blocking"] = connection
             await open_connection(connection)
-            token = await _ask(connection, "BRPOP", *wake_keys, f"{max(timeout_seconds, LEAST_WAIT_SECONDS):.3f}")
-        self._blocking = blocking
-        return token is not None
+            await connection.send_packed_command([pop, *then])
+            token = await connection.read_response()
+            answer = await read_answer(connection) if then else None
+        if self._pinned.get("commands") is beside:
+            self._blocking = blocking
+        else:  # `try_connect` came between, perhaps to another server
+            await blocking.disconnect(nowait=True)
+        return token, answer
 
     def list_open(self) -> list[str]:
         """List which of its two connections are open: "blocking" (the wait for work), "commands"."""
@@ -233,7 +261,7 @@ class Store:
             unknown = [name for name, answer in answers.items() if isinstance(answer, NoScriptError)]
             if unknown:
                 await self._load_scripts(connection, await _ask(connection, "INFO"))
-                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _rest)
+                answers |= await self._exchange(connection, {name: calls[name] for name in unknown}, _do_nothing)
             for name, answer in answers.items():
                 _check_answer(name, answer)
         self._commands = commands

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -20,7 +20,7 @@ from grimbots.queue.backoff import RECONNECTS
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Timing
-from grimbots.queue.job import Claim, ClaimReply, Verdict
+from grimbots.queue.job import Ack, Claim, ClaimReply, Drain, Retry, Verdict
 from grimbots.queue.line import Line
 from grimbots.queue.membership import Membership
 from grimbots.queue.outcomes import Released
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0  # the longest wait for a wake token: a lost token costs no more
 LEAST_ALARM_SECONDS = 0.005  # what is due at almost the same time is claimed together
 CLAIM_SHARE = 2  # a claim takes at most half of a queue's slots: Redis looks for these while the other half runs
+WAITING_JOBS = 2  # of a queue that a wait brings: more, should the loop be held up, would wait here; 1 asks for more
 ALIVE_SECONDS = 5.0  # a worker that claims hears from Redis at least this often
 FORGETFUL_PAUSE_SECONDS = 2.0  # no claims after Redis was started anew: first all find out what they still run
 FAREWELL_SECONDS = 2.0  # how long a drain waits for answers when its time is up
@@ -61,14 +62,16 @@ class ShardWorker:
         self.membership = Membership(
             line,
             consumer,
-            on_loss=lambda: self._attempts.stop(LeaseLost("the lease of this process is lost")),
+            on_loss=self._stop_all,
             on_mine=lambda mine: self._attempts.reconcile(mine, self.membership.consumer),
             timing=timing,
         )
         self._draining = False
         self._drained = asyncio.Event()
-        self._number = 0
-        self._wanted: Mapping[str, int] = {}
+        self._number = 1  # of the claim that is answered next
+        self._asked = Claim(consumer, self._number, {})  # over the line
+        self._waiting: Claim | None = None  # with the wait for a token, while its answer counts
+        self._insists = False
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
@@ -100,6 +103,7 @@ class ShardWorker:
             self._attempts.stop(Released())
             await self._attempts.finish(FAREWELL_SECONDS)
         self._set_alarm(None)
+        self._waiting = None  # what it still brings goes back with the lease
         await self.membership.leave()
         self._drained.set()
 
@@ -119,27 +123,51 @@ class ShardWorker:
 
     def poke(self) -> None:
         """Let a call leave, if only with a claim."""
+        self._insists = True
         self._line.poke()
 
-    def next_claim(self) -> Claim | None:
-        """Return a claim for the free slots; None while there are none, or while it is not sure what runs here."""
-        if not self.can_claim():
+    def next_claim(self, beside: Sequence[Drain]) -> Claim | None:
+        """Return a claim for the free slots; None while there are none, or while it is not sure what runs here.
+
+        None too where the claim that is out with the wait for a token does: what these moves make ready leaves a token,
+        which that claim follows on the spot.
+        """
+        if not self.can_claim() or (self._does_wait() and not any(map(_may_postpone, beside))):
             return None
+        self._insists = False
         free, suspects = self._slots.take(self)
         if not free:
             return None
-        self._number += 1
-        self._wanted = free
         shares = self._slots.list_shares(free)
-        return Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
+        self._asked = Claim(self.membership.consumer, self._number, free, shares, free_suspects=suspects)
+        return self._asked
+
+    def _does_wait(self) -> bool:
+        """Tell whether the wait's claim is the one that would leave with a wait now."""
+        return self._waiting is not None and not self._insists and self._waiting == self._make_waiting_claim()
+
+    def _make_waiting_claim(self) -> Claim | None:
+        """Make the claim that goes with the wait for a token: a job or two of each queue, no suspect."""
+        free = {queue: min(count, WAITING_JOBS) for queue, count in self._slots.list_free().items()}
+        shares = self._slots.list_shares(free)
+        return Claim(self.membership.consumer, self._number, free, shares, free_suspects=0) if free else None
 
     def take(self, reply: ClaimReply) -> None:
-        """Count what was claimed as running here; `start` follows."""
-        self._heard_at = monotonic()
+        """Count what a claim over the line brought as running here; `start` follows."""
         self._slots.settle(self, reply.claimed)
+        if self._asked.number == self._number:
+            self._take(self._asked, reply)
+        else:  # the wait's answer came first; it may have left Redis before what was sent with this claim happened
+            self.poke()
+
+    def _take(self, claim: Claim, reply: ClaimReply) -> None:
+        """Count what was claimed. Two claims under one number bring the same jobs: only the first answer counts."""
+        self._heard_at = monotonic()
         if reply.verdict is not Verdict.OK:
             self.membership.lose(self.membership.lease)
             return
+        self._number += 1
+        self._waiting = None
         self._claimed.set()
         for claimed in reply.claimed:
             if self._draining:  # the claim was out when the drain began
@@ -148,23 +176,24 @@ class ShardWorker:
                 self._attempts.take(claimed, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
         self._count_claim(len(reply.claimed))
-        if self._may_leave_work(reply):
-            self._line.poke()
+        if _may_leave_work(claim, reply):
+            self.poke()
 
     def start(self) -> None:
         """Start what was taken."""
         self._attempts.start()
 
-    def _may_leave_work(self, reply: ClaimReply) -> bool:
-        """Tell whether a queue gave all that the claim wanted of it: there may be more."""
-        taken = Counter(claimed.job.queue for claimed in reply.claimed)
-        return any(taken[name] == wanted for name, wanted in self._wanted.items())
+    def _stop_all(self) -> None:
+        """Stop what runs under a lost lease."""
+        self._waiting = None
+        self._attempts.stop(LeaseLost("the lease of this process is lost"))
 
     def recover(self, *, forgetful: bool) -> None:
         """Find out, before the next claim, whether the lease still holds and what runs here.
 
         Where Redis may have forgotten who runs what, every process gets the time to do the same.
         """
+        self._waiting = None  # its answer may come before or after what Redis now says runs here: it is asked for again
         if forgetful:
             self._claims_from = monotonic() + FORGETFUL_PAUSE_SECONDS
             asyncio.get_running_loop().call_later(FORGETFUL_PAUSE_SECONDS, self._line.poke)
@@ -175,10 +204,10 @@ class ShardWorker:
         if self._alarm:
             self._alarm.cancel()
         if next_due_ms == 0:
-            self._line.poke()  # there was more to look at
+            self.poke()  # there was more to look at
         elif next_due_ms is not None:
             seconds = max(LEAST_ALARM_SECONDS, next_due_ms / 1000)
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self._line.poke)
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self.poke)
 
     def _count_claim(self, claimed: int) -> None:
         if not claimed:
@@ -192,23 +221,53 @@ class ShardWorker:
         failures = 0
         while True:
             await self._line.wait_settled()
-            queues = [] if self._draining else list(self._slots.list_free())
-            if not queues:
+            claim = self._make_waiting_claim() if self.can_claim() else None
+            if not claim:
                 await self._line.wait_moving()
                 continue
             try:
-                if await self._line.store.wait(queues, IDLE_SECONDS):
-                    self._woken_at = monotonic()
+                await self._wait(claim)
                 failures = 0
             except RedisAway as error:
                 failures += 1
                 log.warning("the wait for work was cut: %s", error)
+                self._waiting = None
                 await asyncio.sleep(RECONNECTS.draw_seconds(failures))
-            self._line.poke()
+                self.poke()
+
+    async def _wait(self, claim: Claim) -> None:
+        """Wait for a token with a claim right behind it; claim over the line where that one does not count."""
+        if self._slots.is_shared:  # what it reserved for so long would be missing elsewhere
+            reply = None
+            if await self._line.store.wait(list(claim.free), IDLE_SECONDS):
+                self._woken_at = monotonic()
+        else:
+            self._waiting, lease = claim, self.membership.lease
+            reply = await self._line.store.wait_and_claim(claim, IDLE_SECONDS)
+        if reply and self._waiting is claim:
+            self._take(claim, reply)
+            self.start()
+            await asyncio.sleep(0)  # what it brought begins before anything more is sent
+            return
+        self._waiting = None
+        if reply and lease.is_lost:  # what it brought may be of the next lease, under a number that is over
+            self.membership.doubt()
+        self.poke()
 
     async def _wait_drained(self) -> None:
         await self._drained.wait()
         raise Drained
+
+
+def _may_postpone(move: Drain) -> bool:
+    """Tell whether a move makes something wait for a time: only a claim's answer tells for how long."""
+    return isinstance(move, Retry) or (isinstance(move, Ack) and move.pause_ms > 0)
+
+
+def _may_leave_work(claim: Claim, reply: ClaimReply) -> bool:
+    """Tell whether a queue gave all that the claim wanted of it: there may be more."""
+    taken = Counter(claimed.job.queue for claimed in reply.claimed)
+    return any(taken[name] >= wanted for name, wanted in claim.free.items())
 
 
 class Worker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 import redis.asyncio
 
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
-from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Enqueue, Job
+from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Drain, Enqueue, Job
 from grimbots.queue.store import NewerProtocol
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.proxy import run_proxy
@@ -91,7 +91,7 @@ class Claimer:
         self.notes: list[str] = []
         self._on_take = on_take
 
-    def next_claim(self) -> Claim:
+    def next_claim(self, beside: Sequence[Drain]) -> Claim:
         """Claim for a consumer without a lease."""
         self.notes.append("claim")
         return Claim("nobody:0:1", len(self.notes), {"tasks": 1})
@@ -126,7 +126,7 @@ async def test_starts_what_landed_when_the_next_call_has_left(queue: Queue) -> N
     assert claimer.notes == ["claim", "UNREGISTERED", "claim", "start", "UNREGISTERED", "start"]
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test(timeout=30)
 async def test_answers_what_landed_though_the_next_call_cannot_leave(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         line = queue.lines[0]

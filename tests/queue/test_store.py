@@ -201,8 +201,7 @@ async def test_wait_ends_without_a_token(store: Store) -> None:
 @pytest.mark.gen_test
 async def test_wait_over_a_cut_connection_can_be_repeated(store: Store, redis: Any) -> None:
     waiting = asyncio.create_task(store.wait(["tasks"], 5))
-    while not (await redis.info("clients"))["blocked_clients"]:
-        await asyncio.sleep(0.001)
+    await _wait_blocked(redis)
     await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     with pytest.raises(RedisAway):
         await waiting
@@ -214,3 +213,46 @@ async def test_wait_notices_a_dead_connection(store: Store, redis: Any) -> None:
     await redis.client_pause(1_800, all=True)
     with pytest.raises(RedisAway):
         await store.wait(["tasks"], 0.01)
+
+
+async def _wait_blocked(redis: Any) -> None:
+    while not (await redis.info("clients"))["blocked_clients"]:
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.gen_test
+async def test_wait_and_claim_brings_the_job_with_its_token(store: Store, redis: Any) -> None:
+    waiting = asyncio.create_task(store.wait_and_claim(Claim(CONSUMER, 1, {"webhook": 1, "tasks": 1}), 5))
+    await _wait_blocked(redis)
+    await store.run([], [Enqueue(make_job(), CAP)])
+    reply = await waiting
+    assert reply is not None
+    assert [claimed.job.id for claimed in reply.claimed] == ["1"]
+
+
+@pytest.mark.gen_test
+async def test_wait_and_claim_claims_too_when_its_time_is_up(store: Store, redis: Any) -> None:
+    await store.run([], [Enqueue(make_job(), CAP)])
+    await redis.delete(PREFIX + "wake:tasks")  # a token that was lost
+    reply = await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01)
+    assert reply is not None
+    assert [claimed.job.id for claimed in reply.claimed] == ["1"]
+
+
+@pytest.mark.gen_test
+async def test_wait_and_claim_says_when_redis_forgot_the_script(store: Store, redis: Any) -> None:
+    await redis.script_flush()
+    assert await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01) is None
+    await store.run([Beat(CONSUMER)])
+    assert await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01) == ClaimReply(Verdict.OK, [])
+
+
+@pytest.mark.gen_test
+async def test_wait_that_a_new_connection_overtook_is_not_waited_on_again(store: Store, redis: Any) -> None:
+    """The server it reaches may be another by now."""
+    waiting = asyncio.create_task(store.wait(["tasks"], 5))
+    await _wait_blocked(redis)
+    await store.connect()
+    await store.run([], [Enqueue(make_job(), CAP)])
+    assert await waiting is True
+    assert store.list_open() == ["commands"]

@@ -43,7 +43,7 @@ def make_report(results: Results) -> dict[str, Any]:
         "machine": _read_machine(),
         "versions": _read_versions(),
         "redis": "append-only file, appendfsync everysec (`always_` figures: always); no rewrite while measuring",
-        "rows": [_make_row(results, system) for system in SYSTEMS.values() if _find(results, system.name)],
+        "rows": [row for system in SYSTEMS.values() if (row := _make_row(results, system))["rounds"]],
         "growth": summarize(_find(results, "growth")),
         "crowd": summarize(_find(results, "crowd")),
         "ratios": find_ratios(results),
@@ -63,7 +63,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _make_row(results: Results, system: System) -> dict[str, Any]:
-    entries = _find(results, system.name)
+    entries = [*_find(results, system.name), *_find_pickups(results, system)]
     row: dict[str, Any] = {
         "system": system.name,
         "title": system.title,
@@ -71,7 +71,7 @@ def _make_row(results: Results, system: System) -> dict[str, Any]:
         "at_least_once": system.at_least_once,
         "note": system.note,
         "jobs": system.jobs,
-        "rounds": sum("figures" in entry for entry in entries),
+        "rounds": len({entry["round"] for entry in entries}),
         "figures": summarize(entries),
     }
     if reasons := [entry["not_run"] for entry in entries if "not_run" in entry]:
@@ -81,6 +81,14 @@ def _make_row(results: Results, system: System) -> dict[str, Any]:
     if system.name == "ours" and (others := _find(results, "recovery_other")):
         row["recovery_in_another_slot"] = others[-1]["figures"]
     return row
+
+
+def _find_pickups(results: Results, system: System) -> list[Mapping[str, Any]]:
+    """Find what the part `pickup` says of one system."""
+    mark, entries = f"{system.name}_", _find(results, "pickup")
+    figures = [entry.get("figures", {}) for entry in entries]
+    own = [{name.removeprefix(mark): part[name] for name in part if name.startswith(mark)} for part in figures]
+    return [{**entry, "figures": part} for entry, part in zip(entries, own, strict=True) if part]
 
 
 def _find(results: Results, part: str) -> list[Mapping[str, Any]]:

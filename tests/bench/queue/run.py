@@ -17,6 +17,7 @@ from pathlib import Path
 from grimbots.tests.bench.queue.environments import FOLDER, ROOT, NotRun, prepare
 from grimbots.tests.bench.queue.growth import measure_crowd, measure_growth
 from grimbots.tests.bench.queue.measures import measure_system
+from grimbots.tests.bench.queue.pickups import measure_pickups
 from grimbots.tests.bench.queue.processes import PYTHON_CORE
 from grimbots.tests.bench.queue.recovery import measure_recovery
 from grimbots.tests.bench.queue.report import write_report
@@ -28,8 +29,9 @@ DOCS = ROOT / "docs" / "bench"
 
 def list_parts(scale: float) -> dict[str, Measure]:
     """Name everything that a round measures."""
-    systems = {name: partial(measure_system, system, scale) for name, system in SYSTEMS.items()}
-    return {**systems, "crowd": partial(measure_crowd, scale), "growth": partial(measure_growth, scale)}
+    systems = {name: partial(measure_system, system, scale) for name, system in SYSTEMS.items() if system.measures}
+    others = {"pickup": measure_pickups, "crowd": measure_crowd, "growth": measure_growth}
+    return {**systems, **{name: partial(measure, scale) for name, measure in others.items()}}
 
 
 def install(chosen: Sequence[str]) -> None:

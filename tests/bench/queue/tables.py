@@ -17,6 +17,7 @@ COLUMNS = {
     "enqueues/s": ("enqueues_per_second", 0),
     "pickup p50 ms": ("pickup_p50_ms", 1),
     "p99 ms": ("pickup_p99_ms", 1),
+    "p99.9 ms": ("pickup_p999_ms", 1),
 }
 COSTS = {
     "Redis CPU µs: enqueue": ("redis_us_per_enqueue", 0),

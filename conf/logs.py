@@ -42,7 +42,7 @@ def mark(error: BaseException) -> None:
 
 
 def read_ids(record: logging.LogRecord) -> dict[str, object]:
-    """Give the ids a record carries: those its exception was marked with, else its context's, and what `extra=` gave."""
+    """Give the ids of a record: those its exception was marked with, else its context's, and what `extra=` gave."""
     error = record.exc_info[1] if record.exc_info else None
     ids = getattr(error, "log_ids", None)
     extra = {name: value for name, value in vars(record).items() if name not in STANDARD}

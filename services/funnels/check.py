@@ -144,7 +144,7 @@ def _chain(exits: Mapping[str, list[Exit]], step: str, seen: set[str]) -> list[s
     """Follow the ways that lead on at once from `step`, until one waits or was `seen`, here or before."""
     chain: list[str] = []
     onward: str | None = step
-    while onward in exits and onward not in seen:
+    while onward is not None and onward in exits and onward not in seen:
         seen.add(onward)
         chain.append(onward)
         onward = _find_onward(exits, onward)

@@ -54,7 +54,7 @@ def _begin_lines() -> None:
     if attempt := CURRENT.get():
         job = attempt.claimed.job
         logs.begin(job_id=job.id, task=job.task)
-        if job.account:
-            logs.add(account_id=job.account)
+        if job.account.isdecimal():
+            logs.add(account_id=int(job.account))
         if bot := BOT.fullmatch(job.source):
             logs.add(bot_id=int(bot[1]))

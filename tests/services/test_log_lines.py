@@ -87,9 +87,7 @@ async def test_a_sale_costs_a_short_line_per_update(
     assert max(len(line.encode()) for line in lines) <= LONGEST_BYTES
     told = [json.loads(line) for line in lines]
     assert {line["message"] for line in told} == {"update handled"}
-    assert {(line["account_id"], line["bot_id"]) for line in told} == {
-        (str(shop.tenant.account_id), shop.tenant.bot_id)
-    }
+    assert {(line["account_id"], line["bot_id"]) for line in told} == {(shop.tenant.account_id, shop.tenant.bot_id)}
     assert [line["job_id"].split(":")[1] for line in told] == [str(shop.tenant.bot_id)] * 4
     assert [line["kind"] for line in told] == ["message", "message", "callback_query", "message"]
 
@@ -100,7 +98,7 @@ def test_the_longest_line_of_an_update_is_short_enough() -> None:
     from grimbots.services.arrivals import KINDS, MAX_UPDATE_ID
 
     logs.begin(job_id=f"u:{2**63 - 1}:{MAX_UPDATE_ID}", task="updates.handle")
-    logs.add(account_id=str(2**63 - 1), bot_id=2**63 - 1, swapped=True)
+    logs.add(account_id=2**63 - 1, bot_id=2**63 - 1, swapped=True)
     logs.add(ignored="it comes too late to be acted upon (start)")
     with open_log_lines() as log:
         kind = max(KINDS, key=len)

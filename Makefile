@@ -25,7 +25,7 @@ help:
 	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
-	@echo "make bench    how fast everything is here (a quarter of an hour; README lists the parts)"
+	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 

@@ -37,6 +37,7 @@ AUDIENCES = ("all", "buyers", "others", "unpaid")
 # A bot may notify about 30 chats a second (core.telegram.org/bots/faq, November 2026); its answers need some of that.
 MESSAGES_A_SECOND = 25
 SLICE = timedelta(seconds=1)
+MILLISECOND = timedelta(milliseconds=1)
 CATCH_UP = timedelta(seconds=2)  # a slice that comes late by more is not made up for
 CLAIM = timedelta(seconds=15)  # a slice handed to the queue is handed again after this, until it is planned
 PAGE_LEADS = 1000  # looked at for one slice
@@ -131,12 +132,14 @@ async def hand_out_due(app: App) -> int:
 
 @task("campaigns.expand", queue="campaigns")
 async def expand(app: App, *, account_id: int, campaign_id: int, number: int) -> Done:
-    """Plan slice `number`, once, and return the jobs that say it."""
+    """Plan slice `number`, once, and hand on the jobs that say it."""
     async with app.db.transaction() as tx:
         campaign = await tx.campaigns.lock(account_id=account_id, campaign_id=campaign_id)
         if campaign is None or campaign.status != "running" or campaign.slices != number:
             return Done()  # what an earlier run planned and did not hand on, the sweep does
-        return Done(await _plan_slice(app, tx, campaign))
+        jobs = await _plan_slice(app, tx, campaign)
+    await _spread(app, jobs)
+    return Done()
 
 
 async def _plan_slice(app: App, tx: Transaction, campaign: Row) -> list[Job]:
@@ -157,6 +160,13 @@ async def _plan_slice(app: App, tx: Transaction, campaign: Row) -> list[Job]:
         finished_at=now if page_end is None else None,
     )
     return _each_once(jobs)
+
+
+async def _spread(app: App, jobs: Sequence[Job]) -> None:
+    """Enqueue a slice's jobs to begin one after the other, all over its second: at once they would hold up answers."""
+    step = SLICE / max(1, len(jobs))
+    holds = [round(place * step / MILLISECOND) for place in range(len(jobs))]
+    await asyncio.gather(*(app.queue.enqueue(job, hold_ms=hold) for job, hold in zip(jobs, holds, strict=True)))
 
 
 async def _find_recipients(

@@ -10,7 +10,8 @@ half of the run and at its end: equal when the server keeps up. Refused: answere
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from grimbots.tests.bench.loads import Client, Posted, post
@@ -22,30 +23,49 @@ WARM_UP_SECONDS, WARM_UP_RATE = 2.0, 50.0
 OWED_AT = {"mid": 0.5, "end": 1.0}
 
 
+@dataclass(frozen=True)
+class Presses:
+    """What became of /starts, by chat: when they were posted, and when a first call arrived, to other chats too."""
+
+    posted: Mapping[int, Posted]
+    arrived: Mapping[int, float]
+    shares: Figures
+
+    @property
+    def waits_ms(self) -> dict[int, float]:
+        """From the instant a /start was due to its first call, by chat."""
+        return {chat_id: (self.arrived[chat_id] - one.due_at) * 1000 for chat_id, one in self.posted.items()}
+
+
 async def measure(rig: Rig, rates: Sequence[float], runs: int, seconds: float) -> list[Figures]:
     """Measure every rate `runs` times."""
     async with rig.serve() as server:
-        await _run(rig, server, WARM_UP_RATE, WARM_UP_SECONDS)
+        await press(rig, server, WARM_UP_RATE, WARM_UP_SECONDS)
         return [await _run(rig, server, rate, seconds) for rate in rates for _ in range(runs)]
 
 
-async def _run(rig: Rig, server: Client, rate: float, seconds: float) -> Figures:
+async def press(rig: Rig, server: Client, rate: float, seconds: float) -> Presses:
+    """Let new chats press /start at a steady rate, and wait for their calls."""
     chats, shares = list(islice(rig.shop.chats, int(rate * seconds))), Figures()
     requests = [rig.shop.start(chat_id) for chat_id in chats]
     with measure_shares(rig.pids, shares):
         posted = await post(server, requests, rate)
-    arrived = await rig.take_arrivals(chats)
-    arrived_at = [arrived[chat_id] for chat_id in chats]
-    waits = [(at - one.due_at) * 1000 for at, one in zip(arrived_at, posted, strict=True)]
-    owed = {f"owed {name}": _count_owed(posted, arrived_at, part) for name, part in OWED_AT.items()}
-    refused = sum(one.refusals for one in posted)
-    return {"a second": rate, **summarize(waits), **owed, "refused": refused, **shares}
+    return Presses(dict(zip(chats, posted, strict=True)), await rig.take_arrivals(chats), shares)
 
 
-def _count_owed(posted: Sequence[Posted], arrived_at: Sequence[float], part: float) -> int:
+async def _run(rig: Rig, server: Client, rate: float, seconds: float) -> Figures:
+    presses = await press(rig, server, rate, seconds)
+    owed = {f"owed {name}": _count_owed(presses, part) for name, part in OWED_AT.items()}
+    refused = sum(one.refusals for one in presses.posted.values())
+    waits = summarize(list(presses.waits_ms.values()))
+    return {"a second": rate, **waits, **owed, "refused": refused, **presses.shares}
+
+
+def _count_owed(presses: Presses, part: float) -> int:
     """Count updates that were due in the first `part` of a run and whose call had not arrived by then."""
-    at = posted[0].due_at + part * (posted[-1].due_at - posted[0].due_at)
-    return sum(one.due_at <= at for one in posted) - sum(arrival <= at for arrival in arrived_at)
+    due = sorted(one.due_at for one in presses.posted.values())
+    at = due[0] + part * (due[-1] - due[0])
+    return sum(due_at <= at for due_at in due) - sum(presses.arrived[chat_id] <= at for chat_id in presses.posted)
 
 
 async def _main() -> None:

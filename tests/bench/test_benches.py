@@ -11,23 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from grimbots.tests.bench import bench_delivery, bench_http, bench_start, bench_webhook
+from grimbots.tests.bench import bench_campaign, bench_delivery, bench_http, bench_start, bench_webhook
 from grimbots.tests.bench.reports import Figures, read_arguments, summarize, tell
 from grimbots.tests.bench.rigs import open_rig
 from grimbots.tests.bench.shares import measure_shares
 
-RATES, SECONDS = [20.0], 0.5
+RATES, CAMPAIGNS, SECONDS = [20.0], [2.0], 0.5
 
 
 @pytest.mark.slow
 def test_every_bench_of_the_server_measures() -> None:
-    async def measure_all() -> list[list[Figures]]:
+    async def measure_all() -> tuple[list[list[Figures]], list[Figures]]:
         async with open_rig() as rig:
             benches = (bench_start, bench_webhook, bench_delivery)
-            return [await bench.measure(rig, RATES, runs=1, seconds=SECONDS) for bench in benches]
+            rated = [await bench.measure(rig, RATES, runs=1, seconds=SECONDS) for bench in benches]
+            return rated, await bench_campaign.measure(rig, CAMPAIGNS, runs=1, seconds=SECONDS)
 
-    for runs in asyncio.run(measure_all()):
+    rated, beside = asyncio.run(measure_all())
+    assert [run["campaigns"] for run in beside] == CAMPAIGNS
+    assert all(run["ratio"] == run["p95 ms"] / run["p95 alone"] for run in beside)
+    for runs in rated:
         assert [run["a second"] for run in runs] == RATES
+    for runs in [*rated, beside]:
         assert all(0 < run["p50 ms"] <= run["p95 ms"] <= run["p99 ms"] for run in runs)
         assert all(0 < run["server"] < 1.5 for run in runs)
 

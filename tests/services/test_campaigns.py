@@ -11,6 +11,8 @@ import pytest
 import redis.asyncio
 
 from grimbots.queue.memory import MemoryLevel
+from grimbots.queue.operators import Operator
+from grimbots.queue.overviews import Glimpse
 from grimbots.queue.worker import Worker
 from grimbots.services import campaigns, leads, messages, payments, sweep
 from grimbots.services.arrivals import Person
@@ -62,10 +64,16 @@ async def start(shop: Shop, **changes: Any) -> Any:
     return await campaigns.start(shop.app, **{**values, **changes})
 
 
-async def expand(shop: Shop, campaign: Any, number: int) -> list[Any]:
-    """Run a slice's job, as the queue would; returns the jobs that follow."""
-    done = await campaigns.expand(shop.app, account_id=shop.tenant.account_id, campaign_id=campaign.id, number=number)
-    return list(done.follow_ups) if done else []
+async def expand(shop: Shop, campaign: Any, number: int) -> list[Glimpse]:
+    """Run a slice's job, as the queue would; returns the jobs it handed on."""
+    before = {job.id for job in await list_broadcasts(shop)}
+    await campaigns.expand(shop.app, account_id=shop.tenant.account_id, campaign_id=campaign.id, number=number)
+    return [job for job in await list_broadcasts(shop) if job.id not in before]
+
+
+async def list_broadcasts(shop: Shop) -> list[Glimpse]:
+    waiting = await shop.app.queue.reads.list_next("campaigns", 1000)
+    return [job for job in waiting if job.header["task"] == "messages.broadcast"]
 
 
 async def list_recipients(shop: Shop, campaign: Any) -> list[str]:
@@ -98,9 +106,20 @@ async def test_slice_run_again_plans_nothing_more(news: Shop, query: Query) -> N
 
 
 @pytest.mark.gen_test
+async def test_slice_begins_all_over_its_second(news: Shop) -> None:
+    await add_leads(news, 30)
+    jobs = await expand(news, await start(news, funnel="curso"), 0)
+    holds_ms = [job.header.get("held_until", job.header["at"]) - job.header["at"] for job in jobs]
+    assert holds_ms == [40 * place for place in range(25)]
+
+
+@pytest.mark.gen_test
 async def test_what_a_slice_did_not_hand_on_the_sweep_does(news: Shop, clock: Clock) -> None:
     await add_leads(news, 3)
-    await expand(news, await start(news), 0)  # killed before its ack
+    operator = Operator(news.app.queue)
+    await operator.drain("queue", "campaigns")
+    assert await expand(news, await start(news), 0) == []
+    await operator.resume("queue", "campaigns")
     clock.move(seconds=31)
     await sweep.sweep(news.app)
     assert (await news.app.queue.reads.count_jobs())["campaigns"].enqueued == 3  # a job per lead, not per message
@@ -211,7 +230,7 @@ async def test_message_of_which_nothing_is_known_is_not_said_twice(
     await add_leads(news, 1)
     (job,) = await expand(news, await start(news), 0)
     query("UPDATE messages SET status = 'sending', sending_at = now() WHERE ordinal = 0")  # killed around the call
-    await messages.broadcast(news.app, **job.payload)
+    await messages.broadcast(news.app, account_id=news.tenant.account_id, cause=job.id)
     assert query("SELECT ordinal, status FROM messages ORDER BY ordinal") == [(0, "uncertain"), (1, "sent")]
     assert len(fake_telegram.list_calls("sendMessage")) == 1
 

@@ -33,6 +33,7 @@ HEADERS = {
     "Authorization": ["Basic eA==", "Bearer x"],
     "Transfer-Encoding": ["chunked", "gzip, chunked", "x"],
 }
+KNOWN = ("GET", "HEAD", "POST")
 READ_SECONDS = 30
 LONGEST_HEAD_BYTES, LONGEST_BODY_BYTES = 65_536, 1 << 20  # what is longer is hung up on, and stops at nginx anyway
 
@@ -72,11 +73,12 @@ def make_ask(rng: Random, known: Known) -> Ask:
 
 
 def _is_whole(lines: list[str], head: bytes, body: bytes) -> bool:
-    """Tell whether a request is HTTP, of a size that is read to its end.
+    """Tell whether a request is HTTP, of a method that routes know and a size that is read to its end.
 
     Any other is answered too, and hung up on with the rest of it unread: then the kernel may throw the answer away.
     """
-    is_http = all(line.isprintable() and line.isascii() for line in lines) and len(lines[0].split()) == 3
+    words = lines[0].split()
+    is_http = all(line.isprintable() and line.isascii() for line in lines) and len(words) == 3 and words[0] in KNOWN
     is_read = len(head) < LONGEST_HEAD_BYTES and len(body) < LONGEST_BODY_BYTES
     return is_http and is_read and not any(line.startswith("Transfer-Encoding") for line in lines)
 

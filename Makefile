@@ -10,16 +10,18 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test check fix browser redis front fuzz fuzz-input audit chaos proof bench bench-queue wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof bench bench-queue bench-front wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
 	@echo "make test     run the tests (ARGS='tests/queue -x' chooses)"
+	@echo "make coverage the queue's tests, failing where a branch of queue/ is taken by none of them"
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
 	@echo "make front    install nginx, HAProxy and supervisor for the tests of deploy/ (Debian, Ubuntu)"
+	@echo "make monitoring  install Prometheus and Alertmanager for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make fuzz-input  parsers and routes with INPUTS=5000 inputs out of SEED=1, a tenth as many for the routes"
 	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
@@ -27,6 +29,7 @@ help:
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
+	@echo "make bench-front  the webhook beside aiogram, Flask with RQ and others (ARGS='--rounds 2 --only bare,ours' chooses)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -37,6 +40,14 @@ run:
 test:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+# The fuzzer judges scripts, and the slow tests kill processes: neither takes a branch of Python that the others do not.
+coverage:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not slow" --ignore tests/queue/test_scripts_fuzz.py tests/queue
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 check:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)
@@ -59,6 +70,9 @@ redis:
 
 front:
 	@deploy/install_front.sh
+
+monitoring:
+	@deploy/install_monitoring.sh
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
@@ -90,6 +104,10 @@ bench:
 bench-queue:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m grimbots.tests.bench.queue.run $(ARGS)
+
+bench-front:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.bench.front.run $(ARGS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread, get_ident
@@ -23,6 +24,7 @@ from grimbots.conf import metrics
 
 log = logging.getLogger(__name__)
 
+LAG_SECONDS = 60.0
 FAREWELL_SECONDS = 2.0
 STACK_FRAMES = 25
 
@@ -61,10 +63,33 @@ def _say_farewell(reason: str) -> None:
     sentry_sdk.flush(FAREWELL_SECONDS)
 
 
+class Lag:
+    """How late the loop's ticks came in the last minute."""
+
+    def __init__(self) -> None:
+        self._ticks: deque[tuple[float, float]] = (
+            deque()
+        )  # (when, how late); a later tick that came later still hides it
+
+    def note(self, late_seconds: float) -> None:
+        """A tick came, so late."""
+        metrics.loop_lag_seconds.observe(late_seconds)
+        while self._ticks and self._ticks[-1][1] <= late_seconds:
+            self._ticks.pop()
+        self._ticks.append((monotonic(), late_seconds))
+
+    def worst_seconds(self) -> float:
+        """Return the latest tick's lateness; 0 before the first."""
+        while self._ticks and monotonic() - self._ticks[0][0] > LAG_SECONDS:
+            self._ticks.popleft()
+        return self._ticks[0][1] if self._ticks else 0.0
+
+
 class LoopWatch:
     """Watches the loop it is entered on, until it is left. `exit_process` is called on a thread of its own."""
 
     def __init__(self, patience: Patience = DEFAULT_PATIENCE, exit_process: Callable[[str], None] = exit_now) -> None:
+        self._lag = Lag()
         self._patience = patience
         self._exit_process = exit_process
         self._stopping = Event()
@@ -74,11 +99,12 @@ class LoopWatch:
         self._watched = 0
         self._thread = Thread(target=self._run, name="loop-watch", daemon=True)
 
-    def __enter__(self) -> None:
-        """Begin."""
+    def __enter__(self) -> Lag:
+        """Begin; gives what it measures."""
         self._watched = get_ident()
         self._await_tick()
         self._thread.start()
+        return self._lag
 
     def __exit__(self, *error: object) -> None:
         """End; the process may now take its time."""
@@ -94,7 +120,7 @@ class LoopWatch:
 
     def _tick(self) -> None:
         late_seconds = max(0.0, monotonic() - self._due_at)
-        metrics.loop_lag_seconds.observe(late_seconds)
+        self._lag.note(late_seconds)
         if late_seconds >= self._patience.slow_seconds:
             log.warning("the event loop goes on; it was held up for %.1f s", late_seconds)
         self._ticked = True

@@ -6,9 +6,10 @@ bots or chats.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds ...
 STOP_KINDS = ("queue", "source", "account")
 FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -29,6 +30,12 @@ http_requests = _counter("http_requests_total", "Requests answered, by handler a
 http_request_seconds = _histogram("http_request_seconds", "From the request's last byte to its answer", "handler")
 
 loop_lag_seconds = _histogram("loop_lag_seconds", "How late a tick of the event loop comes")
+duty_success = _gauge(
+    "duty_success_timestamp_seconds", "When this process's periodic duty last came to its end", "duty"
+)
+cron_success = _gauge("cron_success_timestamp_seconds", "When the installation's cron last came to its end", "cron")
+disk_free_part = _gauge("disk_free_part", "What is free of the disk with the data folder, as a part of it")
+spool_bytes = _gauge("spool_bytes", "Clicks and events that wait on the disk for Postgres", "spool")
 
 logins = _counter("logins_total", "Attempts to log in by outcome", "outcome")
 
@@ -41,6 +48,16 @@ outbound_refused = _counter(
     "outbound_refused_total", "Requests not sent because the places and the line of their party were taken", "party"
 )
 telegram_call_seconds = _histogram("telegram_call_seconds", "One Bot API call", "method")
+telegram_errors = _counter(
+    "telegram_errors_total", "Bot API calls that did not succeed, by what that means", "error_type"
+)
+
+# Read from the rows at every scrape (services/vitals.py).
+webhooks = _gauge("telegram_webhooks", "Bots by the state of their webhook: unseen, ours, missing, taken", "state")
+webhooks_failing = _gauge("telegram_webhooks_failing", "Bots to which Telegram failed to deliver within five minutes")
+webhook_pending = _gauge("telegram_webhook_pending_updates", "Updates that wait at Telegram, of all bots")
+webhook_most_pending = _gauge("telegram_webhook_most_pending_updates", "Likewise of the bot with the most")
+leads_active = _gauge("leads_active", "People whom the bots heard of in the last 5 to 10 minutes, about")
 
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
 clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
@@ -66,8 +83,22 @@ deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )
 
+database_up = _gauge("database_up", "1 while Postgres answers")
+database_query_seconds = _histogram("database_query_seconds", "One statement, by its first word", "query_type")
+database_pool_size = _gauge("database_pool_size", "Connections to Postgres that this process may hold")
+database_pool_free = _gauge("database_pool_free", "Those of them that nobody uses")
+database_pool_waiting = _gauge("database_pool_waiting", "Who waits for one of them")
+database_connections = _gauge("database_connections", "Connections of the whole Postgres, whoever holds them")
+database_connections_allowed = _gauge("database_connections_allowed", "Postgres's max_connections")
+database_replicas = _gauge("database_replicas", "Standbys that Postgres sends its log to")
+database_replica_lag_bytes = _gauge("database_replica_lag_bytes", "How far the slowest standby is behind")
+
 queue_up = _gauge("queue_up", "1 while the queue's Redis answers")
 queue_memory_part = _gauge("queue_memory_part", "Redis's memory in use, as a part of maxmemory (0: no limit)")
+queue_replicas = _gauge("queue_replicas", "Replicas in step, of the Redis with the fewest")
+queue_replica_lag_bytes = _gauge("queue_replica_lag_bytes", "How far the slowest of them is behind")
+queue_clients = _gauge("queue_clients", "Connections that the queue's Redis servers have, whoever holds them")
+queue_workers = _gauge("queue_workers", "Processes that do take jobs, by queue", "queue")
 queue_pending = _gauge("queue_pending_jobs", "Jobs waiting", "queue")
 queue_in_flight = _gauge("queue_in_flight_jobs", "Jobs running", "queue")
 queue_oldest_seconds = _gauge("queue_oldest_seconds", "Age of the oldest waiting job", "queue")
@@ -90,3 +121,12 @@ queue_deaths = _counter("queue_deaths_total", "Jobs given up, by why (queue/repo
 queue_lost = _counter("queue_lost_total", "Moves answered LOST: somebody else owned the job")
 queue_reaped = _counter("queue_reaped_jobs_total", "Jobs taken back from a consumer that died")
 sweep_enqueued = _counter("sweep_enqueued_total", "Effects found planned without a job, by kind", "kind")
+
+# A series that begins with its first event shows no increase of it: what alerts look at begins at 0.
+for _counted, _outcomes in (
+    (clicks, ("spooled", "dropped", "stored")),
+    (provider_events_spooled, ("spooled", "stored", "refused")),
+    (queue_deaths, ("attempts", "budget", "buried", "unknown", "poison", "refused")),
+):
+    for _outcome in _outcomes:
+        _counted.labels(_outcome)

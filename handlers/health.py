@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
+from grimbots.handlers.addresses import is_private, is_within
 from grimbots.handlers.base import BaseHandler
-from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.queue.inspector import Inspector, QueueDepth
-from grimbots.queue.memory import MEANINGS
-from grimbots.services import stores
+from grimbots.queue.inspector import Inspector
+from grimbots.services import examinations, sessions
+from grimbots.services.stores import AWAY
 
-LONG_QUEUE_JOBS = 1000
-OLD_JOB_SECONDS = 60
 UNHEALTHY_RETRY_SECONDS = 1
+PROXIES_WORDS = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
 
 
 class LiveHandler(BaseHandler):
@@ -22,6 +20,8 @@ class LiveHandler(BaseHandler):
     def get(self) -> None:
         """Answer 200."""
         self.answer({"status": "alive"})
+
+    head = get
 
 
 class ReadyHandler(BaseHandler):
@@ -35,6 +35,8 @@ class ReadyHandler(BaseHandler):
         status = self._find_status()
         self.answer({"status": status}, 200 if status == "ready" else 503)
 
+    head = get
+
     def _find_status(self) -> str:
         if self.application.settings["draining"].is_set():
             return "draining"
@@ -47,53 +49,30 @@ class HealthHandler(BaseHandler):
     """Everything: healthy and degraded are 200 (warnings say why), unhealthy is 503."""
 
     async def get(self) -> None:
-        """Check the stores and the queue's consumers, and tell."""
-        database, queue = await stores.check_database(self.app), await self._check_queue()
-        warnings = [text for depth in queue.get("queues", []) for text in _warn(depth)]
-        if queue.get("stopped_places"):
-            warnings.append(f"an operator stopped {queue['stopped_places']} sources or accounts: grimbots queue resume")
-        if self.app.queue.memory_level:
-            warnings.append(f"the memory of redis: {MEANINGS[self.app.queue.memory_level]}")
-        if queue.get("consumers") == []:
-            warnings.append("no process runs jobs: they wait")
-        broken = database["status"] != "up" or queue["status"] != "up"
-        status = "unhealthy" if broken else "degraded" if warnings else "healthy"
-        if broken:
+        """Examine and tell; the details only to who may see them."""
+        report = await examinations.examine(self.app, works=self.role.work)
+        is_broken = report.status == "unhealthy"
+        if is_broken:
             self.set_header("Retry-After", str(UNHEALTHY_RETRY_SECONDS))
-        report = {
-            "status": status,
-            "timestamp": self.app.clock().isoformat(),
-            "checks": {
-                "database": database,
-                "redis": {**queue, "queues": [asdict(depth) for depth in queue.get("queues", [])]},
-            },
-            "warnings": warnings,
-        }
-        self.answer(report, 503 if broken else 200)
+        told: dict[str, Any] = {"status": report.status, "timestamp": self.app.clock().isoformat()}
+        if self._is_near() or await self._is_administrator():
+            told |= {"checks": report.checks, "warnings": report.warnings}
+        self.set_header("Cache-Control", "no-store")
+        self.answer(told, 503 if is_broken else 200)
 
-    async def _check_queue(self) -> dict[str, Any]:
-        inspector = Inspector(self.app.queue)
+    head = get
+
+    def _is_near(self) -> bool:
+        """Tell whether a private address asks, and not a proxy on behalf of whom we do not know."""
+        headers, proxies = self.request.headers, self.app.settings.trusted_proxies
+        if any(word in headers for word in PROXIES_WORDS):
+            is_known = "X-Forwarded-For" in headers and is_within(self.request.remote_ip or "", proxies)
+            return is_known and is_private(self.client_address)
+        return is_private(self.client_address)
+
+    async def _is_administrator(self) -> bool:
         try:
-            redis, queues, consumers = await inspector.redis(), await inspector.queues(), await inspector.consumers()
-            stops = await inspector.stops()
-        except QueueUnavailable:
-            return {"status": "down"}
-        claims = inspector.claims() or not self.role.work
-        consuming = [asdict(consumer) for consumer in consumers]
-        status = "up" if claims else "not claiming"
-        kept = {"connections": inspector.connections(), "consumers": consuming}
-        kept["stopped_places"] = sum(stop.kind != "queue" for stop in stops)
-        return {"status": status, **redis, **kept, "queues": queues}
-
-
-def _warn(depth: QueueDepth) -> list[str]:
-    texts = []
-    if depth.paused:
-        texts.append(f"queue {depth.queue} is paused: nothing of it starts until grimbots queue resume {depth.queue}")
-    if depth.draining:
-        texts.append(f"queue {depth.queue} takes nothing new until grimbots queue resume {depth.queue}")
-    if depth.pending > LONG_QUEUE_JOBS:
-        texts.append(f"queue {depth.queue} has {depth.pending} jobs waiting")
-    if depth.oldest_age_seconds > OLD_JOB_SECONDS:
-        texts.append(f"queue {depth.queue} has a job waiting for {depth.oldest_age_seconds:.0f} s")
-    return texts
+            visitor = await sessions.find(self.app, self.session_token) if self.session_token else None
+        except AWAY:
+            return False
+        return visitor is not None and visitor.is_administrator

@@ -11,7 +11,8 @@ from grimbots.conf import metrics
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.inspector import Inspector
-from grimbots.services import troubles
+from grimbots.queue.replicas import list_servers
+from grimbots.services import measures, troubles
 from grimbots.services.errors import Unavailable
 
 
@@ -26,6 +27,7 @@ class MetricsHandler(BaseHandler):
             metrics.queue_up.set(0)
         else:
             metrics.queue_up.set(1)
+        await measures.measure(self.app)
         with suppress(Unavailable):
             await troubles.measure(self.app)
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
@@ -47,3 +49,10 @@ class MetricsHandler(BaseHandler):
             metrics.queue_draining.labels(kind).set(sum(stop.closed for stop in stops if stop.kind == kind))
         metrics.queue_due.set(await inspector.count_due())
         metrics.queue_consumers.set(len(await inspector.consumers()))
+        await self._read_servers()
+
+    async def _read_servers(self) -> None:
+        servers = await list_servers(self.app.queue)
+        metrics.queue_clients.set(sum(server.connected_clients for server in servers))
+        metrics.queue_replicas.set(min(server.replicas for server in servers))
+        metrics.queue_replica_lag_bytes.set(max(server.lag_bytes or 0 for server in servers))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from grimbots.conf.settings import Settings
+from grimbots.handlers import telegram
 from grimbots.handlers.admin.assets import AssetHandler
+from grimbots.handlers.admin.bots import BotsHandler
 from grimbots.handlers.admin.events import EventsHandler
 from grimbots.handlers.admin.languages import LanguageHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
@@ -38,7 +40,7 @@ def routes(settings: Settings) -> list[Route]:
         (r"/go/([A-Za-z0-9_-]{1,64})/?", RedirectHandler),
     ]
     parties: list[Route] = [
-        (r"/webhook/telegram/([A-Za-z0-9_-]{1,64})", TelegramHandler),
+        (telegram.PATH + r"([A-Za-z0-9_-]{1,64})", TelegramHandler),  # what is in order: handlers/doors.py
         (r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)", PaymentHandler),
     ]
     people: list[Route] = [
@@ -50,6 +52,7 @@ def routes(settings: Settings) -> list[Route]:
         (r"/sales", SalesIndexHandler),
         (ACCOUNT, SalesHandler),
         (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+        (ACCOUNT + r"/bots", BotsHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
         (ACCOUNT + r"/events", EventsHandler),

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,7 @@ class Attempt:
 
     def stop(self, reason: Exception) -> None:
         """Cancel the run; it ends as if it had raised `reason`. Nothing happens to one that has ended."""
-        if self.run is None or not self.run.done():
-            self.stopped_by = reason
+        self.stopped_by = reason
         if self.run and self.has_begun:  # a coroutine that is cancelled before it begins would never end its attempt
             self.run.cancel()
 
@@ -122,14 +122,11 @@ class Attempts:
         for attempt in list(self._open):
             attempt.stop(reason)
 
-    async def finish(self, seconds: float) -> bool:
-        """Wait until every attempt has ended and its move is answered; False when the time was up first."""
-        try:
+    async def finish(self, seconds: float) -> None:
+        """Wait until every attempt has ended and its move is answered, or the time is up."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._none_open.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def give_back(self, claimed: Claimed, consumer: str) -> None:
         """Return a job that was claimed and not started."""

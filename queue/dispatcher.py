@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +29,37 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 1.5  # a webhook's sender waits no longer: it gets a 503 and tries again
 START_SECONDS = 1.0
 FLUSH_SECONDS = 2.0
+
+
+class Patience:
+    """Ends the wait for answers that do not come. All may take equally long: one timer serves them in their order."""
+
+    def __init__(self) -> None:
+        self._awaited: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._is_ticking = False
+
+    async def wait(self, answer: asyncio.Future[Any]) -> Any:
+        """Wait for an answer as long as a sender may. Raise QueueUnavailable when it does not come."""
+        self._forget_answered()
+        self._awaited.append((asyncio.get_running_loop().time() + ANSWER_SECONDS, answer))
+        if not self._is_ticking:
+            self._expire()
+        return await answer
+
+    def _expire(self) -> None:
+        """Give up the answers that are late, and come again when the next could be."""
+        loop = asyncio.get_running_loop()
+        self._forget_answered()
+        while self._awaited and self._awaited[0][0] <= loop.time():
+            self._awaited[0][1].set_exception(QueueUnavailable("redis did not answer in time"))
+            self._forget_answered()
+        self._is_ticking = bool(self._awaited)
+        if self._awaited:
+            loop.call_at(self._awaited[0][0], self._expire)
+
+    def _forget_answered(self) -> None:
+        while self._awaited and self._awaited[0][1].done():
+            self._awaited.popleft()
 
 
 class Queue:
@@ -63,6 +95,7 @@ class Queue:
         self.reads = Totals([Reads(url, prefix) for prefix in prefixes])
         self._group_cap = group_cap
         self._memory = MemoryWatch(self.reads)
+        self._patience = Patience()
         self._carriers: list[asyncio.Task[None]] = []
         self._watch: asyncio.Task[None] | None = None
 
@@ -127,7 +160,7 @@ class Queue:
         Raises:
             QueueUnavailable: it is not known whether it happened.
         """
-        return await asyncio.gather(*[wait_answer(line.send(move)) for line in self.lines])
+        return await asyncio.gather(*[self._patience.wait(line.send(move)) for line in self.lines])
 
     @property
     def memory_level(self) -> MemoryLevel:
@@ -140,7 +173,7 @@ class Queue:
         line = self._find_line(move.job.account)
         if not line.admits():
             raise QueueUnavailable("redis is away")
-        accepted: Accepted = await wait_answer(line.submit(move))
+        accepted: Accepted = await self._patience.wait(line.submit(move))
         return accepted
 
     def _find_line(self, account: str) -> Line:
@@ -151,10 +184,8 @@ class Queue:
 
     async def follow(self) -> None:
         """Wait until a line ends or breaks."""
-        if self._carriers:
-            done, _ = await asyncio.wait(self._carriers, return_when=asyncio.FIRST_COMPLETED)
-            for carrier in done:
-                carrier.result()
+        done, _ = await asyncio.wait(self._carriers, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
 
     async def _wait_settled(self, lines: Sequence[Line], seconds: float) -> None:
         """Wait until nothing is under way on some lines, a line has ended, or the time is up."""
@@ -171,20 +202,7 @@ async def _wait_each(lines: Sequence[Line]) -> None:
 def _note_end(line: Line, carrier: asyncio.Task[None]) -> None:
     if carrier.cancelled():
         line.refuse_all("this process is stopping")
-    elif error := carrier.exception():
+    else:
+        error = carrier.exception()
         log.critical("the queue's line broke: this process can neither enqueue nor work", exc_info=error)
         line.refuse_all("the queue's line broke: see the log")
-
-
-async def wait_answer(answer: asyncio.Future[Any]) -> Any:
-    """Wait for an answer as long as a sender may. Raise QueueUnavailable when it does not come."""
-    late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _expire, answer)
-    try:
-        return await answer
-    finally:
-        late.cancel()
-
-
-def _expire(answer: asyncio.Future[Any]) -> None:
-    if not answer.done():
-        answer.set_exception(QueueUnavailable("redis did not answer in time"))

@@ -240,7 +240,7 @@ class Line:
         failures = 0
         while True:
             try:
-                forgetful = await self.store.try_connect()
+                forgetful = await self.store.connect()
                 break
             except RedisAway:
                 self._silent_since = self._silent_since or monotonic()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import cast
 
 from grimbots.queue.heartbeat import Heartbeat, Timing
 from grimbots.queue.job import Beat, Claimed, Deregister, Mine, Register, Verdict
@@ -53,10 +54,8 @@ class Membership:
 
     @property
     def lease(self) -> Heartbeat:
-        """The lease, held or lost. Raises RuntimeError before the first."""
-        if self._lease is None:
-            raise RuntimeError("this process has not joined the consumers yet")
-        return self._lease
+        """The lease, held or lost: there is one from the first claim on."""
+        return cast("Heartbeat", self._lease)
 
     @property
     def holds(self) -> bool:

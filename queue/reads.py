@@ -129,7 +129,8 @@ class Reads:
         (members,) = await self._ask([command])
         ids = [decode_text(member) for member in members]
         packed = await self._ask([("GET", keys.job(self._prefix, id)) for id in ids])  # noqa: A001
-        return [_decode_dead(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
+        found = [decode_packed(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
+        return [_make_dead(job, header) for header, job in found if job and "dead" in header]  # not put back meanwhile
 
     async def find_oldest_ms(self, queue: str) -> int | None:
         """Find how long the oldest ready job waits, among the next of up to 100 sources. None: none is ready."""
@@ -302,8 +303,5 @@ def _decode_header(head: bytes) -> dict[str, Any]:
     return dict(json.loads(decode_text(line))) if newline else {}
 
 
-def _decode_dead(id: str, packed: bytes) -> DeadJob:  # noqa: A002
-    header, job = decode_packed(id, packed)
-    if job is None:
-        raise ValueError(f"job {id!r} is dead and done at once")
+def _make_dead(job: Job, header: Mapping[str, Any]) -> DeadJob:
     return DeadJob(job, header["dead"], header["reason"], header.get("error", ""), header.get("attempts", 0))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import uniform
 from typing import Any, cast
 
 import redis
@@ -48,7 +47,6 @@ BATCH_MOVES = 64  # of one script in one call, so that no call holds Redis for l
 COMMAND_TIMEOUT_SECONDS = 1.5  # a call unanswered for so long is taken for lost
 BLOCKING_SLACK_SECONDS = 1.0  # a blocked call late by so much hangs on a dead connection
 LEAST_WAIT_SECONDS = 0.01  # 0 would be for ever, and 6.2 rounds one millisecond down to it
-LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.05, 2.0
 
 # How the drain script may write with memory full: from Redis 7 on by a flag; before, by a first write that needs none.
 MAY_EXCEED_MEMORY = "#!lua flags=allow-oom\n"
@@ -130,23 +128,7 @@ class Store:
         self._shas: dict[str, bytes] = {}
         self._run: bytes | None = None
 
-    async def connect(self) -> None:
-        """Open the command connection anew and load the scripts; try until it succeeds, 50 ms to 2 s apart, jittered.
-
-        Raises:
-            NewerProtocol, OtherShards: this process must not touch the data.
-        """
-        pause = LEAST_PAUSE_SECONDS
-        while True:
-            try:
-                await self.try_connect()
-            except RedisAway:
-                await asyncio.sleep(uniform(LEAST_PAUSE_SECONDS, pause))  # noqa: S311 (jitter)
-                pause = min(MOST_PAUSE_SECONDS, pause * 2)
-            else:
-                return
-
-    async def try_connect(self) -> bool:
+    async def connect(self) -> bool:
         """Try once to open the command connection anew and to load the scripts. Closes the blocking one.
 
         Within 1.5 s, and one more where it has to be asked who is the master.
@@ -232,7 +214,7 @@ class Store:
             answer = await read_answer(connection) if then else None
         if self._pinned.get("commands") is beside:
             self._blocking = blocking
-        else:  # `try_connect` came between, perhaps to another server
+        else:  # `connect` came between, perhaps to another server
             await blocking.disconnect(nowait=True)
         return token, answer
 

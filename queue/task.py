@@ -61,8 +61,9 @@ class Task(Generic[P]):
         queue: str,
         timeout_seconds: float,
         attempts: int,
-        payload_bytes: int = PAYLOAD_BYTES,
+        payload_bytes: int | None = PAYLOAD_BYTES,
     ) -> None:
+        """Keep them. `payload_bytes` is the most a payload may have; None: whoever makes the jobs bounds it cheaper."""
         self.name = name
         self.queue = queue
         self.timeout_seconds = timeout_seconds
@@ -70,6 +71,7 @@ class Task(Generic[P]):
         self.payload_bytes = payload_bytes
         self.function = function
         self._signature = _read_payload_signature(function)
+        self._names = self._signature.parameters.keys()
 
     async def __call__(self, context: Any, *args: P.args, **payload: P.kwargs) -> Done | None:
         """Run the function itself, here and now."""
@@ -82,8 +84,9 @@ class Task(Generic[P]):
             TypeError: the payload does not fit the function.
             ValueError: it is larger than a job's may be.
         """
-        self._signature.bind(**payload)
-        if (size_bytes := _measure(payload)) > self.payload_bytes:
+        if payload.keys() != self._names:
+            self._signature.bind(**payload)
+        if self.payload_bytes is not None and (size_bytes := _measure(payload)) > self.payload_bytes:
             raise ValueError(
                 f"job {id!r}: a payload of {size_bytes} bytes, where {self.name} may have {self.payload_bytes}: "
                 "store what is large in a row and put the row's id into the job"
@@ -109,7 +112,7 @@ REGISTRY: Mapping[str, Task[Any]] = MappingProxyType(_registered)
 
 
 def task(
-    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int = PAYLOAD_BYTES
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int | None = PAYLOAD_BYTES
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[Done | None]]], Task[P]]:
     """Register the decorated function as the task `name` ("noun.verb").
 

@@ -99,9 +99,9 @@ class ShardWorker:
     async def drain(self, seconds: float = 25) -> None:
         """Claim no more, let what runs finish, give the rest back unspent, and give up the lease."""
         self._draining = True
-        if not await self._attempts.finish(seconds):
-            self._attempts.stop(Released())
-            await self._attempts.finish(FAREWELL_SECONDS)
+        await self._attempts.finish(seconds)
+        self._attempts.stop(Released())  # what is still open
+        await self._attempts.finish(FAREWELL_SECONDS)
         self._set_alarm(None)
         self._waiting = None  # what it still brings goes back with the lease
         await self.membership.leave()

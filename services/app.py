@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from grimbots.conf.loops import Lag
 from grimbots.services import gateway_accounts
 from grimbots.services.caches import Cache
+from grimbots.services.crowds import Crowd
 from grimbots.services.funnels.versions import VersionCache
 from grimbots.services.passwords import Passwords
+from grimbots.services.rounds import Rounds
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -45,3 +48,6 @@ class App:
     versions: VersionCache = field(default_factory=VersionCache)
     gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)
     passwords: Passwords = field(default_factory=Passwords)
+    rounds: Rounds = field(default_factory=Rounds)
+    lag: Lag = field(default_factory=Lag)
+    crowd: Crowd = field(default_factory=Crowd)

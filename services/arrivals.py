@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -90,16 +90,22 @@ Act = Started | Wrote | Press | Sign
 class Arrival:
     """An update that can be read.
 
-    `act` is None where the product does nothing about it; else `chat_id` is a private chat. `date` is when a message
-    was sent, in Unix seconds, None where it does not say.
+    `act` is None where the product does nothing about it; else `chat_id` is a private chat and `sender` names who acts.
+    `date` is when a message was sent, in Unix seconds, None where it does not say.
     """
 
     update_id: int
     kind: str
     chat_id: int | None = None
-    person: Person = Person()
+    sender: Mapping[str, Any] = field(default_factory=dict)
     act: Act | None = None
     date: int | None = None
+
+    @property
+    def person(self) -> Person:
+        """Who acts. The front door, which only asks where an update goes, does not pay for it."""
+        names = ("first_name", "last_name", "username", "language_code")
+        return Person(*(_get_name(self.sender, name) for name in names))
 
 
 def read(update: Any) -> Arrival | None:
@@ -115,7 +121,7 @@ def read(update: Any) -> Arrival | None:
     return Arrival(update_id, kind, *found) if found else Arrival(update_id, kind)
 
 
-Found = tuple[int, Person, Act] | tuple[int, Person, Act, int | None] | None
+Found = tuple[int, Mapping[str, Any], Act] | tuple[int, Mapping[str, Any], Act, int | None] | None
 
 
 def _read_message(message: Mapping[str, Any]) -> Found:
@@ -123,7 +129,7 @@ def _read_message(message: Mapping[str, Any]) -> Found:
     sender = _get_object(message, "from") or _get_object(message, "chat")
     if chat_id is None or sender.get("is_bot") is True:
         return None
-    return chat_id, _read_person(sender), _read_text(message.get("text")), _get_whole(message, "date")
+    return chat_id, sender, _read_text(message.get("text")), _get_whole(message, "date")
 
 
 def _read_text(text: Any) -> Act:
@@ -142,7 +148,7 @@ def _read_callback(callback: Mapping[str, Any]) -> Found:
     chat_id, data = _get_chat_id(sender), callback.get("data")
     if chat_id is None or not isinstance(data, str):
         return None
-    return chat_id, _read_person(sender), Press(clean(data))
+    return chat_id, sender, Press(clean(data))
 
 
 def _read_membership(change: Mapping[str, Any]) -> Found:
@@ -155,7 +161,7 @@ def _read_membership(change: Mapping[str, Any]) -> Found:
     act = {"kicked": Sign.BLOCKED, "member": Sign.RETURNED}.get(status) if isinstance(status, str) else None
     if chat_id is None or act is None:
         return None
-    return chat_id, _read_person(_get_object(change, "from") or _get_object(change, "chat")), act
+    return chat_id, _get_object(change, "from") or _get_object(change, "chat"), act
 
 
 READERS = {"message": _read_message, "callback_query": _read_callback, "my_chat_member": _read_membership}
@@ -173,10 +179,6 @@ def _find_private_chat(holder: Mapping[str, Any]) -> int | None:
     """
     chat = _get_object(holder, "chat")
     return _get_chat_id(chat) if chat.get("type", "private") == "private" else None
-
-
-def _read_person(sender: Mapping[str, Any]) -> Person:
-    return Person(*(_get_name(sender, name) for name in ("first_name", "last_name", "username", "language_code")))
 
 
 def _get_object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -44,6 +44,8 @@ class Bot:
     funnel_id: int | None
     status: str
     token: str = field(repr=False)
+    # Of its webhook: the current one, and the one before, which Telegram may still send.
+    secrets: tuple[bytes, ...] = field(repr=False)
 
 
 class BotCache:
@@ -59,6 +61,10 @@ class BotCache:
             Unavailable: not in the cache, and Postgres is away.
         """
         return await self._bots.get(app, key)
+
+    def find_fresh(self, key: str) -> Bot | None:
+        """Return the living bot of a key, if it is remembered and nothing need be asked."""
+        return self._bots.find_fresh(key)
 
     async def by_id(self, app: App, bot_id: int) -> Bot:
         """Return a bot whatever its status.
@@ -94,18 +100,17 @@ async def authenticate(app: App, key: str, secret: str) -> Bot:
     bot = await app.bots.by_key(app, key)
     if bot is None:
         raise NotFound("no bot has this key")
-    offered = secret.encode()
-    matches = [hmac.compare_digest(offered, expected.encode()) for expected in _secrets(app, bot)]
-    if not any(matches):
+    if not proves(bot, secret):
         raise Unauthorized("the secret token is missing or wrong")
     logs.add(account_id=bot.account_id, bot_id=bot.id)
     return bot
 
 
-def _secrets(app: App, bot: Bot) -> list[str]:
-    """The current secret and, while Telegram may still send the one before, that too."""
-    generations = [bot.secret_generation, max(bot.secret_generation - 1, 1)]
-    return [app.vault.webhook_secret(bot.key, generation) for generation in generations]
+def proves(bot: Bot, secret: str) -> bool:
+    """Tell, in a time that does not hang on it, whether a secret is one of the bot's."""
+    offered = secret.encode()
+    matches = [hmac.compare_digest(offered, expected) for expected in bot.secrets]
+    return any(matches)
 
 
 async def add(app: App, *, account: str, token: str, funnel: str | None, actor: str) -> Bot:
@@ -173,6 +178,11 @@ async def rotate_secret(app: App, *, account_id: int, bot_id: int, actor: str) -
     await set_webhook(app, _from_row(app, row))
 
 
+def webhook_url(app: App, bot: Bot) -> str:
+    """Return the address at which this installation takes the bot's updates."""
+    return f"{app.settings.base_url}/webhook/telegram/{bot.key}"
+
+
 async def set_webhook(app: App, bot: Bot) -> None:
     """Point the bot's webhook at this installation, with the current secret and every kind of update we read.
 
@@ -181,7 +191,7 @@ async def set_webhook(app: App, bot: Bot) -> None:
         Unavailable: Telegram cannot be reached.
     """
     parameters = {
-        "url": f"{app.settings.base_url}/webhook/telegram/{bot.key}",
+        "url": webhook_url(app, bot),
         "secret_token": app.vault.webhook_secret(bot.key, bot.secret_generation),
         "allowed_updates": ALLOWED_UPDATES,
         "max_connections": 40,
@@ -231,6 +241,7 @@ async def _save(app: App, account_id: int, token: str, me: dict[str, Any], funne
                 )
             await tx.bots.renew(account_id=account_id, bot_id=row.id, **names)
             row = await tx.bots.find_by_id(bot_id=row.id)
+        await tx.webhooks.watch(account_id=account_id, bot_id=row.id, now=now)
         await tx.audit.note(
             account_id=account_id,
             actor=actor,
@@ -248,6 +259,7 @@ async def _set_status(app: App, bot: Bot, status: str, reason: str, actor: str) 
         await tx.bots.set_status(
             account_id=bot.account_id, bot_id=bot.id, status=status, reason=reason, now=app.clock()
         )
+        await tx.webhooks.forget(account_id=bot.account_id, bot_id=bot.id)
         details = {"status": status, "reason": reason}
         await tx.audit.note(
             account_id=bot.account_id,
@@ -288,4 +300,10 @@ def _from_row(app: App, row: Any) -> Bot:
         funnel_id=row.funnel_id,
         status=row.status,
         token=app.vault.decrypt(row.token_encrypted),
+        secrets=_derive_secrets(app, row.key, row.secret_generation),
     )
+
+
+def _derive_secrets(app: App, key: str, generation: int) -> tuple[bytes, ...]:
+    generations = (generation, max(generation - 1, 1))
+    return tuple(app.vault.webhook_secret(key, one).encode() for one in generations)

@@ -60,6 +60,11 @@ class Cache(Generic[V]):
         self._loading: dict[Key, asyncio.Task[V | None]] = {}
         self._changes = 0
 
+    def find_fresh(self, key: Key) -> V | None:
+        """Return the value of a key or an id while it is believed without asking."""
+        entry = self._entries.get(key)
+        return entry.value if entry is not None and time.monotonic() < entry.fresh_until else None
+
     async def get(self, app: App, key: Key) -> V | None:
         """Return the value of a key or an id; None where there is none.
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import campaigns, checks, clicks, crons, receptions, sweep, timers
+from grimbots.services import campaigns, checks, clicks, crons, processes, receptions, sweep, timers, webhooks
+from grimbots.services.errors import Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -26,30 +27,39 @@ CLICKS_SECONDS = 1
 SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
 CRONS_SECONDS = 10
+WEBHOOKS_SECONDS = 3
+
+Duty = Callable[["App"], Awaitable[object]]
 
 
 def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
     """Return a never-ending coroutine per duty."""
-    return [
-        repeat(app, timers.fire_due, TIMERS_SECONDS),
-        repeat(app, receptions.store_spooled, EVENTS_SECONDS),
-        repeat(app, checks.hand_out_due, CHECKS_SECONDS),
-        repeat(app, campaigns.hand_out_due, CAMPAIGNS_SECONDS),
-        repeat(app, clicks.store_spooled, CLICKS_SECONDS),
-        repeat(app, sweep.sweep, SWEEP_SECONDS),
-        repeat(app, app.pools.load, POOLS_SECONDS),
-        repeat(app, crons.hand_out_due, CRONS_SECONDS),
-    ]
+    duties: dict[str, tuple[Duty, float]] = {
+        "timers": (timers.fire_due, TIMERS_SECONDS),
+        "events": (receptions.store_spooled, EVENTS_SECONDS),
+        "checks": (checks.hand_out_due, CHECKS_SECONDS),
+        "campaigns": (campaigns.hand_out_due, CAMPAIGNS_SECONDS),
+        "clicks": (clicks.store_spooled, CLICKS_SECONDS),
+        "sweep": (sweep.sweep, SWEEP_SECONDS),
+        "pools": (app.pools.load, POOLS_SECONDS),
+        "crons": (crons.hand_out_due, CRONS_SECONDS),
+        "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
+        "processes": (processes.report, processes.REPORT_SECONDS),
+    }
+    return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
 
 
-async def repeat(app: App, duty: Callable[[App], Awaitable[object]], every_seconds: float) -> None:
+async def repeat(app: App, name: str, duty: Duty, every_seconds: float) -> None:
     """Run a duty now and then every so often, with jitter so that processes do not march in step.
 
     A store that is away puts the round off and is said once a round; any other error ends the duty, and so the process.
     """
+    app.rounds.begin(name, every_seconds, app.clock())
     while True:
         try:
             await duty(app)
-        except (DatabaseUnavailable, StatementTimeout, QueueUnavailable, SpoolUnavailable) as error:
+        except (DatabaseUnavailable, StatementTimeout, QueueUnavailable, SpoolUnavailable, Unavailable) as error:
             log.warning("%s put off: %s", duty.__qualname__, error)
+        else:
+            app.rounds.note(name, app.clock())
         await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter, not a secret

@@ -60,7 +60,10 @@ def find_days(now: datetime, days: int, zone: tzinfo) -> tuple[datetime, datetim
 
 
 async def count_trouble(app: App, member: Member) -> Row:
-    """Count what waits for a person: `messages`, `events`, and `owed`, paid and not handed over; each up to 1000."""
+    """Count what waits for a person, each up to 1000.
+
+    `messages`; `events`; `owed`: paid and not handed over; `bots`: which hear nothing, for their webhook is not ours.
+    """
     return await app.db.sales.count_trouble(account_id=member.account_id, limit=COUNTED_AT_MOST)
 
 
@@ -72,6 +75,11 @@ async def list_payments(app: App, member: Member, before: int | None = None) -> 
 async def list_mishaps(app: App, member: Member, before: int | None = None) -> Page:
     """Return messages that failed or may not have arrived (what to do about one: services/mishaps.py)."""
     return await _read_page(app.db.sales.list_mishaps, member, before)
+
+
+async def list_bots(app: App, member: Member, before: int | None = None) -> Page:
+    """Return the account's bots with what Telegram says of their webhooks (services/webhooks.py)."""
+    return await _read_page(app.db.sales.list_bots, member, before)
 
 
 async def list_events(app: App, member: Member, before: int | None = None) -> Page:

@@ -22,7 +22,7 @@ BOT = re.compile(r"b(\d{1,18})")  # a job's source, where it is of a bot
 
 
 def task(
-    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int = PAYLOAD_BYTES
+    name: str, *, queue: str, timeout_seconds: float = 30, attempts: int = 8, payload_bytes: int | None = PAYLOAD_BYTES
 ) -> Callable[[Function[P]], Task[P]]:
     """Register the decorated function as the task `name`. Without Postgres it runs again, and no attempt is spent.
 

@@ -14,19 +14,23 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from grimbots.conf import metrics
 from grimbots.sql.adapters import Json
 from grimbots.sql.connections import Connection
 from grimbots.sql.diallers import Dialler
 from grimbots.sql.errors import DatabaseUnavailable, StatementTimeout, UniqueViolation
 from grimbots.sql.listeners import Listener
 from grimbots.sql.pools import Pool, Usage
-from grimbots.sql.statements import Catalog, Statement, load
+from grimbots.sql.statements import VERBS, Catalog, Statement, load
 
 __all__ = ["Database", "DatabaseUnavailable", "Json", "Row", "StatementTimeout", "Transaction", "UniqueViolation"]
 
 QUERIES = Path(__file__).parent / "queries"
+
+TIMES = {verb: metrics.database_query_seconds.labels(verb) for verb in VERBS}
 
 ANSWER_GRACE_SECONDS = 5.0
 """How long after the server's own limit for a statement its answer may still come; then the server counts as gone."""
@@ -172,11 +176,14 @@ class Database(_Door):
 
 
 async def _execute(connection: Connection, statement: Statement, parameters: Mapping[str, Any], begin: str = "") -> Any:
+    started = monotonic()
     try:
         return statement.read(await connection.run(begin + statement.sql, parameters or None))
     except Exception as error:
         error.add_note(f"in the statement {statement.title}")
         raise
+    finally:
+        TIMES[statement.verb].observe(monotonic() - started)
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -31,6 +31,10 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 STRAY_PERCENT = re.compile(r"%(?!%|\(\w+\)s)")
 
 
+VERBS = ("select", "insert", "update", "delete", "other")
+COMMAND = re.compile(rf"(?m)^({'|'.join(VERBS[:-1])})\b", re.IGNORECASE)
+
+
 class QueryFileError(Exception):
     """A file of named statements breaks a rule; the message begins with file and line."""
 
@@ -44,6 +48,11 @@ class Statement:
     doc: str
     sql: str
     parameters: frozenset[str]
+
+    @property
+    def verb(self) -> str:
+        """What it does, in one word of VERBS; a statement that begins by naming others does what it ends with."""
+        return _find_verb(self.sql)
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Raise TypeError unless exactly the statement's parameters are given."""
@@ -87,6 +96,12 @@ READERS: Mapping[str, Callable[[Statement, Any], Any]] = {
 
 def _row_class(statement: Statement, cursor: Any) -> Any:
     return _make_row_class(statement.title, tuple(column.name for column in cursor.description))
+
+
+@cache
+def _find_verb(sql: str) -> str:
+    found: list[str] = COMMAND.findall(sql)
+    return found[-1].lower() if found else "other"
 
 
 @cache

@@ -74,20 +74,6 @@ class PageHandler(BaseHandler):
         return self.visitor
 
     @property
-    def is_secure(self) -> bool:
-        """Whether people reach us by https only."""
-        return self.app.settings.base_url.startswith("https://")
-
-    def cookie_name(self, name: str) -> str:
-        """Return a cookie's name; by https with the prefix that keeps other hosts and plain http from setting it."""
-        return f"__Host-{name}" if self.is_secure else name
-
-    @property
-    def session_token(self) -> str:
-        """The secret of the session, "" without one."""
-        return self.get_cookie(self.cookie_name("grimbots"), "") or ""
-
-    @property
     def form_cookie(self) -> str:
         """What this browser's forms are bound to: its session, or before that a cookie of its own."""
         return self.session_token if self.visitor else self.get_cookie(self.cookie_name("grimbots_form"), "") or ""

@@ -65,6 +65,7 @@ ENGLISH = {
     "bot.removed": "removed",
     "attention": "Needs you",
     "trouble_owed": "Paid and not delivered yet: {count}",
+    "trouble_bots": "Bots that hear nothing: {count}",
     "trouble_messages": "Messages that did not arrive: {count}",
     "trouble_events": "Notices without a charge: {count}",
     "payments": "Payments",
@@ -144,6 +145,26 @@ ENGLISH = {
     "ruling.held: under the price": "held: under the price",
     "ruling.held: late, and not sold any more": "held: late, and not sold any more",
     "ruling.kept apart: it was paid before": "kept apart: it was paid before",
+    # Bots
+    "bots_tab": "Bots",
+    "bots_title": "Bots",
+    "bots_intro": "Telegram is asked about every bot each minute or so: whether what people write to it reaches us.",
+    "webhook.unseen": "not checked yet",
+    "webhook.ours": "in service",
+    "webhook.missing": "disconnected",
+    "webhook.taken": "taken over by another server",
+    "webhook_seen": "checked {at}",
+    "webhook_pending": "waiting at Telegram: {count}",
+    "webhook_taken": (
+        "Since {at} Telegram sends this bot's messages to {host}. None of them arrives here: nobody is answered and "
+        "nothing is sold."
+    ),
+    "webhook_missing": "Since {at} this bot has no webhook: Telegram sends its messages to nobody.",
+    "webhook_cure": (
+        "If that was not you, somebody knows its token: revoke it at @BotFather. Then connect the bot again with "
+        "{command} and the new token; with the same token if it was you."
+    ),
+    "webhook_error": "Telegram could not deliver to us, last at {at}: {error}",
     # Messages
     "messages_title": "Messages that did not arrive",
     "messages_intro": (

@@ -66,6 +66,7 @@ PORTUGUESE = {
     "bot.removed": "removido",
     "attention": "Precisa de você",
     "trouble_owed": "Pago e ainda não entregue: {count}",
+    "trouble_bots": "Bots que não recebem nada: {count}",
     "trouble_messages": "Mensagens que não chegaram: {count}",
     "trouble_events": "Avisos sem cobrança: {count}",
     "payments": "Pagamentos",
@@ -145,6 +146,26 @@ PORTUGUESE = {
     "ruling.held: under the price": "retida: abaixo do preço",
     "ruling.held: late, and not sold any more": "retida: atrasada, e o produto não está mais à venda",
     "ruling.kept apart: it was paid before": "guardada à parte: já estava pago",
+    # Bots
+    "bots_tab": "Bots",
+    "bots_title": "Bots",
+    "bots_intro": "Perguntamos ao Telegram, mais ou menos a cada minuto, se o que escrevem a cada bot chega aqui.",
+    "webhook.unseen": "ainda não verificado",
+    "webhook.ours": "em serviço",
+    "webhook.missing": "desconectado",
+    "webhook.taken": "tomado por outro servidor",
+    "webhook_seen": "verificado {at}",
+    "webhook_pending": "esperando no Telegram: {count}",
+    "webhook_taken": (
+        "Desde {at} o Telegram manda as mensagens deste bot para {host}. Nenhuma chega aqui: ninguém é respondido e "
+        "nada é vendido."
+    ),
+    "webhook_missing": "Desde {at} este bot não tem webhook: o Telegram não manda as mensagens dele a ninguém.",
+    "webhook_cure": (
+        "Se não foi você, alguém conhece o token dele: revogue-o no @BotFather. Depois conecte o bot de novo com "
+        "{command} e o token novo; com o mesmo token, se foi você."
+    ),
+    "webhook_error": "O Telegram não conseguiu nos entregar, por último em {at}: {error}",
     # Messages
     "messages_title": "Mensagens que não chegaram",
     "messages_intro": "Falharam, ou não se sabe se chegaram. Reenvie as que importam e descarte as outras.",

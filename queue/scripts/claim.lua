@@ -189,14 +189,13 @@ local function relieve_crowds(wanted, stops)
   return relieved
 end
 
--- How many jobs a source may start in one turn, so that all sources of a ring get as many.
-local function share_of(wanted)
-  return math.max(1, math.floor(wanted.slots / math.max(1, redis.call('LLEN', ring_key(wanted.queue)))))
-end
+-- How many jobs a source may start in one turn, so that all `sources` of a ring get as many.
+local function share_of(slots, sources) return math.max(1, math.floor(slots / math.max(1, sources))) end
 
 local function give_turns(wanted, claiming)
-  relieve_crowds(wanted, claiming.stops)
-  wanted.share, wanted.passes = share_of(wanted), PASS_LIMIT
+  local relieved, sources = relieve_crowds(wanted, claiming.stops), redis.call('LLEN', ring_key(wanted.queue))
+  if sources == 0 and not relieved then return end
+  wanted.share, wanted.passes = share_of(wanted.slots, sources), PASS_LIMIT
   while wanted.slots > 0 and wanted.passes > 0 do
     local source, slots = redis.call('LINDEX', ring_key(wanted.queue), -1 - wanted.skipped), wanted.slots
     if source then

@@ -78,7 +78,7 @@ local function is_suspect(job) return (job.crashes or 0) >= SUSPECT_CRASHES end
 local function note_crash(job, flights)
   if #flights == 1 or is_suspect(job) then job.blames = (job.blames or 0) + 1 end
   job.crashes = (job.crashes or 0) + 1
-  return job.crashes >= POISON_CRASHES and (job.blames or 0) >= POISON_BLAMES
+  return job.crashes >= POISON_CRASHES and job.blames >= POISON_BLAMES
 end
 
 -- Take away what a consumer runs, newest claim first so that the heads keep their order. Returns jobs, poisoned.

@@ -23,6 +23,8 @@ WAIT_UNTOLD_SECONDS = 5.0  # a 429 that does not say how long
 LONGEST_WAIT_SECONDS = 86_400.0  # what says more says nonsense
 REMEMBERED_REFUSALS = 200
 QUOTED = re.compile(r'"[^"]*"')
+for _kind in set(Kind) - {Kind.OK}:
+    metrics.telegram_errors.labels(_kind.value)  # a series that begins with its first error shows no rate of it
 
 __all__ = ["Answer", "File", "Kind", "TelegramClient"]
 
@@ -60,13 +62,22 @@ class TelegramClient:
         """Call `method` once. Never raises for the network: NEVER_SENT and AMBIGUOUS are kinds like the others."""
         started = time.monotonic()
         try:
+            answer = await self._ask(token, method, params, files)
+        finally:
+            metrics.telegram_call_seconds.labels(method).observe(time.monotonic() - started)
+        if answer.kind is not Kind.OK:
+            metrics.telegram_errors.labels(answer.kind.value).inc()
+        return answer
+
+    async def _ask(
+        self, token: str, method: str, params: Mapping[str, Any], files: Mapping[str, File] | None
+    ) -> Answer:
+        try:
             response = await self._post(f"{self._base_url}/bot{token}/{method}", params, files)
         except NeverSent as failure:
             return Answer(Kind.NEVER_SENT, description=str(failure))
         except Ambiguous as failure:
             return Answer(Kind.AMBIGUOUS, description=str(failure))
-        finally:
-            metrics.telegram_call_seconds.labels(method).observe(time.monotonic() - started)
         return self._read(response, token, params.get("chat_id"))
 
     async def _post(self, url: str, params: Mapping[str, Any], files: Mapping[str, File] | None) -> Response:

@@ -28,3 +28,10 @@ SET due_at = %(next_due_at)s,
     finished_at = %(now)s
 WHERE name = %(name)s
     AND due_at = %(due_at)s;
+
+-- name: list_all :many
+-- What this program knows of and the database too.
+SELECT name, due_at, finished_at
+FROM crons
+WHERE name = ANY (%(names)s::text[])
+ORDER BY name;

@@ -75,7 +75,16 @@ SELECT (
             AND status <> 'delivered'
         LIMIT %(limit)s
     ) AS found
-) AS owed;
+) AS owed, (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM bot_webhooks
+        WHERE account_id = %(account_id)s
+            AND state IN ('missing', 'taken')
+        LIMIT %(limit)s
+    ) AS found
+) AS bots;
 
 -- name: find_payment :one
 SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
@@ -90,6 +99,20 @@ LEFT JOIN pools ON pools.id = clicks.pool_id
 LEFT JOIN gateway_accounts ON gateway_accounts.id = payments.gateway_account_id
 WHERE payments.account_id = %(account_id)s
     AND payments.id = %(payment_id)s;
+
+-- name: list_bots :many
+-- The account's living bots, and what Telegram says of their webhooks.
+SELECT bots.id, bots.username, bots.name, bots.status, bots.status_reason, funnels.name AS funnel, bot_webhooks.state,
+    bot_webhooks.state_since, bot_webhooks.host, bot_webhooks.pending_count, bot_webhooks.error, bot_webhooks.error_at,
+    bot_webhooks.seen_at
+FROM bots
+LEFT JOIN bot_webhooks ON bot_webhooks.bot_id = bots.id
+LEFT JOIN funnels ON funnels.id = bots.funnel_id
+WHERE bots.account_id = %(account_id)s
+    AND bots.status <> 'removed'
+    AND bots.id < %(before_id)s
+ORDER BY bots.id DESC
+LIMIT %(limit)s;
 
 -- name: list_events :many
 -- Events that no charge could be settled with, the newest first.

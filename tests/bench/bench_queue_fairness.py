@@ -21,7 +21,7 @@ from grimbots.queue.job import Enqueue, Job
 from grimbots.queue.operators import Operator
 from grimbots.queue.store import BATCH_MOVES, Store
 from grimbots.queue.task import Task
-from grimbots.tests.queue.desks import make_task, run_worker
+from grimbots.tests.queue.desks import connect, make_task, run_worker
 from grimbots.tests.queue.servers import RedisServer, run_server
 
 SLOTS, RUN_SECONDS, PAUSE_SECONDS, NOISY_SOURCES = 50, 0.005, 0.02, 10_000
@@ -36,7 +36,7 @@ NOISY = make_task(_sleep, "bench.noisy")
 
 async def _fill(server: RedisServer, jobs: Sequence[Job]) -> None:
     store = Store(server.url)
-    await store.connect()
+    await connect(store)
     for at in range(0, len(jobs), BATCH_MOVES):
         await store.run([], [Enqueue(job, 100_000) for job in jobs[at : at + BATCH_MOVES]])
     await store.close()

@@ -18,7 +18,7 @@ from time import perf_counter
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.job import Ack, Claim, ClaimReply, Drain, Enqueue, Register
 from grimbots.queue.store import BATCH_MOVES, Replies, Store
-from grimbots.tests.queue.desks import make_job, make_task
+from grimbots.tests.queue.desks import connect, make_job, make_task
 from grimbots.tests.queue.servers import RedisServer, run_server
 
 POLICIES = {
@@ -40,7 +40,7 @@ async def _run(server: RedisServer, jobs: int) -> tuple[float, float]:
     """Enqueue, then claim and acknowledge; return both rates, jobs a second."""
     await server.ask("FLUSHALL")
     store = Store(server.url)
-    await store.connect()
+    await connect(store)
     await store.run([Register("bench:0:1")])
     began = perf_counter()
     for at in range(0, jobs, BATCH_MOVES):
@@ -64,7 +64,7 @@ async def _carry(store: Store, drain: Sequence[Drain], intake: Sequence[Enqueue]
         try:
             return await store.run(drain, intake)
         except RedisAway:
-            await store.connect()
+            await connect(store)
 
 
 def _make(n: int) -> Enqueue:

@@ -21,7 +21,7 @@ from typing import Any
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Ack, Claim, ClaimReply, Drain, Enqueue, Register
 from grimbots.queue.store import BATCH_MOVES, Store
-from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
+from grimbots.tests.queue.desks import connect, make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.servers import RedisServer, run_server
 
 SOURCES, CHATS, SLOTS, IDLE_SAMPLES = 5, 200, 50, 200
@@ -55,7 +55,7 @@ async def _fill(server: RedisServer, jobs: int) -> float:
     """Enqueue in full batches; return jobs a second."""
     await server.ask("FLUSHALL")
     store = Store(server.url)
-    await store.connect()
+    await connect(store)
     moves, began = [Enqueue(job, 100_000) for job in _make_jobs(jobs)], perf_counter()
     for at in range(0, jobs, BATCH_MOVES):
         await store.run([], moves[at : at + BATCH_MOVES])
@@ -105,7 +105,7 @@ async def _run_bare_client(server: RedisServer, jobs: int, costs: list[Cost]) ->
     """Acknowledge the last claim and claim again, over one connection, with nothing between."""
     consumer, left, number, acks = "bare:0:1", jobs, 0, list[Drain]()
     store = Store(server.url)
-    await store.connect()
+    await connect(store)
     await store.run([Register(consumer)])
     async with _measure(server, jobs, costs):
         while left:

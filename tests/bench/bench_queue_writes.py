@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from grimbots.queue.job import Ack, Claim, Claimed, ClaimReply, Enqueue, Job, Register
 from grimbots.queue.store import Store
+from grimbots.tests.queue.desks import connect
 from grimbots.tests.queue.servers import RedisServer, run_server
 
 CONSUMER, SOURCES, CHATS, PADDING = "bench:0:1", 5, 200, "x" * 450
@@ -66,7 +67,7 @@ async def _work(store: Store, jobs: int, batch: int, backlog: int) -> None:
 async def _measure(server: RedisServer, jobs: int, batch: int, backlog: int = 0) -> None:
     await server.ask("FLUSHALL")
     store, redis = Store(server.url), Redis.from_url(server.url, protocol=3)
-    await store.connect()
+    await connect(store)
     await store.run([Register(CONSUMER)])
     await redis.config_resetstat()
     await _work(store, jobs, batch, backlog)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
-
-from tornado.httpserver import HTTPServer
 
 from grimbots.conf.logs import set_up
 from grimbots.conf.settings import load
-from grimbots.server import build_app, build_web
+from grimbots.server import build_app, build_web, make_server
 
 
 async def serve() -> None:
@@ -18,8 +17,9 @@ async def serve() -> None:
     set_up(settings.log_level)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build_app(settings) as app:
-        server = HTTPServer(build_web(app))
+        server = make_server(build_web(app))
         server.listen(settings.port, settings.host)
+        gc.freeze()  # as server.py does
         await stop.wait()
         server.stop()
         await server.close_all_connections()

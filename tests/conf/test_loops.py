@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from grimbots.conf import loops
 from grimbots.conf.loops import LoopWatch, Patience
 
 PATIENCE_SECONDS = 10.0
@@ -96,6 +97,7 @@ async def test_ends_the_process_of_a_stuck_loop() -> None:
 
 PROGRAM = """
 import asyncio, logging, re, sys, time
+from grimbots.conf import loops
 from grimbots.conf.loops import LoopWatch, Patience
 
 async def main():
@@ -156,3 +158,18 @@ def test_a_process_that_was_stopped_for_a_moment_lives() -> None:
         _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert "goes on; it was held up for" in said
+
+
+def test_lag_is_the_worst_of_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(loops, "monotonic", lambda: now)
+    lag = loops.Lag()
+    assert lag.worst_seconds() == 0
+    for at, late_seconds in ((1000, 0.2), (1010, 0.9), (1020, 0.1), (1050, 0.3)):
+        now = at
+        lag.note(late_seconds)
+    assert lag.worst_seconds() == 0.9
+    now = 1071
+    assert lag.worst_seconds() == 0.3
+    now = 1111
+    assert lag.worst_seconds() == 0

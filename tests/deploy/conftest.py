@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from grimbots.tests.deploy.fronts import Backend, make_certificate, run_backend
+from grimbots.tests.services.conftest import provider, query, shop, shops
+
+__all__ = ["provider", "query", "shop", "shops"]
 
 
 @pytest.fixture(scope="session")

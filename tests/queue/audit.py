@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from grimbots.queue.reads import NEVER_MS
 from grimbots.queue.wire import decode_packed, decode_text
-from grimbots.tests.queue.fuzz_scripts import BRANCHES, CLOCK
+from grimbots.tests.queue.fuzz_branches import BRANCHES
+from grimbots.tests.queue.fuzz_scripts import CLOCK
 from grimbots.tests.queue.model import Entry, Model, expect
 
 READERS = {b"string": "GET", b"set": "SMEMBERS", b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE"}

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Timing
 from grimbots.queue.job import Job
+from grimbots.queue.store import Store
 from grimbots.queue.task import Done, Task
 from grimbots.queue.worker import Worker
 
@@ -60,6 +62,19 @@ async def run_worker(
     finally:
         await worker.drain(PATIENCE_SECONDS)
         await asyncio.gather(working, return_exceptions=True)
+
+
+async def connect(store: Store) -> None:
+    """Connect a store, again where a machine that stalls was not quick enough."""
+
+    async def try_once() -> bool:
+        try:
+            await store.connect()
+        except RedisAway:
+            return False
+        return True
+
+    await wait_until(try_once, 60)
 
 
 async def wait_until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:

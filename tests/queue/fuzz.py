@@ -23,8 +23,9 @@ from typing import Any
 from redis.asyncio import Redis
 
 from grimbots.queue.store import PREFIX, ScriptFailed, Store
+from grimbots.tests.queue.desks import connect
+from grimbots.tests.queue.fuzz_branches import BRANCHES
 from grimbots.tests.queue.fuzz_scripts import (
-    BRANCHES,
     Mutation,
     load_fuzzed,
     load_previous,
@@ -63,9 +64,9 @@ async def walk(
     previous = Store(url, PREFIX, load_previous()) if deploying else None
     try:
         await redis.flushall()
-        await store.connect()
+        await connect(store)
         if previous:
-            await previous.connect()
+            await connect(previous)
         fuzzer, until, step = Fuzzer(seed, redis, store, previous), monotonic() + (seconds or inf), 0
         try:
             while step < (steps or inf) and monotonic() < until:

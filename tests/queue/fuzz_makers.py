@@ -53,8 +53,14 @@ class Process:
     running: dict[str, Claimed] = field(default_factory=dict)
     unanswered: list[Drain] = field(default_factory=list)
     settled: list[Drain] = field(default_factory=list)
+    given_back: dict[str, Claimed] = field(default_factory=dict)
     beat_ms: int = 0
     is_previous: bool = False  # it runs the scripts of the version before
+
+    def end_given_back(self) -> list[Drain]:
+        """Make acks under earlier fences of what it was given again, as of attempts that nothing could stop."""
+        again = [self.given_back.pop(job_id) for job_id in self.running if job_id in self.given_back]
+        return [Ack(self.name, claimed.job.id, claimed.fence) for claimed in again]
 
     @property
     def free_suspects(self) -> int:
@@ -130,7 +136,7 @@ class Maker:
         chosen = self.random.sample(running, self.random.randint(0, len(running)))
         moves = [self._settle(process, claimed) for claimed in chosen]
         for claimed in chosen:
-            del process.running[claimed.job.id]
+            process.given_back[claimed.job.id] = process.running.pop(claimed.job.id)
         process.settled = [*process.settled, *moves][-20:]
         return moves
 

@@ -5,14 +5,13 @@ Production scripts hold no hook: everything is put in here, by replacing text th
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from grimbots.queue.store import DRAIN_PARTS, INTAKE_PARTS, Scripts, read_script_part, read_scripts
+from grimbots.tests.queue.fuzz_branches import COUNTER, instrument
 
-CLOCK, BRANCHES = "clock", "branches"
+CLOCK = "clock"
 PREVIOUS = Path(__file__).parent / "previous"
 PREVIOUS_DRAIN_PARTS = ("prelude", "waiting", "flights", "claim", "settle", "drain")
 DEAD_KEPT_MS, DEAD_KEPT, TRIM_LIMIT = 300_000, 25, 3
@@ -50,14 +49,6 @@ FIELDS = {
     "local function run_moves()\n  local replies = {}": "local replies = {}\nlocal function run_moves()",
     "replies[#replies + 1] = moves[take()]()": "local reply = moves[take()]() replies[#replies + 1] = reply",
 }
-COUNTER = f"""
-local marks = {{}}
-local function mark(branch) marks[branch] = (marks[branch] or 0) + 1 end
-local function test(branch, value) mark(branch .. (value and ' yes' or ' no')) return value end
-local function write_marks()
-  for branch, times in pairs(marks) do redis.call('HINCRBY', KEYS[1] .. '{BRANCHES}', branch, times) end
-end
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +65,6 @@ def replace_once(text: str, old: str, new: str) -> str:
     if text.count(old) != 1:
         raise ValueError(f"{old!r} occurs {text.count(old)} times")
     return text.replace(old, new)
-
-
-def _instrument(part: str, text: str, branches: set[str]) -> str:
-    """Put a counter at every branch of one part; add their names to `branches`."""
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if line.lstrip().startswith("--"):
-            continue
-        where = f"{part}:{number}"
-        counted = re.sub(r"\b(if|elseif|while) (.+?) (then|do)\b", _count_test(where, branches), line)
-        counted = re.sub(r"\bfor .+? do\b", _count_entry(f"{where} loop", branches), counted)
-        lines[number - 1] = re.sub(r"\bfunction [\w.]+\(.*?\)", _count_entry(f"{where} call", branches), counted)
-    return "\n".join(lines)
-
-
-def _count_test(where: str, branches: set[str]) -> Callable[[re.Match[str]], str]:
-    def count(found: re.Match[str]) -> str:
-        name = f"{where} {found[1]} {found[2]}"
-        branches.update((f"{name} yes", f"{name} no"))
-        return f"{found[1]} test([=[{name}]=], {found[2]}) {found[3]}"
-
-    return count
-
-
-def _count_entry(name: str, branches: set[str]) -> Callable[[re.Match[str]], str]:
-    def count(found: re.Match[str]) -> str:
-        branches.add(name)
-        return f"{found[0]} mark('{name}')"
-
-    return count
 
 
 def load_clocked() -> Scripts:
@@ -129,7 +90,8 @@ def load_fuzzed(mutation: Mutation | None = None) -> tuple[Scripts, set[str]]:
         text = read_script_part(part)
         if mutation and mutation.part == part:
             text = replace_once(text, mutation.old, mutation.new)
-        texts[part] = _instrument(part, text, branches)
+        texts[part], counted = instrument(part, text)
+        branches |= counted
     drain, intake = (COUNTER + "".join(texts[part] for part in parts) for parts in (DRAIN_PARTS, INTAKE_PARTS))
     for old, new in REPLACED.items():
         drain, intake = replace_once(drain, old, new), intake.replace(old, new)  # the intake script has the prelude's

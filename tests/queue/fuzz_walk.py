@@ -26,6 +26,7 @@ from grimbots.queue.job import (
 )
 from grimbots.queue.store import PREFIX, Store
 from grimbots.tests.queue.audit import QUEUES, audit
+from grimbots.tests.queue.desks import connect
 from grimbots.tests.queue.fuzz_makers import CHATS, KILLS, SOURCES, Maker, Process, make_resume
 from grimbots.tests.queue.fuzz_scripts import (
     CLOCK,
@@ -94,7 +95,7 @@ class Fuzzer:
         try:
             replies = await store.run(drain, intake)
         except RedisAway:  # a machine that stalls; every move is safe to repeat
-            await store.connect()
+            await connect(store)
             replies = await store.run(drain, intake)
         if replies.intake is None:
             raise Violation("intake was refused")
@@ -162,7 +163,11 @@ class Fuzzer:
         process = self.random.choice(self.processes)
         if process.unanswered:
             self._count("replays")
-        drain = process.unanswered or [*self.maker.make_settling(process), self.maker.make_claim(process)]
+        drain = process.unanswered or [
+            *process.end_given_back(),
+            *self.maker.make_settling(process),
+            self.maker.make_claim(process),
+        ]
         intake = self.maker.make_intake() if self.random.random() < 0.6 else []
         if self.model.now - process.beat_ms > 2_500:
             process.beat_ms = self.model.now

@@ -22,6 +22,7 @@ from grimbots.queue.job import (
     UpkeepReply,
 )
 from grimbots.queue.store import PREFIX, Store
+from grimbots.tests.queue.desks import connect
 from grimbots.tests.queue.fuzz_scripts import CLOCK, load_clocked
 
 ONE, TWO = "host:0:1000000000000000000", "host:1:1000000000000000000"
@@ -39,7 +40,7 @@ class Shard:
 
     async def open(self) -> None:
         await self.redis.flushall()
-        await self.store.connect()
+        await connect(self.store)
         await self.move(0)
         await self.do(Register(ONE), Register(TWO))
 

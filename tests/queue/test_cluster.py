@@ -18,7 +18,7 @@ from grimbots.queue.job import Accepted, Beat, Verdict
 from grimbots.queue.operators import Operator
 from grimbots.queue.store import Store
 from grimbots.tests.queue.deployments import Cluster, migrate_slot, needs_sentinel, run_cluster
-from grimbots.tests.queue.desks import make_task, open_queue, run_worker, wait_until
+from grimbots.tests.queue.desks import connect, make_task, open_queue, run_worker, wait_until
 
 pytestmark = needs_sentinel
 ACCOUNTS, SHARDS = 12, 3
@@ -113,7 +113,7 @@ async def _migrate_under_load(cluster: Cluster, queue: Queue, caplog: pytest.Log
         # The slot stays half moved until the queue has run into it.
         halfway = partial(wait_until, lambda: "AskError" in caplog.text)
         resting = Store(cluster.make_url(SHARDS), keys.prefix(0))  # has nothing to say meanwhile
-        await resting.connect()
+        await connect(resting)
         assert await migrate_slot(SLOT, source, target, halfway) > 10
         await _follow(resting)
         await wait_until(_grows(senders, 300), 20)
@@ -127,7 +127,7 @@ async def _follow(store: Store) -> None:
     """A connection to the old owner hears MOVED; the next one goes to the new owner."""
     with pytest.raises(RedisMoving, match="MovedError"):
         await store.run([Beat("nobody:0:1")])
-    await store.connect()
+    await connect(store)
     assert list((await store.run([Beat("nobody:0:1")])).drain) == [Verdict.LOST]
     await store.close()
 

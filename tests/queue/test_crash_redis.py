@@ -143,6 +143,19 @@ async def test_starts_working_when_redis_comes_late(tmp_path: Path) -> None:
         await wait_until(lambda: _is_settled(queue, 1))
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_says_that_it_works_from_its_first_claim_on(tmp_path: Path) -> None:
+    ran: list[int] = []
+    server = RedisServer(tmp_path)
+    async with open_queue(server.url) as queue, run_worker(queue, NOTE, context=ran) as worker:
+        claimed = asyncio.create_task(worker.wait_claimed())
+        await asyncio.sleep(0.1)  # time enough for what must not happen
+        assert not claimed.done()
+        async with run_server(tmp_path):
+            await asyncio.wait_for(claimed, 30)
+            assert worker.is_working()
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_claims_nothing_at_first_when_redis_was_started_anew(tmp_path: Path) -> None:
     ran: list[int] = []

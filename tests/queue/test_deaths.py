@@ -8,7 +8,7 @@ import pytest
 
 from grimbots.conf import metrics
 from grimbots.queue.dispatcher import Queue
-from grimbots.queue.job import Job, UpkeepReply
+from grimbots.queue.job import Accepted, Job, UpkeepReply
 from grimbots.queue.reports import Death
 from grimbots.queue.task import Bury
 from grimbots.queue.upkeep import report
@@ -42,6 +42,15 @@ async def test_counts_what_is_refused_at_the_door(queue: Queue) -> None:
     before = count(Death.REFUSED)
     await queue.bury(Job("1", "test.run", "tasks", "b1", "1"), "junk")
     assert count(Death.REFUSED) == before + 1
+
+
+@pytest.mark.gen_test
+async def test_does_not_count_what_is_refused_while_it_waits(queue: Queue) -> None:
+    job, before = Job("1", "test.run", "tasks", "b1", "1"), count(Death.REFUSED)
+    await queue.enqueue(job)
+    assert await queue.bury(job, "junk") is Accepted.ACCEPTED
+    assert count(Death.REFUSED) == before
+    assert await queue.reads.count_dead() == 0
 
 
 def test_counts_poison(expect_errors: list[str]) -> None:

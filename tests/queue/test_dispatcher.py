@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from grimbots.queue import dispatcher
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Drain, Enqueue, Job
 from grimbots.queue.store import NewerProtocol
@@ -213,6 +214,26 @@ async def test_starts_without_redis_and_refuses(tmp_path: Path) -> None:
         assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1"))) < 1.6
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_asks_a_server_that_cannot_now_a_few_times_a_second(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+        before = await _count(server.url, "commandstats", "cmdstat_evalsha")
+        with pytest.raises(QueueUnavailable):
+            await queue.enqueue(make_job(TASK, "1"))  # 1.5 s, 50 ms between two tries at least
+        assert await _count(server.url, "commandstats", "cmdstat_evalsha") - before <= 31
+        await server.ask("CONFIG", "SET", "min-replicas-to-write", 0)
+        await _enqueue_when_back(queue, make_job(TASK, "1"))
+        assert (await queue.reads.count_jobs())["tasks"].enqueued == 1
+
+
+@pytest.mark.gen_test
+async def test_refuses_what_too_few_replicas_have(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server, open_queue(server.url, replicas=1) as queue:
+        with pytest.raises(QueueUnavailable, match="too few replicas have it yet"):
+            await queue.enqueue(make_job(TASK, "1"))
+
+
 @pytest.mark.gen_test
 async def test_stores_one_job_when_the_reply_is_lost(tmp_path: Path) -> None:
     async with run_proxy(tmp_path) as (_, proxy), open_queue(proxy.url) as queue:
@@ -264,6 +285,29 @@ async def test_refuses_data_of_a_newer_protocol(flushed_redis_url: str, expect_e
 
 
 @pytest.mark.gen_test
+async def test_stops_what_was_not_started(flushed_redis_url: str) -> None:
+    queue = Queue(flushed_redis_url, consumer_host="test", slot=0, queue_slots={})
+    async with asyncio.timeout(1.5):
+        await queue.stop()
+
+
+@pytest.mark.gen_test
+async def test_takes_an_answer_that_came_in_time_although_the_loop_was_held_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatcher, "ANSWER_SECONDS", 0.02)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Accepted] = loop.create_future()
+    waiting = asyncio.create_task(dispatcher.Patience().wait(answer))
+    await asyncio.sleep(0)  # it waits
+    loop.call_later(0, answer.set_result, Accepted.ACCEPTED)
+    held_up_until = monotonic() + 0.05
+    while monotonic() < held_up_until:
+        pass
+    assert await waiting is Accepted.ACCEPTED
+
+
+@pytest.mark.gen_test
 async def test_guards_nothing_outside_of_a_job(queue: Queue) -> None:
     queue.guard()
 
@@ -280,3 +324,19 @@ async def test_gives_up_an_enqueue_that_was_cancelled(tmp_path: Path) -> None:
         assert await first is Accepted.ACCEPTED
         await queue.enqueue(make_job(TASK, "3"))
         assert (await queue.reads.count_jobs())["tasks"].enqueued == 2
+
+
+@pytest.mark.gen_test
+async def test_goes_on_when_who_enqueued_is_cancelled_before_the_answer(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.ask("CLIENT", "PAUSE", 30_000, "WRITE")
+        first = asyncio.create_task(queue.enqueue(make_job(TASK, "1")))
+        await wait_until(lambda: _is_sent(server))
+        first.cancel()
+        await server.ask("CLIENT", "UNPAUSE")
+        await _enqueue_when_back(queue, make_job(TASK, "2"))
+        assert (await queue.reads.count_jobs())["tasks"].enqueued == 2  # it had been sent
+
+
+async def _is_sent(server: RedisServer) -> bool:
+    return "cmd=evalsha" in str(await server.ask("CLIENT", "LIST"))

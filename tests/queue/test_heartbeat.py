@@ -77,6 +77,11 @@ def test_holds_again_after_a_good_beat(make: Callable[..., Heartbeat], redis: Re
     assert heartbeat.holds
 
 
+def test_keeps_its_pace_while_all_is_well(make: Callable[..., Heartbeat], redis: Redis) -> None:
+    make(Timing(beat_seconds=0.01, retry_seconds=3600))
+    redis.wait_beats(3)
+
+
 def test_goes_on_beating_while_redis_is_away(make: Callable[..., Heartbeat], redis: Redis) -> None:
     redis.answer = None
     heartbeat = make(registered_at=monotonic() - 60)
@@ -93,3 +98,17 @@ def test_tells_of_a_lost_lease_once_and_never_holds_again(make: Callable[..., He
     heartbeat.join()  # the thread ends by itself
     assert told == [heartbeat]
     assert not heartbeat.holds
+
+
+def test_tells_nothing_of_a_lease_that_was_given_back_meanwhile(redis: Redis) -> None:
+    told: list[Heartbeat] = []
+
+    def beat_while_it_is_given_back(consumer: str) -> Verdict:
+        heartbeat.stop()
+        return redis.beat(consumer)
+
+    redis.answer = Verdict.LOST
+    heartbeat = Heartbeat("test:0:1", beat_while_it_is_given_back, on_lost=told.append, timing=FAST)
+    heartbeat.start(monotonic())
+    heartbeat.join()
+    assert (told, heartbeat.is_lost) == ([], False)

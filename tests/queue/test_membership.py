@@ -17,7 +17,7 @@ from grimbots.queue.sightings import State
 from grimbots.queue.store import Store
 from grimbots.queue.task import LeaseLost
 from grimbots.queue.worker import Worker
-from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
+from grimbots.tests.queue.desks import connect, make_job, make_task, open_queue, run_worker, wait_until
 
 NEVER_BEATS = Timing(beat_seconds=3600)
 
@@ -97,6 +97,25 @@ async def test_notices_a_lost_lease_by_its_beat(queue: Queue, flushed_redis_url:
         assert worker.is_working()
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_notices_a_lost_lease_when_redis_is_back(flushed_redis_url: str) -> None:
+    """With every slot taken no claim tells of it."""
+    async with open_queue(flushed_redis_url, slots={"tasks": 1}) as queue:
+        effects = Effects(queue)
+        async with run_worker(queue, WAIT, context=effects, timing=NEVER_BEATS) as worker:
+            await queue.enqueue(make_job(WAIT, "1", chat="9", n=1))
+            await wait_until(lambda: effects.started == 1)
+            first = worker.shards[0].membership.lease
+            async with redis.asyncio.from_url(flushed_redis_url) as client, client.pipeline() as outage:
+                outage.zrem("{q0}:consumers", worker.consumer)
+                outage.client_kill_filter(_type="normal", skipme=True)
+                await outage.execute()
+            await wait_until(lambda: worker.shards[0].membership.lease is not first, 30)
+            effects.go.set()
+            await wait_until(lambda: effects.done == [1], 30)
+        assert (effects.started, effects.refused) == (2, 1)
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_ends_when_a_later_process_took_its_slot(queue: Queue, flushed_redis_url: str) -> None:
     worker = Worker(queue, Effects(queue), tasks={})
@@ -126,7 +145,7 @@ async def test_gives_back_after_an_interruption_what_it_does_not_run(queue: Queu
 async def _claim_behind_its_back(url: str, consumer: str) -> None:
     """Claim under the worker's name, as a call of its own that came late over a connection given up since."""
     store = Store(url)
-    await store.connect()
+    await connect(store)
     await store.run([Claim(consumer, 1_000_000, {"elsewhere": 1})])
     await store.close()
 

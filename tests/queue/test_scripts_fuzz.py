@@ -16,6 +16,7 @@ SEED, STEPS, DEPLOY_STEPS, FAULTY_SEEDS, FAULTY_STEPS = 7, 14_000, 4_000, range(
 
 FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
+    "the fence of an ack is not compared": Mutation("settle", "flight.fence == ack.fence and ", ""),
     "a repeated claim takes more": Mutation("claim", "if claim.number == last.number then", "if false then"),
     "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
     "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),

@@ -9,8 +9,9 @@ import pytest
 
 from grimbots.queue.dispatcher import OtherShards, Queue
 from grimbots.queue.inspector import Inspector
-from grimbots.queue.job import Accepted, Job
+from grimbots.queue.job import Accepted, Close, Job, Pause
 from grimbots.queue.operators import Operator
+from grimbots.queue.sightings import Stop
 from grimbots.tests.queue.desks import make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.servers import run_server
 
@@ -68,6 +69,15 @@ async def test_looks_see_every_shard(flushed_redis_url: str) -> None:
             assert seen.ahead == 1
         assert await inspector.chat("b0", "nobody") == []
         assert [(stop.kind, stop.name) for stop in await inspector.stops()] == [("source", "b0")]
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_shows_what_is_stopped_on_one_shard_only(flushed_redis_url: str) -> None:
+    """Redis went away while an operator stopped it."""
+    async with open_queue(f"{flushed_redis_url}&shards=3") as queue:
+        await queue.lines[0].send(Pause("queue", "tasks"))
+        await queue.lines[2].send(Close("queue", "tasks"))
+        assert await Inspector(queue).stops() == [Stop("queue", "tasks", paused=True, closed=True)]
 
 
 @pytest.mark.gen_test(timeout=20)

@@ -11,9 +11,10 @@ import pytest
 import tornado.ioloop
 from redis.asyncio import Redis
 
-from grimbots.queue.connections import RedisAway
+from grimbots.queue.connections import RedisAway, RedisMoving
 from grimbots.queue.job import Accepted, Ack, Beat, BuryNew, Claim, ClaimReply, Enqueue, Job, Mine, Register, Verdict
 from grimbots.queue.store import PREFIX, BlockingBeat, NewerProtocol, Store
+from grimbots.tests.queue.desks import connect
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
 
 CONSUMER = "host:0:1"
@@ -41,7 +42,7 @@ def store(io_loop: tornado.ioloop.IOLoop, redis: Any, server_url: str) -> Iterat
 
     async def make() -> Store:
         made = Store(server_url)
-        await made.connect()
+        await connect(made)
         await made.run([Register(CONSUMER)])
         return made
 
@@ -95,7 +96,7 @@ async def test_run_with_memory_full_refuses_intake_and_drains(store: Store, redi
 @pytest.mark.gen_test
 async def test_connect_with_memory_full(store: Store, redis: Any) -> None:
     await redis.config_set("maxmemory", 1)
-    await asyncio.wait_for(store.connect(), 5)
+    await connect(store)
     assert list((await store.run([Beat(CONSUMER)])).drain) == [Verdict.OK]
 
 
@@ -130,7 +131,7 @@ async def test_run_gives_up_on_a_silent_redis(store: Store, redis: Any) -> None:
     assert 1.4 < asyncio.get_running_loop().time() - started_at < 2.4
     with pytest.raises(RedisAway):
         await store.run([Beat(CONSUMER)])
-    await store.connect()
+    await connect(store)
     assert list((await store.run([Mine(CONSUMER)])).drain) == [[]]
 
 
@@ -149,7 +150,7 @@ async def test_run_after_a_cut_connection_needs_connect(store: Store, redis: Any
     await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     with pytest.raises(RedisAway):
         await store.run([Beat(CONSUMER)])
-    await store.connect()
+    await connect(store)
     assert list((await store.run([Beat(CONSUMER)])).drain) == [Verdict.OK]
 
 
@@ -165,16 +166,15 @@ async def test_run_cancelled_throws_its_connection_away(store: Store, redis: Any
         await store.run([Beat(CONSUMER)])
 
 
-@pytest.mark.gen_test
-async def test_connect_tries_until_redis_is_there(tmp_path: Path) -> None:
+@pytest.mark.gen_test(timeout=120)
+async def test_connect_works_when_redis_came_late(tmp_path: Path) -> None:
     path = tmp_path / "redis.sock"
     store = Store(f"unix://{path}")
-    connecting = asyncio.create_task(store.connect())
     with pytest.raises(RedisAway):
-        await store.try_connect()
+        await store.connect()
     program = next(iter(find_programs().values()))
     with private_server(program, path):
-        await asyncio.wait_for(connecting, 10)
+        await connect(store)
         assert list((await store.run([Beat(CONSUMER)])).drain) == [Verdict.LOST]
         await store.close()
 
@@ -184,6 +184,20 @@ async def test_connect_refuses_data_of_a_newer_protocol(redis: Any, server_url: 
     await redis.set(PREFIX + "version", 2)
     with pytest.raises(NewerProtocol, match="run the newer version"):
         await Store(server_url).connect()
+
+
+@pytest.mark.gen_test
+async def test_run_on_what_became_a_replica_is_to_be_repeated_elsewhere(store: Store, redis: Any) -> None:
+    await redis.replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(RedisMoving, match="replica"):
+            await store.run([], [Enqueue(make_job(), CAP)])
+        with pytest.raises(RedisMoving, match="this server is a replica"):
+            await store.connect()
+    finally:
+        await redis.replicaof("NO", "ONE")
+    await connect(store)
+    assert (await store.run([], [Enqueue(make_job(), CAP)])).intake == [Accepted.ACCEPTED]
 
 
 @pytest.mark.gen_test

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis.asyncio
 import tornado.ioloop
 
 from grimbots.queue.connections import RedisAway
@@ -13,6 +14,7 @@ from grimbots.queue.job import Ack, BuryNew, Claim, Claimed, ClaimReply, Enqueue
 from grimbots.queue.reads import Reads
 from grimbots.queue.sightings import Counts, State, Waits
 from grimbots.queue.store import Store
+from grimbots.tests.queue.desks import connect
 
 CONSUMER = "host:0:1"
 
@@ -23,7 +25,7 @@ def store(io_loop: tornado.ioloop.IOLoop, flushed_redis_url: str) -> Iterator[St
 
     async def make() -> Store:
         made = Store(flushed_redis_url)
-        await made.connect()
+        await connect(made)
         await made.run([Register(CONSUMER)])
         return made
 
@@ -96,6 +98,20 @@ async def test_list_dead_page_by_page(store: Store, reads: Reads) -> None:
     rest = await reads.list_dead(after=page[-1].job.id)
     assert (await reads.count_dead(), [one.job.id for one in page + rest]) == (3, ["2", "1", "0"])
     assert page[0].reason == "chat_full"
+
+
+@pytest.mark.gen_test
+async def test_list_dead_passes_over_what_was_put_back_meanwhile(
+    store: Store, reads: Reads, flushed_redis_url: str
+) -> None:
+    """Ids and jobs are read one after the other: in between a job may wait again, and be done."""
+    await store.run([], [BuryNew(make_job("dead"), "junk")])
+    await put(store, make_job("done"), make_job("waits"))
+    (claimed,) = await claim(store, 1)
+    await store.run([Ack(CONSUMER, "done", claimed.fence)])
+    async with redis.asyncio.from_url(flushed_redis_url) as client:
+        await client.zadd("{q0}:dead", {"done": 1, "waits": 2, "gone": 3})
+    assert [one.job.id for one in await reads.list_dead()] == ["dead"]
 
 
 @pytest.mark.gen_test

@@ -50,7 +50,13 @@ def test_takes_a_payload_up_to_the_limit() -> None:
         make_task(_greet).job(id="1", source="b1", account="1", name=name + "x")
 
 
-@pytest.mark.parametrize("payload", [{}, {"name": "Ana", "age": 3}])
+def test_takes_any_payload_where_others_bound_it() -> None:
+    greet = Task("test.greet", _greet, queue="tasks", timeout_seconds=1, attempts=1, payload_bytes=None)
+    name = "x" * 2 * PAYLOAD_BYTES
+    assert greet.job(id="1", source="b1", account="1", name=name).payload == {"name": name}
+
+
+@pytest.mark.parametrize("payload", [{}, {"name": "Ana", "age": 3}, {"name": "Ana", "times": 2, "age": 3}])
 def test_refuses_a_payload_the_function_does_not_take(payload: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         make_task(_greet).job(id="1", source="b1", account="1", **payload)

@@ -13,11 +13,12 @@ from grimbots.queue import keys
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Claim, ClaimReply, Mine, Register, Upkeep, Verdict
+from grimbots.queue.operators import Operator
 from grimbots.queue.sightings import DeadJob, State
 from grimbots.queue.store import PREFIX, Store
 from grimbots.queue.task import Again, Bury, Done, LeaseLost
 from grimbots.queue.worker import Worker
-from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
+from grimbots.tests.queue.desks import connect, make_job, make_task, open_queue, run_worker, wait_until
 
 
 async def _find_dead(queue: Queue) -> list[DeadJob]:
@@ -243,6 +244,20 @@ async def test_keeps_what_a_job_over_its_time_still_returned(queue: Queue) -> No
     async with run_worker(queue, task):
         await wait_until(lambda: _is_settled(queue, 1))
     assert await queue.reads.count_dead() == 0
+
+
+@pytest.mark.gen_test
+async def test_keeps_how_a_job_ended_that_is_stopped_in_the_same_moment(queue: Queue) -> None:
+    async def refuse_as_the_lease_goes(context: Any) -> None:
+        membership = worker.shards[0].membership
+        asyncio.get_running_loop().call_soon(membership.lose, membership.lease)
+        raise Bury("nobody can do this")
+
+    task = make_task(refuse_as_the_lease_goes)
+    await queue.enqueue(make_job(task, "1"))
+    async with run_worker(queue, task) as worker:
+        (dead,) = await _find_dead(queue)
+    assert (dead.reason, dead.error) == ("buried", "nobody can do this")
 
 
 @pytest.mark.gen_test
@@ -533,6 +548,27 @@ async def _is_blocked(url: str) -> bool:
         return bool(info["blocked_clients"])
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_passes_over_many_paused_sources_without_falling_idle(
+    queue: Queue, flushed_redis_url: str, notes: Notes
+) -> None:
+    """A claim looks at 64 sources of a queue; the next one follows at once."""
+    task = make_task(_note)
+    await Operator(queue).pause("account", "1")
+    await asyncio.gather(*(queue.enqueue(make_job(task, f"{n}", source=f"b{n}", n=n)) for n in range(600)))
+    await queue.enqueue(task.job(id="last", source="other", account="2", n=-1))
+    waits = await _count_waits(flushed_redis_url)
+    async with run_worker(queue, task, context=notes):
+        await wait_until(lambda: notes.ran == [-1])
+        assert await _count_waits(flushed_redis_url) - waits <= 3
+
+
+async def _count_waits(url: str) -> int:
+    async with redis.asyncio.from_url(url, protocol=3) as client:
+        stats: Any = await client.info("commandstats")
+    return int(stats.get("cmdstat_brpop", {}).get("calls", 0))
+
+
 @pytest.mark.gen_test
 async def test_runs_suspects_one_at_a_time(queue: Queue, flushed_redis_url: str, notes: Notes) -> None:
     task = make_task(_wait)
@@ -552,7 +588,7 @@ async def test_runs_suspects_one_at_a_time(queue: Queue, flushed_redis_url: str,
 async def _crash(url: str, slot: int) -> None:
     """Claim everything as a process that dies, and have it reaped as its successor would."""
     store = Store(url)
-    await store.connect()
+    await connect(store)
     await store.run([Register(f"crash:{slot}:1"), Claim(f"crash:{slot}:1", 1, {"tasks": 10}, free_suspects=10)])
     await store.run([Register(f"crash:{slot}:2")])
     await store.close()

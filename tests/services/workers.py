@@ -10,12 +10,12 @@ from grimbots.queue.worker import Worker
 
 
 @asynccontextmanager
-async def work(app: Any) -> AsyncIterator[None]:
+async def work(app: Any) -> AsyncIterator[Worker]:
     """Run a worker for the length of a block."""
     worker = Worker(app.queue, app)
     running = worker.start()
     try:
-        yield
+        yield worker
     finally:
         await worker.drain(5)
         await running

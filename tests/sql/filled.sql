@@ -40,6 +40,11 @@ INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted,
 SELECT account_id, 900000000 + account_id, 'bot_' || name, name, 'key of ' || name, 'token of ' || name, id, now(), now()
 FROM funnels;
 
+INSERT INTO bot_webhooks (bot_id, account_id, state, host, state_since, error, asked_at)
+SELECT id, account_id, CASE id % 30 WHEN 0 THEN 'taken' ELSE 'ours' END, CASE id % 30 WHEN 0 THEN name END, now(), name,
+    now() - id * interval '1 second'
+FROM bots;
+
 INSERT INTO bot_files (account_id, bot_id, sha256, form, file_id, created_at)
 SELECT bots.account_id, bots.id, assets.sha256, 'photo', 'file_id of ' || bots.name, now()
 FROM bots

@@ -71,6 +71,7 @@ EVERY_ACCOUNT = {
     "crons.add",
     "crons.claim_due",
     "crons.finish",
+    "crons.list_all",
     "deliveries.count_owed",
     "duties.keep_days",
     "duties.take_turn",
@@ -86,9 +87,14 @@ EVERY_ACCOUNT = {
     "payments.list_stale",
     "provider_events.count_left_over",
     "pools.list_live",
+    "processes.list_heard",
+    "processes.list_seen",
+    "processes.report",
     "provider_events.list_stale",
     "pools.announce_change",
     "pools.list_live_by_slug",
+    "server.read_connections",
+    "server.read_replicas",
     "server.read_version",
     "sessions.add",
     "sessions.forget_old",
@@ -96,6 +102,11 @@ EVERY_ACCOUNT = {
     "timers.claim_due",
     "users.add",
     "users.find_by_email",
+    "webhooks.claim_due",
+    "webhooks.count_asked",
+    "webhooks.list_lost",
+    "webhooks.sum_up",
+    "webhooks.watch_missing",
 }
 """Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
 
@@ -130,9 +141,11 @@ CHOSEN: dict[str, Values] = {
     "provider_events.close": {"status": "applied"},
     "sales.count_by_bot": {"since": ALWAYS, "until": NEVER},
     "sales.count_trouble": {"limit": 1000},
+    "sales.list_bots": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_events": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_mishaps": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_payments": {"before_id": PAST_ALL_IDS, "limit": 50},
+    "webhooks.note": {"state": "taken"},
 }
 """Values that neither a column's name nor its type tells."""
 

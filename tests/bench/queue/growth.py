@@ -14,7 +14,7 @@ from grimbots.tests.bench.queue.measures import Figures, find_percentile, time_t
 from grimbots.tests.bench.queue.peers.ours import GROUP_CAP, TASK
 from grimbots.tests.bench.queue.processes import open_stand
 from grimbots.tests.bench.queue.systems import OURS
-from grimbots.tests.queue.desks import make_job
+from grimbots.tests.queue.desks import connect, make_job
 
 SIZES = (1_000, 100_000, 1_000_000)
 SOURCES = (10, 10_000)
@@ -32,7 +32,7 @@ async def measure_growth(scale: float = 1.0) -> Figures:
     for sources in SOURCES:
         async with open_stand() as stand:
             store, filled = Store(stand.url), 0
-            await store.connect()
+            await connect(store)
             await store.run([Register(CONSUMER)])
             for size in SIZES:
                 await _fill(store, (_make_job(n, sources) for n in range(filled, int(size * scale))))
@@ -84,7 +84,7 @@ async def measure_crowd(scale: float = 1.0) -> Figures:
     jobs, singles = max(3000, int(CROWD * scale)), max(20, int(SINGLES * scale))
     async with open_stand() as stand:
         store = Store(stand.url)
-        await store.connect()
+        await connect(store)
         await _fill(store, (_make_crowd_job(n) for n in range(jobs)))
         await store.close()
         async with stand.work(OURS):

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from grimbots.tests.bench.queue.counters import read_counters
+from grimbots.tests.bench.queue.environments import ENVIRONMENTS
 from grimbots.tests.bench.queue.processes import Stand, open_stand
 from grimbots.tests.bench.queue.systems import System
 
@@ -19,6 +20,7 @@ PICKUP_FIRST = 10_000_000  # their numbers are no other job's
 
 async def measure_system(system: System, scale: float = 1.0) -> Figures:
     """Enqueue, work off, work off jobs of 5 ms, then pick up single jobs; a Redis of its own, as the others have."""
+    ENVIRONMENTS.prepare(system)
     jobs, slow_jobs, pickups = (max(50, int(n * scale)) for n in (system.jobs, system.slow_jobs, PICKUPS))
     figures: Figures = {}
     async with open_stand() as stand:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grimbots.tests.bench.queue.environments import prepare
+from grimbots.tests.bench.queue.environments import ENVIRONMENTS
 from grimbots.tests.bench.queue.measures import Figures, find_percentile, time_pickups
 from grimbots.tests.bench.queue.processes import open_stand
 from grimbots.tests.bench.queue.systems import HANDOFF, OURS, SAME
@@ -14,7 +14,7 @@ BLOCKS, PICKUPS = 5, 200  # of each: a block is too short for the machine to cha
 
 async def measure_pickups(scale: float = 1.0) -> Figures:
     """Take turns in short blocks; what is compared shares the machine, Redis and the minute."""
-    prepare(OURS)
+    ENVIRONMENTS.prepare(OURS)
     waits: dict[str, list[float]] = {system.name: [] for system in (OURS, HANDOFF, SAME)}
     async with open_stand() as stand:
         for _ in range(max(1, int(BLOCKS * scale))):

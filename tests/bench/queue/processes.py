@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from grimbots.tests.bench.queue.environments import NotRun, make_command
+from grimbots.tests.bench.environments import NotRun
+from grimbots.tests.bench.queue.environments import ENVIRONMENTS
 from grimbots.tests.bench.queue.systems import System
 from grimbots.tests.queue.servers import RedisServer, run_server
 
@@ -83,7 +84,7 @@ class Stand:
         return ran
 
     async def _spawn(self, system: System, verb: str, *numbers: int) -> asyncio.subprocess.Process:
-        command, needed = make_command(system, verb, self.url, *numbers)
+        command, needed = ENVIRONMENTS.make_command(system, verb, self.url, *numbers)
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
             *("taskset", "--cpu-list", str(PYTHON_CORE), *command),

@@ -6,7 +6,8 @@ import asyncio
 import time
 from contextlib import suppress
 
-from grimbots.tests.bench.queue.environments import NotRun
+from grimbots.tests.bench.environments import NotRun
+from grimbots.tests.bench.queue.environments import ENVIRONMENTS
 from grimbots.tests.bench.queue.processes import Stand, open_stand
 from grimbots.tests.bench.queue.systems import System
 
@@ -19,6 +20,7 @@ TRAFFIC_GAP_SECONDS = 0.04  # mean of the contract's
 
 async def measure_recovery(system: System, patience_seconds: float, slot: int = OTHER_SLOT) -> Figures:
     """Kill a worker in the middle of 200 jobs of 100 ms and start another; light traffic goes on all the while."""
+    ENVIRONMENTS.prepare(system)
     async with open_stand() as stand:
         await stand.ask(system, "burst", 0, JOBS, JOB_MS)
         async with stand.work(system, 0):

@@ -14,15 +14,16 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from grimbots.tests.bench.queue.environments import FOLDER, ROOT, NotRun, prepare
+from grimbots.tests.bench.environments import ROOT, NotRun
+from grimbots.tests.bench.queue.environments import ENVIRONMENTS
 from grimbots.tests.bench.queue.growth import measure_crowd, measure_growth
 from grimbots.tests.bench.queue.measures import measure_system
 from grimbots.tests.bench.queue.pickups import measure_pickups
 from grimbots.tests.bench.queue.processes import PYTHON_CORE
 from grimbots.tests.bench.queue.recovery import measure_recovery
 from grimbots.tests.bench.queue.report import write_report
-from grimbots.tests.bench.queue.results import Kept, Measure
 from grimbots.tests.bench.queue.systems import OURS, PEERS, SYSTEMS
+from grimbots.tests.bench.results import Kept, Measure, take_fingerprint
 
 DOCS = ROOT / "docs" / "bench"
 
@@ -39,7 +40,7 @@ def install(chosen: Sequence[str]) -> None:
     for system in SYSTEMS.values():
         with suppress(NotRun):
             if system.name in chosen:
-                prepare(system)
+                ENVIRONMENTS.prepare(system)
 
 
 async def run_rounds(kept: Kept, rounds: int, chosen: Sequence[str], scale: float) -> None:
@@ -70,7 +71,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget what was measured")
     parser.add_argument("--scale", type=float, default=1.0, help="0.01: see that it runs; no figures")
     parser.add_argument("--patience", type=float, default=120, help="seconds that a killed worker's jobs may take")
-    parser.add_argument("--results", type=Path, default=FOLDER / "results.json")
+    parser.add_argument("--results", type=Path, default=ENVIRONMENTS.folder / "results.json")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where queue.json, queue.svg and queue.md go")
     arguments = parser.parse_args()
     if unknown := set(arguments.only) - set(everything):
@@ -82,7 +83,8 @@ async def main() -> None:
     """Measure what is missing, then report."""
     arguments = _read_arguments()
     os.sched_setaffinity(0, {PYTHON_CORE})
-    kept = Kept(arguments.results, arguments.fresh)
+    code = take_fingerprint([*(ROOT / "queue").rglob("*.*"), *ENVIRONMENTS.list_files()])
+    kept = Kept(arguments.results, code, fresh=arguments.fresh)
     install(arguments.only)
     if "recovery" in arguments.only:
         await run_recoveries(kept, arguments.only, arguments.patience)

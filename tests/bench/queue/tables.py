@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from grimbots.tests.bench.pages import tell_figure, tell_machine, write_table
 from grimbots.tests.bench.queue.growth import SIZES, SOURCES
 from grimbots.tests.bench.queue.ratios import AIMS, Aim
 
@@ -44,14 +45,9 @@ def write_tables(report: Mapping[str, Any]) -> str:
 
 
 def _describe(report: Mapping[str, Any]) -> str:
-    machine = report["machine"]
     rounds = sorted({row["rounds"] for row in report["rows"]}) or [0]
     span = f"{rounds[0]} to {rounds[-1]}" if len(rounds) > 1 else f"{rounds[0]}"
-    return (
-        f"{report['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"Redis {report['versions']['redis-server']}, Python {report['versions']['python']}. "
-        f"Medians of {span} interleaved rounds, lowest and highest in brackets."
-    )
+    return f"{tell_machine(report)} Medians of {span} interleaved rounds, lowest and highest in brackets."
 
 
 def _write_aims(ratios: Mapping[str, float]) -> str:
@@ -60,7 +56,7 @@ def _write_aims(ratios: Mapping[str, float]) -> str:
         for name, aim in AIMS.items()
         if name in ratios
     ]
-    return _write_table(["figure", "here", "aim", "met"], lines)
+    return write_table(["figure", "here", "aim", "met"], lines)
 
 
 def _tell_bound(aim: Aim) -> str:
@@ -69,10 +65,10 @@ def _tell_bound(aim: Aim) -> str:
 
 def _write_rows(rows: Iterable[Row], columns: Mapping[str, tuple[str, int]]) -> str:
     lines = [
-        (_title(row), _tell_guarantee(row), *(_tell(row, name, digits) for name, digits in columns.values()))
+        (_title(row), _tell_guarantee(row), *(tell_figure(row, name, digits) for name, digits in columns.values()))
         for row in rows
     ]
-    return _write_table(["system", "at least once", *columns], lines)
+    return write_table(["system", "at least once", *columns], lines)
 
 
 def _title(row: Row) -> str:
@@ -83,21 +79,13 @@ def _tell_guarantee(row: Row) -> str:
     return "yes" if row["at_least_once"] else "no"
 
 
-def _tell(row: Row, name: str, digits: int) -> str:
-    figure = row["figures"].get(name)
-    if figure is None:
-        return f"not run here: {row['not_run']}" if "not_run" in row else ""
-    middle, low, high = (f"{figure[part]:,.{digits}f}" for part in ("median", "low", "high"))
-    return middle if low == high else f"{middle} ({low}–{high})"
-
-
 def _write_recoveries(rows: Iterable[Row]) -> str:
     lines = []
     for row in rows:
         lines += [_tell_recovery(_title(row), row["recovery"], row["note"])] if "recovery" in row else []
         if other := row.get("recovery_in_another_slot"):
             lines.append(_tell_recovery(f"{_title(row)}, nobody in its slot", other, "a lease of 10 s"))
-    return _write_table(["system", "all had run after, s", "had not run", "ran twice", "by its own words"], lines)
+    return write_table(["system", "all had run after, s", "had not run", "ran twice", "by its own words"], lines)
 
 
 def _tell_recovery(title: str, recovery: Mapping[str, float] | str, note: str) -> Sequence[str]:
@@ -113,14 +101,9 @@ def _write_growth(growth: Mapping[str, Mapping[str, float]]) -> str:
         for move in ("enqueue", "claim", "ack")
         for sources in SOURCES
     ]
-    return _write_table(["", *(f"{size:,} pending" for size in SIZES)], lines)
+    return write_table(["", *(f"{size:,} pending" for size in SIZES)], lines)
 
 
 def _tell_call(growth: Mapping[str, Mapping[str, float]], move: str, size: int, sources: int) -> str:
     figure = growth.get(f"{move}_us_at_{size}_of_{sources}")
     return f"{figure['median']:.0f}" if figure else ""
-
-
-def _write_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    ruler = ["---"] * len(heads)
-    return "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ruler, *lines))

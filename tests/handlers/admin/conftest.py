@@ -23,8 +23,8 @@ def settings(tmp_path: Any) -> Settings:
 
 
 @pytest.fixture
-def stranger(http_client: Any, base_url: str) -> Reader:
-    """Give a reader who is not logged in."""
+def stranger(app: Any, http_client: Any, base_url: str) -> Reader:
+    """Give a reader who is not logged in. `app` is named so that the session's servers start before the test's loop."""
     return Reader(http_client, base_url)
 
 

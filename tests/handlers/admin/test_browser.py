@@ -34,6 +34,12 @@ def full(io_loop: Any, app: Any, shop: Shop, query: Callable[..., list[Any]], cl
 
     async def make() -> None:
         await fill(shop, query, clock)
+        query(
+            "INSERT INTO bot_webhooks (bot_id, account_id, state, host, state_since, pending_count, error, error_at,"
+            " asked_at, seen_at) VALUES (%s, %s, 'taken', 'vendas.example.org', %s, 31, 'Connection timed out', %s, %s,"
+            " %s)",
+            *(shop.tenant.bot_id, shop.tenant.account_id, clock(), clock(), clock(), clock()),
+        )
         await add_person(app, "ana", shop.tenant.name, administrator=True)
 
     io_loop.run_sync(make)
@@ -104,6 +110,7 @@ async def test_pages_fit_and_complain_of_nothing(
     await window.look_at("menu")
     story = await window.page.get_attribute("tr:has(.state.failed) a", "href")
     await window.open(story)
+    await window.open("/sales/tenant1/bots")
     await window.open("/sales/tenant1/messages")
     await window.page.click("details.act:has(button.danger) summary")
     await window.look_at("messages-discard")

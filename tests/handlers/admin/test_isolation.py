@@ -109,6 +109,10 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/payments/{other.payment_id}"), {404}),
         (get(OWN + "/payments/{other.payment_id}"), {404}),
     ],
+    ACCOUNT + r"/bots": [
+        (get(OTHERS + "/bots"), {404}),
+        (get(OWN + "/bots?before=900000000000"), {200}),
+    ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),
         (get(OWN + "/messages?before=900000000000"), {200}),

@@ -9,6 +9,7 @@ from grimbots.queue.job import Ack, Claim, Claimed, ClaimReply, Drain, Register
 from grimbots.queue.store import Store
 from grimbots.tests.bench.queue.contract import CONCURRENCY, main, note
 from grimbots.tests.bench.queue.peers.ours import open_send
+from grimbots.tests.queue.desks import connect
 
 CONSUMER = "bare:0:1"
 
@@ -22,7 +23,7 @@ async def _claim(store: Store, number: int, acks: Sequence[Drain]) -> Sequence[C
 
 async def _work(url: str) -> None:
     store, number, acks = Store(url), 0, list[Drain]()
-    await store.connect()
+    await connect(store)
     await store.run([Register(CONSUMER)])
     while True:
         number += 1

@@ -10,7 +10,7 @@ SECONDS ?= 60
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front monitoring fuzz chaos proof bench bench-queue bench-front wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof bench bench-queue bench-front wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -23,6 +23,8 @@ help:
 	@echo "make front    install nginx, HAProxy, supervisor and age for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make monitoring  install Prometheus and Alertmanager for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
+	@echo "make fuzz-input  parsers and routes with INPUTS=5000 inputs out of SEED=1, a tenth as many for the routes"
+	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
@@ -75,6 +77,14 @@ monitoring:
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.queue.fuzz --seeds $(SEEDS) --seconds $(SECONDS)
+
+fuzz-input:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	GRIMBOTS_FUZZ_INPUTS=$(or $(INPUTS),5000) GRIMBOTS_FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q tests/fuzz
+
+audit:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python deploy/audit.py
 
 chaos: SECONDS = 120
 chaos:

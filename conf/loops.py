@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from threading import Event, Thread, get_ident
 from time import monotonic
 
+import sentry_sdk
+
 from grimbots.conf import metrics
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ def exit_now(reason: str) -> None:
 def _say_farewell(reason: str) -> None:
     log.critical("this process ends now: %s", reason)
     faulthandler.dump_traceback()
+    sentry_sdk.flush(FAREWELL_SECONDS)
 
 
 class Lag:

@@ -133,11 +133,17 @@ class Settings:
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
     sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)
+    sentry_percent: int = _setting("SENTRY_PERCENT", "100", _whole(1, 100))
 
     @property
     def master_key_path(self) -> Path:
         """Where the master key lies: the setting, else `master.key` in the data folder."""
         return Path(self.master_key_file) if self.master_key_file else Path(self.data_dir) / "master.key"
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must be seen nowhere."""
+        return [getattr(self, item.name) for item in fields(self) if item.metadata["secret"]]
 
     @property
     def base_url(self) -> str:

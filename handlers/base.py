@@ -11,11 +11,10 @@ import secrets
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-import sentry_sdk
 from prometheus_client import Counter, Histogram
 from tornado.web import HTTPError, RequestHandler
 
-from grimbots.conf import metrics
+from grimbots.conf import logs, metrics
 from grimbots.handlers.addresses import find_client
 from grimbots.services.errors import ServiceError
 
@@ -100,6 +99,11 @@ class BaseHandler(RequestHandler):
         forwarded_for = self.request.headers.get("X-Forwarded-For", "")
         return find_client(self.request.remote_ip or "", forwarded_for, self.app.settings.trusted_proxies)
 
+    @functools.cached_property
+    def request_id(self) -> str:
+        """The name of this request in its answer and in every line of the log."""
+        return secrets.token_hex(8)
+
     @property
     def is_secure(self) -> bool:
         """Whether people reach us by https only."""
@@ -129,7 +133,7 @@ class BaseHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """Give every answer its id and headers that keep browsers from guessing; while draining, end the connection."""
-        self.request_id = secrets.token_hex(8)
+        logs.begin(request_id=self.request_id)
         self.set_header("X-Request-Id", self.request_id)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
@@ -162,13 +166,10 @@ class BaseHandler(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Log a bug with its traceback, and report it; a refusal is no news."""
+        """Log a bug with its traceback, which reports it too; a refusal is no news."""
         if isinstance(value, ServiceError | HTTPError):
             return
-        log.error("%s failed", type(self).__name__, exc_info=(typ, value, tb), extra={"request_id": self.request_id})  # type: ignore[arg-type]
-        with sentry_sdk.isolation_scope() as scope:
-            scope.set_transaction_name(f"{self.request.method} {type(self).__name__}")
-            sentry_sdk.capture_exception(value)
+        log.error("%s of %s failed", self.request.method, type(self).__name__, exc_info=(typ, value, tb))  # type: ignore[arg-type]
 
 
 class NotFoundHandler(BaseHandler):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done
 from grimbots.services import bots, deliveries
+from grimbots.services.arrivals import MAX_ID
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.clients.telegram_errors import is_gone_for_good
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -52,7 +53,7 @@ async def write(app: App, attempt: Attempt) -> Done:
     """
     message, kind = attempt.message, attempt.answer.kind
     metrics.messages_sent.labels(kind.value).inc()
-    level = logging.INFO if kind in SENT else logging.WARNING
+    level = logging.DEBUG if kind in SENT else logging.WARNING
     log.log(level, "message %d of bot %d: %s (attempt %d)", message.id, message.bot_id, kind.value, message.attempts)
     for pause in STORE_AWAY_PAUSES_SECONDS:
         try:
@@ -90,7 +91,8 @@ def _count_messages(result: object) -> int:
 def _read_message_id(result: object) -> int | None:
     """Return the id of the sent Message, or of an album's first; None for no id, and for 0: not published yet."""
     first = result[0] if isinstance(result, list) and result else result
-    return (first.get("message_id") or None) if isinstance(first, dict) else None
+    message_id = first.get("message_id") if isinstance(first, dict) else None
+    return message_id if isinstance(message_id, int) and 0 < message_id < MAX_ID else None
 
 
 async def _flooded(app: App, attempt: Attempt) -> NoReturn:

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf import logs
 from grimbots.services import accounts
 from grimbots.services.caches import Cache, Key
 from grimbots.services.clients.telegram import Answer, Kind
@@ -101,6 +102,7 @@ async def authenticate(app: App, key: str, secret: str) -> Bot:
         raise NotFound("no bot has this key")
     if not proves(bot, secret):
         raise Unauthorized("the secret token is missing or wrong")
+    logs.add(account_id=bot.account_id, bot_id=bot.id)
     return bot
 
 

@@ -220,6 +220,12 @@ def read_file_id(message: Any, kind: str) -> str | None:
     if not isinstance(message, dict):
         return None
     value = next((message[slot] for slot in (kind, *KINDS) if slot in message), None)
-    if isinstance(value, list) and value:
-        value = max(value, key=lambda size: size["width"] * size["height"])
-    return value.get("file_id") if isinstance(value, dict) else None
+    if isinstance(value, list):
+        value = max((size for size in value if isinstance(size, dict)), key=_measure_size, default=None)
+    file_id = value.get("file_id") if isinstance(value, dict) else None
+    return file_id if isinstance(file_id, str) else None
+
+
+def _measure_size(size: Mapping[str, Any]) -> int:
+    width, height = size.get("width"), size.get("height")
+    return width * height if isinstance(width, int) and isinstance(height, int) else 0

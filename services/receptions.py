@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.conf import metrics
+from grimbots.conf import logs, metrics
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.services import events, gateway_accounts
 from grimbots.services.arrivals import clean
@@ -88,6 +88,7 @@ async def _read(
     account = await gateway_accounts.find_by_key(app, gateway_name, key)
     if account is None:
         raise NotFound("there is no such webhook")
+    logs.add(account_id=account.account_id)
     gateway, credentials = gateway_accounts.open_gateway(app, account)
     wanted = {*KEPT_HEADERS, *gateway.kept_headers}
     kept = {name.lower(): clean(value) for name, value in headers.items() if name.lower() in wanted}

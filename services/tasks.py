@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, ParamSpec
 
+from grimbots.conf import logs
 from grimbots.queue import task as queue_task
+from grimbots.queue.attempts import CURRENT
 from grimbots.queue.task import PAYLOAD_BYTES, Again, Done, Task
 from grimbots.services.errors import Unavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -15,6 +18,7 @@ P = ParamSpec("P")
 Function = Callable[Concatenate[Any, P], Awaitable[Done | None]]
 
 AWAY_SECONDS = 2.0
+BOT = re.compile(r"b(\d{1,18})")  # a job's source, where it is of a bot
 
 
 def task(
@@ -31,11 +35,26 @@ def task(
     def wrap(function: Function[P]) -> Task[P]:
         @functools.wraps(function)
         async def run(context: Any, /, *args: P.args, **payload: P.kwargs) -> Done | None:
+            _begin_lines()
             try:
                 return await function(context, *args, **payload)
             except (DatabaseUnavailable, StatementTimeout, Unavailable) as error:
                 raise Again(AWAY_SECONDS, "Postgres is away", spend=False) from error
+            except Exception as error:
+                logs.mark(error)  # the queue logs it, should the job die of it
+                raise
 
         return register(run)
 
     return wrap
+
+
+def _begin_lines() -> None:
+    """Let the log's lines carry the ids of the job that runs here; who calls a task without one has ids of his own."""
+    if attempt := CURRENT.get():
+        job = attempt.claimed.job
+        logs.begin(job_id=job.id, task=job.task)
+        if job.account.isdecimal():
+            logs.add(account_id=int(job.account))
+        if bot := BOT.fullmatch(job.source):
+            logs.add(bot_id=int(bot[1]))

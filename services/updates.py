@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from grimbots.conf import metrics
+from grimbots.conf import logs, metrics
 from grimbots.queue.task import Done
 from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
@@ -96,7 +96,9 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
     bot = await app.bots.by_id(app, bot_id)
     app.crowd.note(bot.id, arrival.chat_id, app.clock())
     async with app.db.transaction() as tx:
-        return Done(await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received))
+        jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
+    log.info("update handled", extra={"kind": arrival.kind, "effects": len(jobs)})  # the one line; what else is `add`ed
+    return Done(jobs)
 
 
 async def _apply(
@@ -105,7 +107,7 @@ async def _apply(
     """Do what an update asks for, once; if it was done before, list what is left of it."""
     tap = await _find_tap(tx, bot, chat_id, act.data) if isinstance(act, Press) else None
     if isinstance(act, Press) and tap is None:
-        log.info("bot %d: update %d taps a button that was never shown in its chat: ignored", bot.id, arrival.update_id)
+        logs.add(ignored="its button was never shown in its chat")
         return []
     lead = await leads.lock(tx, bot, chat_id, arrival.person, app.clock())
     visit = Visit(app, tx, bot, lead, arrival, act, tap, received_at)
@@ -117,7 +119,7 @@ async def _apply(
     jobs = await _note_presence(visit)
     if late := _find_lateness(visit):
         metrics.updates_late.labels(late.value).inc()
-        log.warning("bot %d: update %d comes too late to be acted upon (%s)", bot.id, arrival.update_id, late.value)
+        logs.add(ignored=f"it comes too late to be acted upon ({late.value})")
         return jobs
     return [*jobs, *await _advance(visit)]
 
@@ -140,7 +142,7 @@ def _count_swap(visit: Visit) -> None:
         return
     if visit.app.clock() - lead.walked_at < SWAP_SPAN:
         metrics.updates_swapped.inc()
-        log.info("bot %d: update %d came after a later one of its chat", visit.bot.id, visit.arrival.update_id)
+        logs.add(swapped=True)  # it came after a later one of its chat
 
 
 def _find_lateness(visit: Visit) -> Late | None:
@@ -207,7 +209,7 @@ async def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
         account_id=visit.bot.account_id, funnel_id=visit.bot.funnel_id
     )
     if version_id is None:
-        log.info("bot %d has no published funnel: a lead who starts is told nothing", visit.bot.id)
+        logs.add(ignored="its bot has no published funnel")
     return visit.act, version_id
 
 

@@ -53,6 +53,8 @@ class PageHandler(BaseHandler):
         self.set_header("Cross-Origin-Opener-Policy", "same-origin")
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("X-Frame-Options", "DENY")
+        if self.is_secure:
+            self.set_header("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")
 
     async def prepare(self) -> None:
         """Find out who is there, and refuse forms of other sites before anything else happens."""
@@ -101,7 +103,7 @@ class PageHandler(BaseHandler):
     @cached_property
     def texts(self) -> Texts:
         """The words in the reader's language."""
-        chosen = self.get_cookie(LANGUAGE_COOKIE, "") or ""
+        chosen = self.get_cookie(self.cookie_name(LANGUAGE_COOKIE), "") or ""
         return Texts(choose_language(chosen, self.request.headers.get("Accept-Language", "")))
 
     def get_template_path(self) -> str:

@@ -17,7 +17,7 @@ class LanguageHandler(PageHandler):
         language, back = self.get_body_argument("language", ""), self.get_body_argument("back", "/")
         if language not in LANGUAGES:
             raise Invalid("there is no such language here")
-        self.set_own_cookie(LANGUAGE_COOKIE, language, YEAR_SECONDS)
+        self.set_own_cookie(self.cookie_name(LANGUAGE_COOKIE), language, YEAR_SECONDS)
         self.go(back if _is_own_path(back) else "/")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from typing import Any
 
+from grimbots.conf.redactions import scrub
 from grimbots.handlers.admin.base import PageHandler
 from grimbots.handlers.admin.formats import read_ms, show_decimal
 from grimbots.queue.inspector import Inspector
@@ -63,7 +64,7 @@ class QueuesHandler(OperatorHandler):
         return show_decimal(per_second, self.texts.language)
 
     def _show(self, dead: DeadJob) -> dict[str, Any]:
-        headline, _, trace = dead.error.partition("\n")
+        headline, _, trace = scrub(dead.error).partition("\n")
         return {
             "job": dead.job,
             "at": self.show_instant(read_ms(dead.at_ms)),

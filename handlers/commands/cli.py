@@ -16,8 +16,9 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
-from grimbots.conf import logs
+from grimbots.conf import logs, sentry
 from grimbots.conf.programs import ProgramError
+from grimbots.conf.redactions import scrub
 from grimbots.conf.settings import Settings, SettingsError, load
 from grimbots.handlers.commands import (
     account,
@@ -100,10 +101,11 @@ def main(argv: Sequence[str], server: Server) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         settings = load(os.environ) if arguments.run is dev.run else load_settings(os.environ)
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, settings.secrets)
+        sentry.set_up(settings)
         code: int = asyncio.run(arguments.run(server, settings, arguments))
     except EXPECTED as error:
-        print(f"grimbots: {error}", file=sys.stderr)
+        print(f"grimbots: {scrub(str(error))}", file=sys.stderr)
         return 1
     except UndefinedTable:
         print("grimbots: the database lacks our tables: run `grimbots migrate`", file=sys.stderr)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf.redactions import scrub
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands import stops
 from grimbots.handlers.commands.prints import print_fields, print_rows
@@ -189,7 +190,7 @@ def _as_sighting(seen: Sighting, stopped: Sequence[Stop]) -> dict[str, Any]:
         "dead_at": _as_instant(header.get("dead")),
         "attempts": header.get("attempts", 0),
         "crashes": header.get("crashes", 0),
-        "error": str(header.get("error", "")).partition("\n")[0],
+        "error": scrub(str(header.get("error", ""))).partition("\n")[0],
         "payload": dict(job.payload) if job else None,
     }
 
@@ -217,5 +218,5 @@ def _as_row(dead: DeadJob) -> dict[str, Any]:
         "account": dead.job.account,
         "attempts": dead.attempts,
         "reason": dead.reason,
-        "error": dead.error.partition("\n")[0],
+        "error": scrub(dead.error).partition("\n")[0],
     }

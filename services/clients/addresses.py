@@ -20,6 +20,8 @@ REFUSED = tuple(
         "2001::/32",  # Teredo (RFC 4380)
         "2002::/16",  # 6to4 (RFC 3056)
         "fec0::/10",  # site-local (RFC 3879)
+        "3fff::/20",  # documentation (RFC 9637)
+        "64:ff9b:1::/48",  # NAT64 of a network's own (RFC 8215)
     )
 )
 

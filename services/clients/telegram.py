@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 CALL_SECONDS = 20.0
 UPLOAD_SECONDS, UPLOAD_BYTES_PER_SECOND = 60.0, 1_000_000  # and a second more for each megabyte
 WAIT_UNTOLD_SECONDS = 5.0  # a 429 that does not say how long
+LONGEST_WAIT_SECONDS = 86_400.0  # what says more says nonsense
 REMEMBERED_REFUSALS = 200
 QUOTED = re.compile(r'"[^"]*"')
 for _kind in set(Kind) - {Kind.OK}:
@@ -96,9 +97,10 @@ class TelegramClient:
         return answer
 
     def _classify(self, response: Response, body: Mapping[str, Any]) -> Answer:
-        http = body.get("error_code", response.status)
-        description = body.get("description", f"HTTP {response.status} without a Bot API answer")
-        parameters = body.get("parameters", {})
+        http = _read_whole(body, "error_code") or response.status
+        told, parameters = body.get("description"), body.get("parameters")
+        description = told if isinstance(told, str) else f"HTTP {response.status} without a Bot API answer"
+        parameters = parameters if isinstance(parameters, dict) else {}
         is_telegrams = "ok" in body or http == 429  # anything else is a proxy's page: nobody knows what it did
         kind = find_meaning(http, description) if is_telegrams else Kind.AMBIGUOUS
         if kind is None:
@@ -108,7 +110,7 @@ class TelegramClient:
             http=http,
             description=description,
             retry_after_seconds=_read_wait(parameters, response.headers) if kind is Kind.FLOOD else 0.0,
-            migrate_to_chat_id=parameters.get("migrate_to_chat_id"),
+            migrate_to_chat_id=_read_whole(parameters, "migrate_to_chat_id"),
         )
 
     def _note_unknown(self, http: int, description: str) -> None:
@@ -130,4 +132,10 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _read_wait(parameters: Mapping[str, Any], headers: Mapping[str, str]) -> float:
     told = str(parameters.get("retry_after") or headers.get("Retry-After", ""))
-    return float(told) if told.isdecimal() else WAIT_UNTOLD_SECONDS
+    return min(float(told), LONGEST_WAIT_SECONDS) if told.isdecimal() and len(told) < 10 else WAIT_UNTOLD_SECONDS
+
+
+def _read_whole(holder: Mapping[str, Any], name: str) -> int | None:
+    """Read a number that Postgres can hold; None for anything else: a proxy may say whatever it likes."""
+    value = holder.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None

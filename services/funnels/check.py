@@ -95,13 +95,17 @@ def _check_reach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
 
 
 def _check_loops(exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    """Find rings of steps that lead on at once; each is told at its first step only."""
-    told: set[str] = set()
+    """Find rings of steps that lead on at once; each is told at its first step only. Looks at each step once."""
+    order = {step: place for place, step in enumerate(exits)}
+    seen: set[str] = set()
     for step in exits:
-        chain = _chain(exits, step)
-        if chain[-1] == step and len(chain) > 1 and step not in told:
-            told.update(chain)
-            yield Finding("next", "endless", {"loop": " → ".join(chain)}, step)
+        chain = _chain(exits, step, seen)
+        end = _find_onward(exits, chain[-1]) if chain else None
+        if end in chain:
+            ring = chain[chain.index(end) :]
+            first = ring.index(min(ring, key=order.__getitem__))
+            loop = [*ring[first:], *ring[: first + 1]]
+            yield Finding("next", "endless", {"loop": " → ".join(loop)}, loop[0])
 
 
 def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
@@ -136,13 +140,16 @@ def _reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collectio
     return reached
 
 
-def _chain(exits: Mapping[str, list[Exit]], step: str) -> list[str]:
-    """Follow the ways that lead on at once from `step`, until one waits or a step comes again."""
-    chain = [step]
-    while True:
-        onward = next((way.target for way in exits.get(chain[-1], ()) if way.by == "now"), None)
-        if onward is None:
-            return chain
+def _chain(exits: Mapping[str, list[Exit]], step: str, seen: set[str]) -> list[str]:
+    """Follow the ways that lead on at once from `step`, until one waits or was `seen`, here or before."""
+    chain: list[str] = []
+    onward: str | None = step
+    while onward is not None and onward in exits and onward not in seen:
+        seen.add(onward)
         chain.append(onward)
-        if onward in chain[:-1]:
-            return chain
+        onward = _find_onward(exits, onward)
+    return chain
+
+
+def _find_onward(exits: Mapping[str, list[Exit]], step: str) -> str | None:
+    return next((way.target for way in exits[step] if way.by == "now"), None)

@@ -24,5 +24,14 @@ def read_files(path: Path) -> tuple[Any, dict[str, Path]]:
         raise Invalid(f"{path} is not UTF-8 text: save it with that encoding") from error
     except json.JSONDecodeError as error:
         raise Invalid(f"{path}:{error.lineno}:{error.colno}: this is not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:  # JSON, but with a number of thousands of digits, or too deep
+        raise Invalid(f"{path} holds a number or a nesting that nobody can read") from error
     beside = {name: path.parent / name for name in list_files(definition)}
-    return definition, {name: file for name, file in beside.items() if file.is_file()}
+    return definition, {name: file for name, file in beside.items() if _is_there(file)}
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # no file can have that name
+        return False

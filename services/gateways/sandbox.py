@@ -103,10 +103,7 @@ class Sandbox(Gateway):
         answer = read_answer(response)
         if response.status >= 400:
             return _refusal(response.status, answer)
-        charges = answer.get("charges")
-        if not isinstance(charges, list):
-            raise Undecided("the provider's answer has no charges")
-        return tuple(_snapshot(charge) for charge in charges)
+        return tuple(_snapshot(charge) for charge in _list(answer, "charges"))
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Check the signature. A good one of another hour may be a replay: then the provider is asked."""
@@ -162,7 +159,14 @@ def _snapshot(answer: dict[str, Any]) -> Snapshot:
         amount_cents=_whole(answer, "amount_cents"),
         expires_at=_instant(answer, "expires_at"),
     )
-    return Snapshot(charge, tuple(_receipt(paid) for paid in answer.get("paid", [])))
+    return Snapshot(charge, tuple(_receipt(paid) for paid in _list({"paid": [], **answer}, "paid")))
+
+
+def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    values = answer.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise Undecided(f"the provider's answer has no {name}")
+    return values
 
 
 def _receipt(paid: dict[str, Any]) -> Receipt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from prometheus_client import Counter
@@ -11,6 +10,7 @@ from prometheus_client import Counter
 from grimbots.conf import metrics
 from grimbots.tests.conftest import FIRST_INSTANT
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.log_lines import open_log_lines
 
 STEP = "SELECT step FROM leads"
 
@@ -121,9 +121,10 @@ async def test_tap_that_waited_for_hours_acts_where_its_lead_still_stands(buyer:
 
 
 @pytest.mark.gen_test
-async def test_late_update_handled_again_stays_late(buyer: Buyer, caplog: Any) -> None:
+async def test_late_update_handled_again_stays_late(buyer: Buyer) -> None:
     await buyer.say("/start")
     update = buyer.make_text("/start", FIRST_INSTANT - timedelta(seconds=1))
     buyer.app.clock.move(hours=8)
-    assert [await buyer.handle(update) for _ in range(2)] == [[], []]
-    assert "comes too late to be acted upon (start)" in caplog.text
+    with open_log_lines() as log:
+        assert [await buyer.handle(update) for _ in range(2)] == [[], []]
+    assert "comes too late to be acted upon (start)" in log.read()[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from grimbots.queue.inspector import Inspector
 from grimbots.queue.job import Claim, Job, Register
 from grimbots.queue.operators import Operator
 from grimbots.queue.rates import Rates
+from grimbots.services import crons
+from grimbots.tests.conf.leaks import TOKEN
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.services.test_messages_jobs import work
 
@@ -45,6 +49,21 @@ async def test_page_shows_a_dead_job_with_its_texts_masked(administrator: Reader
     for word in ("u:1:1", "updates.handle", "a conversa tinha mensagens demais", '"<9 characters>"', '"id": 5'):
         assert word in page
     assert "my secret" not in page
+
+
+@pytest.mark.gen_test
+async def test_page_strikes_secrets_out_of_what_a_job_died_of(
+    administrator: Reader, app: Any, expect_errors: list[str]
+) -> None:
+    job = crons.run.job(id="cron:1", source="crons", account="", name=TOKEN, due_at=0.0)
+    await app.queue.enqueue(replace(job, attempts_limit=1))
+    async with work(app), asyncio.timeout(30):
+        while await list_dead(app) != ["cron:1"]:
+            await asyncio.sleep(0.02)
+    page = (await administrator.get("/admin/queues")).text
+    assert "<token>" in page
+    assert TOKEN not in page
+    assert len(expect_errors) == 1
 
 
 @pytest.mark.gen_test

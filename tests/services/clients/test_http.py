@@ -326,13 +326,47 @@ async def test_request_after_close_is_never_sent(fake_telegram: Any) -> None:
 
 @pytest.mark.gen_test
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254"]
+    "host",
+    [
+        *("127.0.0.1", "localhost", "localhost.", "LOCALHOST", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
+        *("127.1", "0", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1", "127.0.0.1.", "①②⑦.0.0.1"),
+        *(
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[fe80::1%25lo]",
+            "[fd00:ec2::254]",
+        ),
+        *("[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[fec0::1]", "[3fff::1]", "[ff02::1]"),
+    ],
 )
 async def test_public_only_refuses_addresses_of_ours(http: Any, fake_telegram: Any, host: str) -> None:
     await post(http, fake_telegram.url)  # a kept connection of the same party must not be used either
-    with pytest.raises(NeverSent, match="not of the public internet"):
+    with pytest.raises(NeverSent):  # not of the public internet, or no address of anything
         await post(http, fake_telegram.url.replace("127.0.0.1", host), public_only=True)
     assert len(fake_telegram.calls) == 1
+
+
+@pytest.mark.gen_test
+async def test_public_only_looks_at_each_address_that_is_dialled(
+    http: Any, fake_telegram: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may be public when it is checked and ours when it is dialled (rebinding): the socket decides."""
+    answers = iter(["203.0.113.9", "127.0.0.1", "169.254.169.254"])
+    dialled: list[str] = []
+
+    def look_up(host: str, port: int, *rest: Any) -> list[Any]:
+        dialled.append(next(answers))
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (dialled[-1], port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for place in range(3):
+        with pytest.raises(NeverSent, match="not of the public internet"):
+            await post(http, fake_telegram.url.replace("127.0.0.1", f"rebind{place}.example.com"), public_only=True)
+    assert len(dialled) == 3
+    assert fake_telegram.calls == []
 
 
 @pytest.mark.gen_test

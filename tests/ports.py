@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
 from itertools import cycle, islice
 
 FIRST, LAST = 28_200, 32_700  # those of e2e/installation.py lie before
 _START = random.randrange(FIRST, LAST)
-_PORTS = cycle([*range(_START, LAST), *range(FIRST, _START)])
+_PORTS: Iterator[int] = cycle([*range(_START, LAST), *range(FIRST, _START)])
 
 
 def pick_port(count: int = 1) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -44,9 +45,9 @@ async def fill(url: str) -> None:
         await queue.bury(Job("dead", "t", "tasks", "b1", "1"), "junk")
 
 
-async def read_all(urls: list[str]) -> dict[bytes, tuple[bytes, bool]]:
+async def read_all(urls: list[str]) -> dict[Any, tuple[Any, bool]]:
     """Read every key: its value, and whether its time is limited."""
-    found = {}
+    found: dict[Any, tuple[Any, bool]] = {}
     for url in urls:
         async with Redis.from_url(url) as client:
             for key in await client.keys("{q*"):

@@ -182,10 +182,11 @@ async def _serve_app(app: App, role: Role, sockets: Sequence[socket.socket], sto
     await crons.enter(app)
     web, worker = build_web(app, role), Worker(app.queue, app) if role.work else None
     server, status = _listen(web, app.settings, sockets)
+    background = [asyncio.create_task(coroutine) for coroutine in _background(app)]
     working = [worker.start()] if worker else []
     if worker:
         await _wait_claimed(worker)
-    background = [asyncio.create_task(coroutine) for coroutine in _background(app)]  # the first report tells of claims
+    background.append(asyncio.create_task(duties.report(app)))
     notify(READY)
     log.info("serving %s", _describe(app.settings, role))
     gc.freeze()  # what is here now stays: a collection that walks it all holds everybody up for 30 ms

@@ -23,6 +23,7 @@ from grimbots.queue.wire import encode_moves
 log = logging.getLogger(__name__)
 
 OPEN_SECONDS = 0.5  # without an answer for so long, new work is refused at once ...
+LOOK_SECONDS = 0.1  # ... counted in looks so far apart
 PROBE_SECONDS = 0.25  # ... save one piece this often, which hurries the next attempt to reach Redis and waits for it
 FAULT_SECONDS = 1.0  # the pause after a script's fault
 
@@ -92,6 +93,36 @@ class Call:
         self.intake = [parcel for parcel in self.intake if not parcel.answer.done()]
 
 
+class Silence:
+    """How long Redis has owed an answer, counted in looks: while the loop stands still nobody could have heard one."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._next: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """From now on an answer is owed, unless one is already."""
+        if self._next is None:
+            self._look_later()
+
+    def end(self) -> None:
+        """It came, or nobody waits for it."""
+        if self._next:
+            self._next.cancel()
+        self._next, self._looks = None, 0
+
+    def is_long(self) -> bool:
+        """Tell whether it was owed for too long."""
+        return self._looks * LOOK_SECONDS >= OPEN_SECONDS
+
+    def _look_later(self) -> None:
+        self._next = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._looks += 1
+        self._look_later()
+
+
 class Line:
     """Gathers the moves of a loop tick, carries them in one pipeline, repeats the call until its outcome is known."""
 
@@ -105,9 +136,10 @@ class Line:
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._silent_since: float | None = None
+        self._silence = Silence()
         self._probed_at = 0.0
         self._resting = False
+        self._ended = ""
 
     def send(self, move: Drain) -> asyncio.Future[Any]:
         """Put a move of a worker on the line. It is repeated until answered."""
@@ -117,15 +149,20 @@ class Line:
 
     def post(self, move: Drain, answer: Answer) -> None:
         """Put a move of a worker on the line; `answer` hears, during a call of the line's, what became of it."""
-        self._drain.append(Parcel(move, answer))
-        self.poke()
+        self._put(self._drain, Parcel(move, answer))
 
     def submit(self, move: Intake) -> asyncio.Future[Any]:
         """Put new work on the line. A future that is done before the work left takes it off."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._intake.append(Parcel(move, answer))
-        self.poke()
+        self._put(self._intake, Parcel(move, answer))
         return answer
+
+    def _put(self, lane: deque[Parcel[M]], parcel: Parcel[M]) -> None:
+        if self._ended:
+            _fail(parcel, QueueUnavailable(self._ended))
+            return
+        lane.append(parcel)
+        self.poke()
 
     def poke(self) -> None:
         """Let a call leave, if only with a claim."""
@@ -143,7 +180,7 @@ class Line:
     @property
     def is_away(self) -> bool:
         """Tell whether Redis left a call, or us, without an answer for too long."""
-        return self._silent_since is not None and monotonic() - self._silent_since > OPEN_SECONDS
+        return self._silence.is_long()
 
     def admits(self) -> bool:
         """Tell whether new work may try: Redis answers, or it is time for this piece of work to be the probe."""
@@ -162,8 +199,14 @@ class Line:
         Raises:
             NewerProtocol, OtherShards: this process must not touch the data.
         """
-        await self._reach()
-        self._silent_since = None
+        try:
+            await self._reach()
+            self._silence.end()
+            await self._carry_on()
+        finally:
+            self._silence.end()
+
+    async def _carry_on(self) -> None:
         while True:
             if not self._wanted.is_set():
                 self._hand_out()  # there is no next call to wait for, unless this makes one wanted
@@ -176,7 +219,8 @@ class Line:
                 self._wanted.set()
 
     def refuse_all(self, reason: str) -> None:
-        """Give up on everything that waits: nothing will carry it any more."""
+        """Give up on everything that waits, and on what still comes: nothing will carry it any more."""
+        self._ended = reason
         waiting: list[Parcel[Any]] = [*self._drain, *self._intake]
         for parcel in waiting:
             _fail(parcel, QueueUnavailable(reason))
@@ -192,7 +236,7 @@ class Line:
         while True:
             call.leave_out_unwanted()
             if not (call.parcels or call.claim):
-                self._silent_since = None  # nobody waits: whoever comes next finds out
+                self._silence.end()  # nobody waits: whoever comes next finds out
                 return
             try:
                 self._land(call, await self._call(call))
@@ -214,9 +258,10 @@ class Line:
         if call.claim:
             drain.append(call.claim)
         began = monotonic()
-        self._silent_since = self._silent_since or began
+        self._silence.begin()
         replies = await self.store.run(drain, [parcel.move for parcel in call.intake], self._hand_out)
-        self._silent_since, self.answered_at = None, monotonic()
+        self._silence.end()
+        self.answered_at = monotonic()
         metrics.queue_script_seconds.observe(self.answered_at - began)
         metrics.queue_batch_moves.observe(len(drain) + len(call.intake))
         return replies
@@ -243,7 +288,7 @@ class Line:
                 forgetful = await self.store.connect()
                 break
             except RedisAway:
-                self._silent_since = self._silent_since or monotonic()
+                self._silence.begin()
                 metrics.queue_up.set(0)
                 self._refuse_probes()
                 failures += 1
@@ -269,7 +314,7 @@ class Line:
 
     async def _give_up(self, call: Call, error: ScriptFailed) -> None:
         """Answer a batch whose script broke in the middle, and let the worker find out what is still its own."""
-        self._silent_since = None
+        self._silence.end()
         log.error("a script of the queue failed", exc_info=error)
         for parcel in call.parcels:
             _fail(parcel, QueueUnavailable("the queue's script failed: see the log"))

@@ -85,8 +85,9 @@ def _encode_claim(move: Claim) -> Fields:
 def _encode_acks(moves: Sequence[Ack]) -> Fields:
     fields: Fields = ["acks", moves[0].consumer, len(moves)]
     for move in moves:
-        fields += [move.id, move.fence, move.pause_ms, len(move.follow_ups)]
-        fields += [part for job in move.follow_ups for part in _encode_job(job)]
+        fields += (move.id, move.fence, move.pause_ms, len(move.follow_ups))
+        for job in move.follow_ups:
+            fields += _encode_job(job)
     return fields
 
 

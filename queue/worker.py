@@ -71,7 +71,7 @@ class ShardWorker:
         self._number = 1  # of the claim that is answered next
         self._asked = Claim(consumer, self._number, {})  # over the line
         self._waiting: Claim | None = None  # with the wait for a token, while its answer counts
-        self._insists = False
+        self._insists = True  # no token tells a process that joins of the work that is there
         self._alarm: asyncio.TimerHandle | None = None
         self._woken_at: float | None = None
         self._heard_at = 0.0
@@ -185,7 +185,7 @@ class ShardWorker:
 
     def _stop_all(self) -> None:
         """Stop what runs under a lost lease."""
-        self._waiting = None
+        self._waiting, self._insists = None, True
         self._attempts.stop(LeaseLost("the lease of this process is lost"))
 
     def recover(self, *, forgetful: bool) -> None:
@@ -193,7 +193,8 @@ class ShardWorker:
 
         Where Redis may have forgotten who runs what, every process gets the time to do the same.
         """
-        self._waiting = None  # its answer may come before or after what Redis now says runs here: it is asked for again
+        # The wait's answer may come before or after what Redis now says runs here: it is asked for again.
+        self._waiting, self._insists = None, True
         if forgetful:
             self._claims_from = monotonic() + FORGETFUL_PAUSE_SECONDS
             asyncio.get_running_loop().call_later(FORGETFUL_PAUSE_SECONDS, self._line.poke)
@@ -221,7 +222,7 @@ class ShardWorker:
         failures = 0
         while True:
             await self._line.wait_settled()
-            claim = self._make_waiting_claim() if self.can_claim() else None
+            claim = self._make_waiting_claim() if self.can_claim() and not self._insists else None
             if not claim:
                 await self._line.wait_moving()
                 continue

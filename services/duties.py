@@ -44,9 +44,13 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "pools": (app.pools.load, POOLS_SECONDS),
         "crons": (crons.hand_out_due, CRONS_SECONDS),
         "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
-        "processes": (processes.report, processes.REPORT_SECONDS),
     }
     return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
+
+
+async def report(app: App) -> None:
+    """Tell now and then how this process is. Begun when it claims: what it tells first is believed for 10 s."""
+    await repeat(app, "processes", processes.report, processes.REPORT_SECONDS)
 
 
 async def repeat(app: App, name: str, duty: Duty, every_seconds: float) -> None:

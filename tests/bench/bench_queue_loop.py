@@ -8,6 +8,7 @@ use the machine, look at CPU, not at rates.
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
@@ -144,6 +145,7 @@ def _tell(name: str, figures: Sequence[float]) -> None:
 
 async def measure(jobs: int = 5000, rounds: int = 3) -> None:
     """Measure in turns, so that a busy machine slows all alike."""
+    gc.freeze()  # as server.py does
     filled, idle, worker, bare = list[float](), list[tuple[float, float]](), list[Cost](), list[Cost]()
     with tempfile.TemporaryDirectory() as folder:
         async with run_server(Path(folder)) as server:

@@ -144,7 +144,7 @@ async def test_bug_is_told_once_and_the_connection_lives(caller: Caller, clock: 
     noon, clock.now = clock.now, None
     status, _, body = await caller.send(caller.write(_update(1)))
     assert (status, json.loads(body)["error"]["message"]) == (500, "Internal error")
-    assert [line.splitlines()[0] for line in expect_errors] == ["TelegramHandler failed"]
+    assert [line.splitlines()[0] for line in expect_errors] == ["POST of TelegramHandler failed"]
     clock.now = noon
     assert (await caller.send(caller.write(_update(1))))[0] == 200
 

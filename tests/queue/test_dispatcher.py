@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import monotonic
@@ -340,3 +341,15 @@ async def test_goes_on_when_who_enqueued_is_cancelled_before_the_answer(tmp_path
 
 async def _is_sent(server: RedisServer) -> bool:
     return "cmd=evalsha" in str(await server.ask("CLIENT", "LIST"))
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_takes_its_own_standstill_for_no_silence_of_redis(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server, open_queue(server.url) as queue:
+        await server.ask("CLIENT", "PAUSE", 300, "ALL")
+        first = asyncio.ensure_future(queue.enqueue(make_job(TASK, "1")))
+        for _ in range(20):
+            await asyncio.sleep(0)  # its call leaves
+        threading.Event().wait(0.7)  # the standstill, in which the answer came
+        assert await queue.enqueue(make_job(TASK, "2")) is Accepted.ACCEPTED
+        assert await first is Accepted.ACCEPTED

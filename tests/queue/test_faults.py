@@ -111,7 +111,7 @@ async def test_ends_when_the_data_became_newer_than_the_program(
         await client.client_kill_filter(_type="normal", skipme=True)
     assert raised.group_contains(NewerProtocol, match="run the newer version")
     assert "the queue's line broke" in expect_errors[0]
-    with pytest.raises(QueueUnavailable):
+    with pytest.raises(QueueUnavailable, match="line broke"):
         await queue.enqueue(make_job(WAIT, "1", n=1))
 
 

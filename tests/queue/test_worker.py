@@ -592,3 +592,16 @@ async def _crash(url: str, slot: int) -> None:
     await store.run([Register(f"crash:{slot}:1"), Claim(f"crash:{slot}:1", 1, {"tasks": 10}, free_suspects=10)])
     await store.run([Register(f"crash:{slot}:2")])
     await store.close()
+
+
+@pytest.mark.gen_test
+async def test_claims_when_it_joins_without_waiting_for_a_token(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait_for_ever(self: Store, claim: Claim, timeout_seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Store, "wait_and_claim", wait_for_ever)
+    worker = Worker(queue, None, tasks={})
+    working = worker.start()
+    await worker.wait_claimed()
+    await worker.drain(1)
+    await working

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -35,6 +36,7 @@ async def open_send(url: str) -> AsyncIterator[Send]:
 
 async def _work(url: str, slot: int) -> None:
     async with open_queue(url, slot=slot, slots={"tasks": CONCURRENCY}) as queue, run_worker(queue, TASK):
+        gc.freeze()  # as server.py does
         await asyncio.Event().wait()
 
 

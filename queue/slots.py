@@ -46,9 +46,13 @@ class Slots:
         """Tell whether several shards take part."""
         return len(self._contenders) > 1
 
+    def list_unfilled(self) -> dict[str, int]:
+        """Return the slots in which nothing runs, of queues that have some; claims under way may have reserved them."""
+        return {queue: free for queue, free in self._free.items() if free > 0}
+
     def list_free(self) -> dict[str, int]:
         """Return the free slots of queues that have some."""
-        free = {queue: free for queue, free in self._free.items() if free > 0}
+        free = self.list_unfilled()
         return self._leave_reserved(free) if self._reserved else free
 
     def list_shares(self, free: Mapping[str, int]) -> dict[str, Share]:

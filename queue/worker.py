@@ -147,8 +147,11 @@ class ShardWorker:
         return self._waiting is not None and not self._insists and self._waiting == self._make_waiting_claim()
 
     def _make_waiting_claim(self) -> Claim | None:
-        """Make the claim that goes with the wait for a token: a job or two of each queue, no suspect."""
-        free = {queue: min(count, WAITING_JOBS) for queue, count in self._slots.list_free().items()}
+        """Make the claim that goes with the wait for a token: a job or two of each queue, no suspect.
+
+        A shard waits for tokens of what other shards have reserved, too: when they let go of it nobody tells it.
+        """
+        free = {queue: min(count, WAITING_JOBS) for queue, count in self._slots.list_unfilled().items()}
         shares = self._slots.list_shares(free)
         return Claim(self.membership.consumer, self._number, free, shares, free_suspects=0) if free else None
 

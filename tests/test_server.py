@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -15,18 +16,18 @@ from grimbots.tests.queue.desks import wait_until
 @pytest.mark.gen_test
 async def test_duties_wait_for_no_claim(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With Redis away nothing is claimed; clicks and events go from the disk to Postgres all the same."""
+    may_claim, stop = asyncio.Event(), asyncio.Event()
 
-    async def wait_for_ever(worker: Any) -> None:
-        await asyncio.Event().wait()
+    async def wait_long(worker: Any) -> None:
+        await may_claim.wait()
 
-    monkeypatch.setattr(server, "_wait_claimed", wait_for_ever)
-    others = asyncio.all_tasks()
-    asyncio.create_task(server._serve_app(app, EVERYTHING, [], asyncio.Event()))  # noqa: RUF006 (cancelled below)
+    monkeypatch.setattr(server, "_wait_claimed", wait_long)
+    serving = asyncio.create_task(server._serve_app(app, EVERYTHING, [], stop))
     await wait_until(lambda: {"clicks", "events", "pools"} <= _list_done(app))
-    started = asyncio.all_tasks() - others
-    for task in started:
-        task.cancel()
-    await asyncio.wait(started)
+    may_claim.set()
+    stop.set()
+    assert await serving == 0
+    gc.unfreeze()  # what serving froze
 
 
 def _list_done(app: Any) -> set[str]:

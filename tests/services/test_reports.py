@@ -59,7 +59,7 @@ async def test_an_error_of_a_request_is_told_by_the_id_in_its_answer(
     assert len(expect_errors) == 1
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_an_error_of_a_job_is_told_once_by_task_and_job(
     sink: Sink, app: Any, accounts: Any, expect_errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,9 +180,10 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         options = (*DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", "1500")
+        self._bus_ports = {pick_port(): pick_port() for _ in range(6)}
         self.nodes = [
-            Node(_make(folder / f"n{port}"), port, "redis-server", (*options, "--cluster-port", str(pick_port())))
-            for port in [pick_port() for _ in range(6)]
+            Node(_make(folder / f"n{port}"), port, "redis-server", (*options, "--cluster-port", str(bus_port)))
+            for port, bus_port in self._bus_ports.items()
         ]
 
     def make_url(self, shards: int) -> str:
@@ -196,8 +197,9 @@ class Cluster:
         for n, (master, (first, last)) in enumerate(zip(masters, bounds, strict=True)):
             await master.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
             await master.ask("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+        first = self.nodes[0].port
         for node in self.nodes[1:]:
-            await node.ask("CLUSTER", "MEET", HOST, self.nodes[0].port)
+            await node.ask("CLUSTER", "MEET", HOST, first, self._bus_ports[first])
         await wait_until(self._all_know_all, START_SECONDS)
         for master, replica in zip(masters, replicas, strict=True):
             await replica.ask("CLUSTER", "REPLICATE", await read_id(master))

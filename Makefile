@@ -64,16 +64,17 @@ fix:
 	$(BIN)/ruff format --quiet .
 
 browser:
-	@deploy/install_chromium.sh
+	@deploy/install_missing.sh chromium:chromium,chromium-browser,google-chrome
 
 redis:
-	@deploy/install_redis.sh
+	@deploy/install_missing.sh redis-server:redis-server redis-sentinel:redis-sentinel
 
 front:
-	@deploy/install_front.sh
+	@deploy/install_missing.sh nginx:nginx haproxy:haproxy supervisor:supervisord age:age systemd:systemd-analyze
 
 monitoring:
-	@deploy/install_monitoring.sh
+	@deploy/install_missing.sh prometheus:prometheus prometheus:promtool \
+		prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

@@ -20,6 +20,7 @@ class Turns:
     def __init__(self) -> None:
         self._door = HERE.with_name("conftest.py").open(encoding="utf-8")
         self._room = HERE.open(encoding="utf-8")
+        self._is_kept = False
 
     def enter(self, alone: bool) -> None:
         """Wait for the turn; it is kept until `leave`."""
@@ -35,11 +36,13 @@ class Turns:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
         """Run a test in its turn; those alone keep it for the next one alone, as everybody had to stop for them."""
         alone = _is_marked(item, "alone")
-        self.enter(alone)
+        if not self._is_kept:
+            self.enter(alone)
         try:
             return (yield)
         finally:
-            if not (alone and nextitem and _is_marked(nextitem, "alone")):
+            self._is_kept = alone and nextitem is not None and _is_marked(nextitem, "alone")
+            if not self._is_kept:
                 self.leave()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -64,6 +64,7 @@ def test_arguments_are_read_by_their_defaults(monkeypatch: pytest.MonkeyPatch) -
     assert (arguments.rates, arguments.runs, arguments.seconds, arguments.json) == ([5, 7.5], 2, 30.0, None)
 
 
+@pytest.mark.alone
 def test_shares_tell_who_used_the_processor() -> None:
     shares: dict[str, float] = {}
     with measure_shares({"own": os.getpid(), "idle": os.getppid()}, shares):

@@ -82,7 +82,7 @@ async def _run(installation: Installation, names: tuple[str, ...], stop: Act, re
 
 
 async def _visit_at_best(installation: Installation) -> Waits:
-    """Let visitors come, again where others needed the machine: a link that waits for a store is slow in every round."""
+    """Let visitors come, again where others needed the machine: a link that waits for a store is always slow."""
     for _ in range(ROUNDS):
         waits = await visit(f"http://{HOST}:{installation.port}/go/{SLUG}", range(VISITS), PER_SECOND)
         visits.append(VISITS)

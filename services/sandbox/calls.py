@@ -10,6 +10,8 @@ from typing import Any
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
+KEPT_CALLS = 100_000
+
 
 def note(
     sandbox: Sandbox,
@@ -21,11 +23,15 @@ def note(
     via: str,
     fault: int | None,
 ) -> None:
-    """Write a call and its answer (None: closed without one); `via` is http or webhook (answer-as-method)."""
-    sandbox.store.run(
+    """Write a call and its answer (None: closed without one); `via` is http or webhook (answer-as-method).
+
+    The oldest is forgotten for it.
+    """
+    seq = sandbox.store.value(
         """
         INSERT INTO calls (at, bot, method, params, answer, via, fault)
         VALUES (:now, :bot, :method, :params, :answer, :via, :fault)
+        RETURNING seq
         """,
         now=sandbox.clock(),
         bot=bot["username"],
@@ -35,6 +41,7 @@ def note(
         via=via,
         fault=fault,
     )
+    sandbox.store.run("DELETE FROM calls WHERE seq <= :forgotten", forgotten=seq - KEPT_CALLS)
 
 
 def list_after(sandbox: Sandbox, after: int) -> list[dict[str, Any]]:

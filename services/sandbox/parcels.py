@@ -8,17 +8,22 @@ from grimbots.services.sandbox.calls import as_iso
 from grimbots.services.sandbox.state import Sandbox
 
 PAGE = 1000
+KEPT_PARCELS = 100_000
 
 
 def add(
     sandbox: Sandbox, kind: str, *, owner: str, queue: str, body: str, delay_seconds: float = 0, life_seconds: float
 ) -> None:
-    """Store a parcel at the end of its queue; it leaves after `delay_seconds` at the earliest."""
+    """Store a parcel at the end of its queue; it leaves after `delay_seconds` at the earliest.
+
+    The oldest that are done are forgotten for it.
+    """
     leaves_at = sandbox.clock() + delay_seconds
-    sandbox.store.run(
+    number = sandbox.store.value(
         """
         INSERT INTO parcels (kind, owner, queue, body, made_at, expires_at)
         VALUES (:kind, :owner, :queue, :body, :leaves_at, :expires_at)
+        RETURNING id
         """,
         kind=kind,
         owner=owner,
@@ -26,6 +31,9 @@ def add(
         body=body,
         leaves_at=leaves_at,
         expires_at=leaves_at + life_seconds,
+    )
+    sandbox.store.run(
+        "DELETE FROM parcels WHERE id <= :forgotten AND outcome IS NOT NULL", forgotten=number - KEPT_PARCELS
     )
 
 

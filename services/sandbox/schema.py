@@ -92,6 +92,7 @@ CREATE TABLE IF NOT EXISTS parcels (
     done_at     REAL
 );
 CREATE INDEX IF NOT EXISTS parcels_waiting ON parcels (queue, id) WHERE outcome IS NULL;
+CREATE INDEX IF NOT EXISTS parcels_done ON parcels (id) WHERE outcome IS NOT NULL;
 CREATE INDEX IF NOT EXISTS parcels_of_owner ON parcels (owner) WHERE outcome IS NULL;
 
 CREATE TABLE IF NOT EXISTS calls (

@@ -25,3 +25,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_paid ON payments (accou
 -- Serves campaigns.list_slice: who has asked for a charge and not paid it.
 -- Plan: Index Scan, a few rows per lead. Partial: paid ones have payments_lead_paid.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_unpaid ON payments (lead_id) WHERE state IN ('pending', 'expired');
+
+-- Serves clicks.forget_old, and Postgres itself when a click is deleted: whose click it is.
+-- Plan: Index Scan, a row. Partial: many charges are of people who came by themselves. The column never changes.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_click ON payments (click_id) WHERE click_id IS NOT NULL;

@@ -55,6 +55,28 @@ FROM clicks
 WHERE account_id = %(account_id)s
     AND token = %(token)s;
 
+-- name: forget_old :value
+-- Of every account: looks at the next ones behind an id, and deletes of those made before an instant what brought no lead and no
+-- charge. The last id that was old; null: no more.
+WITH looked AS MATERIALIZED (
+    SELECT id, account_id, noted_at
+    FROM clicks
+    WHERE id > %(after)s
+    ORDER BY id
+    LIMIT %(limit)s
+), forgotten AS (
+    DELETE FROM clicks
+    USING looked
+    WHERE clicks.id = looked.id
+        AND looked.noted_at < %(before)s
+        AND NOT EXISTS (SELECT FROM leads WHERE leads.first_click_id = looked.id AND leads.account_id = looked.account_id)
+        AND NOT EXISTS (SELECT FROM leads WHERE leads.last_click_id = looked.id AND leads.account_id = looked.account_id)
+        AND NOT EXISTS (SELECT FROM payments WHERE payments.click_id = looked.id AND payments.account_id = looked.account_id)
+)
+SELECT max(id)
+FROM looked
+WHERE noted_at < %(before)s;
+
 -- name: list_latest_addresses :many
 -- Of every account, for the doctor.
 SELECT address

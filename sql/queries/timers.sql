@@ -45,3 +45,22 @@ SET status = 'fired',
     fired_at = %(now)s
 WHERE id = %(timer_id)s
     AND status = 'pending';
+
+-- name: forget_old :value
+-- Of every account: looks at the next ones behind an id, and deletes of those made before an instant what is over. The last id
+-- that was old; null: no more.
+WITH looked AS MATERIALIZED (
+    SELECT id, created_at
+    FROM timers
+    WHERE id > %(after)s
+    ORDER BY id
+    LIMIT %(limit)s
+), forgotten AS (
+    DELETE FROM timers
+    WHERE id = ANY (ARRAY(SELECT id FROM looked WHERE created_at < %(before)s))
+        AND due_at < %(before)s
+        AND status IN ('fired', 'cancelled')
+)
+SELECT max(id)
+FROM looked
+WHERE created_at < %(before)s;

@@ -66,8 +66,9 @@ def test_arguments_are_read_by_their_defaults(monkeypatch: pytest.MonkeyPatch) -
 
 def test_shares_tell_who_used_the_processor() -> None:
     shares: dict[str, float] = {}
+    began_at = time.monotonic()
     with measure_shares({"own": os.getpid(), "idle": os.getppid()}, shares):
         until = time.process_time() + 0.2
         while time.process_time() < until:
             pass
-    assert 0.2 < shares["own"] < 1.2
+    assert shares["own"] == pytest.approx(0.2 / (time.monotonic() - began_at), rel=0.3, abs=0.05)

@@ -14,6 +14,7 @@ from grimbots.conf.settings import Settings
 from grimbots.queue.dispatcher import Queue
 from grimbots.tests.queue.deployments import Cluster, needs_sentinel, run_cluster
 from grimbots.tests.queue.fuzz_servers import find_programs, private_server
+from grimbots.tests.queue.notes import Notes
 from grimbots.tests.queue.shards import Shard
 
 
@@ -38,7 +39,15 @@ def shard(io_loop: tornado.ioloop.IOLoop, server_url: str) -> Iterator[Shard]:
     io_loop.run_sync(made.close)
 
 
-SUITES = ("test_worker", "test_dispatcher", "test_operators", "test_task")  # what must hold on a Cluster too
+SUITES = {  # what must hold on a Cluster too
+    "test_dispatcher",
+    "test_operators",
+    "test_task",
+    "test_worker",
+    "test_worker_drains",
+    "test_worker_outcomes",
+    "test_worker_waits",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,6 +56,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if suite and "queue" in metafunc.fixturenames and "flushed_redis_url" not in metafunc.fixturenames:
         kinds = ["server", pytest.param("cluster", marks=needs_sentinel)]
         metafunc.parametrize("queue", kinds, indirect=True)
+
+
+@pytest.fixture
+def notes() -> Notes:
+    """Give the context of jobs that note that they ran."""
+    return Notes()
 
 
 @pytest.fixture(scope="session")

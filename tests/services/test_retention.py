@@ -1,0 +1,88 @@
+"""Retention: what is old and nobody's goes, in the night, and nothing that a lead, a charge or a timer still needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from grimbots.services import retention
+from grimbots.tests.conftest import Clock
+from grimbots.tests.services.shops import Shop
+
+Query = Callable[..., list[Any]]
+
+
+def add_click(shop: Shop, query: Query, token: str) -> int:
+    ((click_id,),) = query(
+        "INSERT INTO clicks (account_id, bot_id, token, noted_at) VALUES (%s, %s, %s, %s) RETURNING id",
+        *(shop.tenant.account_id, shop.tenant.bot_id, token, shop.app.clock()),
+    )
+    return int(click_id)
+
+
+def list_tokens(query: Query) -> list[str]:
+    return [token for (token,) in query("SELECT token FROM clicks ORDER BY id")]
+
+
+def move_to_night(clock: Clock, **span: float) -> None:
+    clock.move(**span)
+    clock.now = clock.now.replace(hour=retention.QUIET_HOUR_UTC)
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at two rows at a time, so that there are several batches."""
+    monkeypatch.setattr(retention, "LOOKED_AT_ROWS", 2)
+
+
+@pytest.mark.gen_test
+async def test_clicks_go_after_90_days_but_for_those_of_leads_and_charges(
+    shop: Shop, clock: Clock, query: Query, batches: None
+) -> None:
+    payment = await shop.charge()
+    clicks = {token: add_click(shop, query, token) for token in ("a", "first", "last", "b", "charged", "c", "d", "e")}
+    query("UPDATE leads SET first_click_id = %s, last_click_id = %s", clicks["first"], clicks["last"])
+    query("UPDATE payments SET click_id = %s WHERE id = %s", clicks["charged"], payment.id)
+    move_to_night(clock, days=89)
+    add_click(shop, query, "young")
+    await retention.forget_old(shop.app)
+    assert list_tokens(query) == [*clicks, "young"]
+    move_to_night(clock, days=2)
+    await retention.forget_old(shop.app)
+    assert list_tokens(query) == ["first", "last", "charged", "young"]
+
+
+@pytest.mark.gen_test
+async def test_nothing_is_looked_for_by_day(shop: Shop, clock: Clock, query: Query) -> None:
+    add_click(shop, query, "old")
+    move_to_night(clock, days=91)
+    clock.move(hours=1)
+    await retention.forget_old(shop.app)
+    assert list_tokens(query) == ["old"]
+
+
+@pytest.mark.gen_test
+async def test_timers_go_when_they_are_over_and_old(shop: Shop, clock: Clock, query: Query, batches: None) -> None:
+    query("DELETE FROM timers")
+    waits = timedelta(days=200)
+    for cause, status, due_in in (
+        ("fired", "fired", timedelta()),
+        ("called off", "cancelled", timedelta()),
+        ("for a person", "dead", timedelta()),
+        ("to come", "pending", waits),
+        ("called off early", "cancelled", waits),
+        ("another", "fired", timedelta()),
+    ):
+        query(
+            "INSERT INTO timers"
+            " (account_id, bot_id, kind, cause, ordinal, payload, due_at, status, fired_at, created_at)"
+            " VALUES (%s, %s, 'timers.wake', %s, 0, '{}', %s, %s, %s, %s)",
+            *(shop.tenant.account_id, shop.tenant.bot_id, cause, clock() + due_in, status, clock(), clock()),
+        )
+    move_to_night(clock, days=91)
+    await retention.forget_old(shop.app)
+    left = [cause for (cause,) in query("SELECT cause FROM timers ORDER BY id")]
+    assert left == ["for a person", "to come", "called off early"]

@@ -29,7 +29,7 @@ MAIN = """\
 {user}
 worker_processes 2;
 pid {folder}/nginx.pid;
-events {{ worker_connections 512; }}
+events {{ worker_connections 16384; }}
 http {{
     client_body_temp_path {folder}/bodies;
     proxy_temp_path {folder}/proxy;

@@ -1,6 +1,6 @@
 """The mixed load through nginx to two processes: `python -m grimbots.tests.bench.bench_mixed --rate 300 --seconds 600`.
 
-The old plan's mix (start 50, text 30, tap 20, health 10) with clicks (30) and payments (10), open loop: each request
+The old plan's mix (start 50, text 30, tap 20, health 10) with clicks (50) and payments (5), open loop: each request
 leaves at its instant, and its wait counts from then. Everything shares this machine's cores: nginx with TLS, two
 processes, Postgres, Redis, the sandbox as Telegram and provider, the load. `told` is the wait of a /start until its
 offer was sent; owed are /starts due and not told yet, looked at every second: the mean of the first third of the run

@@ -14,8 +14,8 @@ from random import Random
 from grimbots.tests.bench.loads import START_SECONDS, Client, write_look
 from grimbots.tests.bench.sites import SLUG, Site
 
-# The old plan had the first four; a click comes before most /starts, and every second code is paid.
-WEIGHTS = {"start": 50, "text": 30, "tap": 20, "health": 10, "go": 30, "payment": 10}
+# The old plan had the first four. Every /start comes of a click; of ten who pressed it one pays.
+WEIGHTS = {"start": 50, "text": 30, "tap": 20, "health": 10, "go": 50, "payment": 5}
 MEANT = {"go": 302}  # all else is answered 200
 LOOK_SECONDS = 1.0
 LATEST_CHATS = 1000  # who writes has started lately

@@ -63,14 +63,14 @@ class Person(FastHttpUser):
         """Ask as a monitor does."""
         self.client.get("/health", name="health")
 
-    @task(30)
+    @task(50)
     def click(self) -> None:
         """Follow the ad."""
         path = f"/go/{TARGETS['slug']}?utm_source=locust&fbclid=click{next(NUMBERS)}"
         with self.client.get(path, name="go", allow_redirects=False, catch_response=True) as answer:
             _expect(answer, 302)
 
-    @task(10)
+    @task(5)
     def pay(self) -> None:
         """Pay the newest code, if there is one that he has not paid."""
         self._look()

@@ -22,7 +22,7 @@ from grimbots.tests.bench.shares import list_children, read_pss_mib
 from grimbots.tests.bench.sites import Site, open_site
 
 OPEN_AT_ONCE = 50  # handshakes: callers come one by one, not all in the same instant
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 1.0
 CHATS = 20_000
 MOST_MIB = 1024.0
 ASK = write_look("/live")

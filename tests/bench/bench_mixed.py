@@ -15,6 +15,7 @@ import itertools
 import json
 import statistics
 import time
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -75,7 +76,8 @@ async def measure(site: Site, client: Client, crowd: Crowd, rate: float, seconds
     with measure_shares(site.pids, shares):
         trips = await send(client, crowd, rate, seconds)
     told = {chat_id: at - clock for chat_id, at in (await _wait_told(site, crowd)).items()}
-    kinds = {kind: describe([trip for trip in trips if trip.kind == kind]) for kind in WEIGHTS}
+    sent = {kind: [trip for trip in trips if trip.kind == kind] for kind in WEIGHTS}
+    kinds = {kind: describe(of_kind) for kind, of_kind in sent.items() if len(of_kind) > 1}
     waits = [(told[chat_id] - due_at) * 1000 for chat_id, due_at in crowd.started.items()]
     kinds["told"] = {"sent": float(len(waits)), "failed": 0.0, **summarize(waits)}
     return Run(rate, seconds, kinds, count_owed(crowd.started, told), shares)
@@ -100,7 +102,8 @@ def count_owed(due: Mapping[int, float], told: Mapping[int, float]) -> tuple[flo
     """Give the mean backlog, looked at every second, in the first and in the last third of a run."""
     first, last = min(due.values()), max(due.values())
     looks = [first + second for second in range(1, int(last - first) + 1)] or [last]
-    owed = [sum(at <= look < told[chat_id] for chat_id, at in due.items()) for look in looks]
+    asked, answered = sorted(due.values()), sorted(told[chat_id] for chat_id in due)
+    owed = [bisect_right(asked, look) - bisect_right(answered, look) for look in looks]
     third = max(1, len(owed) // 3)
     return statistics.mean(owed[:third]), statistics.mean(owed[-third:])
 

@@ -1,10 +1,10 @@
 """Chats whose messages and taps arrive swapped: `python -m grimbots.tests.bench.bench_order --help`.
 
-Each person presses /start, then in each round writes /start again and taps a button, one right after the other, at a
+Each person presses /start, then in each round presses it again and taps a button, one right after the other, at a
 steady rate through nginx to two processes, carried as Telegram does (couriers.py). Rounds are drawn: as they were done;
-the tap first by up to 30 ms; by up to 200 ms; or the tap is the older and comes up to 30 ms late. At first the queue
-refuses updates for a second, so that they are sent again. What was acted on first is read from the rows that the
-two made. A swap is within the hold-back when the older one's 200 came less than that after the newer one had left,
+the tap first by up to 30 ms; by 50 to 200 ms; or the tap is the older and comes up to 30 ms late. At first an operator
+drains one of the bots for a second, so that its updates are sent again. Which acted first is read from the rows that
+the two made. A swap is within the hold-back when the older one's 200 came less than that after the newer one had left,
 beyond it when the older one left later than that after the newer one's 200, else unclear. `counted` is what the server
 counted itself.
 """
@@ -25,24 +25,20 @@ from random import Random
 from typing import Any
 
 from grimbots.services.intake import HOLD_BACK_MS
-from grimbots.tests.bench import people
+from grimbots.tests.bench import people, shops
 from grimbots.tests.bench.couriers import Carried, Courier
 from grimbots.tests.bench.loads import post
 from grimbots.tests.bench.reports import read_arguments
 from grimbots.tests.bench.rigs import HOST, wait_until
 from grimbots.tests.bench.sites import SERVER, Site, open_site
 
+OFFER, *REST = shops.FUNNEL["steps"]
 FUNNEL: dict[str, Any] = {
-    "name": "order",
-    "start": "hello",
+    **shops.FUNNEL,
     "steps": [
-        {
-            "id": "hello",
-            "kind": "message",
-            "text": "Oi!",
-            "buttons": [{"text": "Ver", "next": "more"}, {"text": "Mais", "next": "more"}],
-        },
-        {"id": "more", "kind": "message", "text": "Aqui está."},
+        {**OFFER, "decline": {"text": "Agora não", "next": "bye"}},
+        *REST,
+        {"id": "bye", "kind": "message", "text": "Tudo bem. Até mais!"},
     ],
 }
 # By how much the second comes after the first, in ms; whether the tap is the first, and whether it is the newer one.
@@ -52,15 +48,19 @@ ROUNDS = {
     "tap first, late": ((50, 200), True, True),
     "older tap late": ((0, 30), False, False),
 }
-REFUSED_SECONDS = 1.0
-BUTTONS = 2  # pressed in turns: the same one within three seconds is a double tap
+REFUSED_BOT, REFUSED_SECONDS = "bench_0_bot", 1.0
 FIND_BUTTONS = """
-    SELECT DISTINCT ON (chat_id) chat_id, jsonb_path_query_array(body, '$.**.callback_data')
+    SELECT chat_id, min(body #>> '{reply_markup,inline_keyboard,1,0,callback_data}')
     FROM messages
-    WHERE step = 'hello'
-    ORDER BY chat_id, id
+    WHERE step = 'offer' AND chat_id = ANY (%s)
+    GROUP BY chat_id
 """
-FIND_ACTS = "SELECT bot_id, split_part(cause, ':', 3)::bigint, min(id) FROM messages GROUP BY 1, 2"
+FIND_ACTS = """
+    SELECT bot_id, split_part(cause, ':', 3)::bigint, min(id)
+    FROM messages
+    WHERE chat_id = ANY (%s)
+    GROUP BY 1, 2
+"""
 SWAPPED = re.compile(r"^grimbots_telegram_updates_swapped_total (\S+)$", re.MULTILINE)
 
 
@@ -109,20 +109,21 @@ async def measure(site: Site, chats: int, rate: float, rounds: int) -> Verdict:
     """Let so many chats go through so many rounds, `rate` pairs a second."""
     client = site.connect()
     courier, random, people_there = Courier(client), Random(1), list(islice(site.shop.chats, chats))
+    counted_before = read_counted(site)
     await post(client, [site.shop.start(chat_id) for chat_id in people_there], rate)
-    buttons = await _wait_buttons(site, chats)
+    buttons = await _wait_buttons(site, people_there)
     await _operate(site, "drain")
     resuming = asyncio.create_task(_resume(site, courier))
     began_at, under_way = time.monotonic(), []
     for place, chat_id in enumerate(people_there * rounds):
-        due_at, button = began_at + place / rate, buttons[chat_id][place // chats % BUTTONS]
+        due_at = began_at + place / rate
         await asyncio.sleep(due_at - time.monotonic())
-        under_way.append(asyncio.create_task(_go_round(site, courier, random, chat_id, button, due_at)))
+        under_way.append(asyncio.create_task(_go_round(site, courier, random, chat_id, buttons[chat_id], due_at)))
     pairs = await asyncio.gather(*under_way)
     await resuming
-    acts = await _wait_acts(site, chats + 2 * len(pairs))
+    acts = await _wait_acts(site, people_there, chats + 2 * len(pairs))
     client.close()
-    return judge(pairs, acts, read_counted(site))
+    return judge(pairs, acts, read_counted(site) - counted_before)
 
 
 async def _go_round(site: Site, courier: Courier, random: Random, chat_id: int, button: str, due_at: float) -> Pair:
@@ -149,26 +150,26 @@ async def _resume(site: Site, courier: Courier) -> None:
 
 
 async def _operate(site: Site, verb: str) -> None:
-    command = [sys.executable, str(SERVER), "queue", verb, "tasks"]
+    command = [sys.executable, str(SERVER), "queue", verb, "--account", shops.ACCOUNT, "--bot", REFUSED_BOT]
     process = await asyncio.create_subprocess_exec(*command, env=site.environ, stdout=asyncio.subprocess.DEVNULL)
     assert await process.wait() == 0
 
 
-async def _wait_buttons(site: Site, chats: int) -> dict[int, list[str]]:
-    async def find() -> dict[int, list[str]]:
-        buttons = dict(site.query(FIND_BUTTONS))
-        return buttons if len(buttons) == chats else {}
+async def _wait_buttons(site: Site, chats: list[int]) -> dict[int, str]:
+    async def find() -> dict[int, str]:
+        buttons = dict(site.query(FIND_BUTTONS, chats))
+        return buttons if len(buttons) == len(chats) else {}
 
     return await wait_until(find)
 
 
-async def _wait_acts(site: Site, count: int) -> dict[tuple[str, int], int]:
+async def _wait_acts(site: Site, chats: list[int], count: int) -> dict[tuple[str, int], int]:
     """Wait until every update has acted; give the place of each act by its bot's path and its number."""
     paths = {bot_id: f"/webhook/telegram/{key}" for bot_id, key in site.query("SELECT id, key FROM bots")}
 
     async def find() -> dict[tuple[str, int], int]:
-        acts = {(paths[bot_id], number): place for bot_id, number, place in site.query(FIND_ACTS)}
-        return acts if len(acts) >= count else {}
+        acts = {(paths[bot_id], number): place for bot_id, number, place in site.query(FIND_ACTS, chats)}
+        return acts if len(acts) == count else {}
 
     return await wait_until(find)
 

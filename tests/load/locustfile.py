@@ -24,7 +24,7 @@ from grimbots.tests.fakes.provider import sign, write_event
 
 TARGETS: dict[str, Any] = json.loads(Path(os.environ["LOAD_TARGETS"]).read_text())
 CHATS = itertools.count(TARGETS["first_chat"])
-NUMBERS = itertools.count(700_000_000)
+NUMBERS = itertools.count(TARGETS["first_number"])
 CODE = re.compile(r"qr/v2/(\w+)5204000053039865")  # the charge's txid stands before the next fields of its BR Code
 
 

@@ -108,7 +108,7 @@ async def _open(folder: Path, funnel: Mapping[str, Any], children: list[Child], 
 
 async def _start_sandbox(port: int, environ: Mapping[str, str], folder: Path) -> Child:
     log = folder / "sandbox.log"
-    command = [sys.executable, SERVER, "sandbox"]
+    command = [sys.executable, str(SERVER), "sandbox"]
     child = spawn("sandbox", command, stop_signal=signal.SIGTERM, environ=environ, log=log)
     await wait_ready(child, partial(is_listening, HOST, port), START_SECONDS, log)
     return child

@@ -96,12 +96,12 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether what came in order, or swapped within a tap's hold-back, acted in order; the rest was counted."""
+        """Tell whether what came in order, or within a tap's hold-back, acted in order, and the rest was counted."""
         return not any(map(_is_promised, self.inversions)) and self.counted == sum(self.inversions.values())
 
 
 def _is_promised(name: str) -> bool:
-    """Tell whether pairs that arrived so act in order. Messages are not held back: no tap that comes later is waited for."""
+    """Tell whether pairs that arrived so act in order. A message is not held back: it waits for no older tap."""
     kind, _, span = name.rpartition(", ")
     return span == "in order" or (span == "within" and kind != "older tap late")
 

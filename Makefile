@@ -11,7 +11,7 @@ WORKERS ?= 3
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof bench bench-queue bench-front wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof load bench bench-queue bench-front wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -28,7 +28,8 @@ help:
 	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
-	@echo "make bench    how fast everything is here (half an hour; README lists the parts)"
+	@echo "make load     Locust through nginx to two processes, with the sandbox: 100 users, then 1,000 (ARGS='--users 40 --seconds 10')"
+	@echo "make bench    how fast everything is here (three quarters of an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make bench-front  the webhook beside aiogram, Flask with RQ and others (ARGS='--rounds 2 --only bare,ours' chooses)"
 	@echo "make wheel    build the wheel into dist/"
@@ -98,6 +99,10 @@ proof:
 	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e tests/deploy/test_kills.py
 	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
+
+load:
+	@deploy/bootstrap.sh $(VENV) embedded,test,load $(PYTHON)
+	$(BIN)/python -m grimbots.tests.load.run $(ARGS)
 
 bench:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

@@ -51,6 +51,7 @@ from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.examinations import Examiner
 from grimbots.services.pools import PoolCache
 from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
@@ -136,14 +137,15 @@ def _demand_stores(settings: Settings) -> None:
 
 
 def build_web(app: App, role: Role = EVERYTHING) -> Application:
-    """Return the Tornado application over an App; its settings carry `draining`, an Event, and `open_requests`."""
-    shared = {"app": app, "role": role, "draining": asyncio.Event(), "open_requests": OpenRequests()}
+    """Return the Tornado application over an App; its settings carry what is the process's own."""
+    own = {"draining": asyncio.Event(), "open_requests": OpenRequests(), "examiner": Examiner()}
+    shared = {"app": app, "role": role, **own}
     return _build_site(Site, routes(app.settings), shared)
 
 
 def build_status(web: Application) -> Application:
     """Return the application of the process's own status port: the same process seen by operators only."""
-    shared = {name: web.settings[name] for name in ("app", "role", "draining", "open_requests")}
+    shared = {name: web.settings[name] for name in ("app", "role", "draining", "open_requests", "examiner")}
     return _build_site(Application, STATUS_ROUTES, shared)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from grimbots.handlers.addresses import is_private, is_within
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.inspector import Inspector
-from grimbots.services import examinations, sessions
+from grimbots.services import sessions
+from grimbots.services.examinations import Examiner
 from grimbots.services.stores import AWAY
 
 UNHEALTHY_RETRY_SECONDS = 1
@@ -50,7 +51,8 @@ class HealthHandler(BaseHandler):
 
     async def get(self) -> None:
         """Examine and tell; the details only to who may see them."""
-        report = await examinations.examine(self.app, works=self.role.work)
+        examiner: Examiner = self.application.settings["examiner"]
+        report = await examiner.examine(self.app, works=self.role.work)
         is_broken = report.status == "unhealthy"
         if is_broken:
             self.set_header("Retry-After", str(UNHEALTHY_RETRY_SECONDS))

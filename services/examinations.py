@@ -5,6 +5,9 @@ Unhealthy: this process cannot do its work. Degraded: it can, and somebody shoul
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -20,6 +23,7 @@ from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
+FRESH_SECONDS = 1.0  # it costs some 20 round trips to Redis and Postgres
 LONG_QUEUE_JOBS = 1000
 OLD_JOB_SECONDS = 60
 LEAST_FREE_PART = 0.05
@@ -36,6 +40,22 @@ class Report:
     status: str
     checks: dict[str, Any]
     warnings: list[str]
+
+
+class Examiner:
+    """Lets all who ask within a second share one examination, so that nobody loads the stores by asking."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Task[Report] | None = None
+        self._began_at = -math.inf
+
+    async def examine(self, app: App, *, works: bool) -> Report:
+        """Give the last report while it is fresh, else look at everything."""
+        is_fresh = time.monotonic() - self._began_at < FRESH_SECONDS
+        if self._last is None or (self._last.done() and not is_fresh):
+            self._began_at = time.monotonic()
+            self._last = asyncio.create_task(examine(app, works=works))
+        return await asyncio.shield(self._last)  # whoever goes away takes it from nobody else
 
 
 async def examine(app: App, *, works: bool) -> Report:

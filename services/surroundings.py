@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import resource
 import stat
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ ANSWER_SECONDS = 10.0
 MOST_WRONG_SECONDS = 10.0
 LEAST_FREE_BYTES = 2 << 30
 LEAST_FILES = 4096
+NGINX = Path("/etc/nginx/nginx.conf")
+NGINX_CONNECTIONS, LEAST_CONNECTIONS = 512, 4096  # a worker's, where nginx.conf says nothing, and with many callers
 CLICKS_LOOKED_AT = 50
 
 
@@ -95,6 +98,20 @@ def check_limits() -> Finding:
     if most != resource.RLIM_INFINITY and most < LEAST_FILES:
         return Finding("open files", f"{most} at most", f"raise it (ulimit -Hn, LimitNOFILE=) to {LEAST_FILES} or more")
     return Finding("open files", "no limit" if most == resource.RLIM_INFINITY else f"{most} at most")
+
+
+def check_nginx(file: Path = NGINX) -> Finding:
+    """Look at how many connections a worker of the nginx in front may have: callers keep theirs."""
+    if not (file.parent / "conf.d" / "grimbots.conf").is_file():
+        return Finding("nginx", "does not stand in front here")
+    try:
+        found = re.search(r"^\s*worker_connections\s+(\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError as error:
+        return Finding("nginx", f"not looked at: {error}")
+    connections = int(found[1]) if found else NGINX_CONNECTIONS
+    said = f"{connections} connections a worker"
+    cure = f"set worker_connections in {file} to {LEAST_CONNECTIONS} or more (docs/deploy.md)"
+    return Finding("nginx", said, "" if connections >= LEAST_CONNECTIONS else cure)
 
 
 async def check_callers(settings: Settings) -> Finding:

@@ -348,10 +348,12 @@ def app(
 
 
 @pytest.fixture
-def web(app: Any) -> Any:
+def web(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give the Tornado application, which `http_client` and `base_url` reach (pytest-tornado)."""
     from grimbots.server import build_web
+    from grimbots.services import examinations
 
+    monkeypatch.setattr(examinations, "FRESH_SECONDS", 0.0)  # tests ask again about what they have just changed
     return build_web(app)
 
 

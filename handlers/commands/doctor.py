@@ -31,6 +31,7 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
         surroundings.check_data(settings),
         surroundings.check_disk(settings),
         surroundings.check_limits(),
+        surroundings.check_nginx(),
         await checkups.check_postgres(settings),
         await checkups.check_master_key(settings),
         await checkups.check_redis(settings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,19 +30,36 @@ def write_request(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def write_look(path: str) -> bytes:
+    """Give a GET as it goes over the wire."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
 class Client:
     """A bare HTTP client over as many kept-alive connections as are needed at once."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, trusting: ssl.SSLContext | None = None) -> None:
+        self._host, self._port, self._trusting = host, port, trusting
         self._idle: list[_Connection] = []
+
+    @property
+    def connections(self) -> int:
+        """Count those that wait for a request and that nobody closed."""
+        return sum(connection.is_open for connection in self._idle)
 
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """Send a whole request and give the answer's status and body."""
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._take() or await self._connect()
         answer = await connection.ask(request)
         self._idle.append(connection)
         return answer
+
+    async def hold(self, request: bytes) -> int:
+        """Send a request over one connection more, which is kept, and give the status."""
+        connection = await self._connect()
+        status, _ = await connection.ask(request)
+        self._idle.append(connection)
+        return status
 
     def close(self) -> None:
         """Close the connections."""
@@ -49,8 +67,15 @@ class Client:
             connection.close()
         self._idle.clear()
 
+    def _take(self) -> _Connection | None:
+        while self._idle:
+            if (connection := self._idle.pop()).is_open:
+                return connection
+        return None
+
     async def _connect(self) -> _Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(_Connection, self._host, self._port, ssl=self._trusting)
         return connection
 
 
@@ -58,6 +83,7 @@ class _Connection(asyncio.Protocol):
     """One request at a time."""
 
     def __init__(self) -> None:
+        self.is_open = True
         self._unread = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
@@ -82,6 +108,7 @@ class _Connection(asyncio.Protocol):
             self._unread = self._unread[whole:]
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("closed by the other end"))
 

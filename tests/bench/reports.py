@@ -13,9 +13,15 @@ Figures = dict[str, float]
 
 
 def read_arguments(doc: str, **defaults: Any) -> argparse.Namespace:
-    """Read the command line: an option for each default, and --json. The defaults are the full length."""
+    """Read the command line: an option for each default, a flag where that is False, and --json.
+
+    The defaults are the full length.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in defaults.items():
+        if default is False:
+            parser.add_argument(f"--{name}", action="store_true")
+            continue
         read = _read_rates if isinstance(default, list) else type(default)
         parser.add_argument(f"--{name}", default=default, type=read, help=f"{name}, else {default}")
     parser.add_argument("--json", type=Path, help="write every run's figures to this file")

@@ -129,17 +129,29 @@ async def open_receiver() -> AsyncIterator[int]:
 
 async def _open(folder: Path, provider_url: str, children: list[Child]) -> Rig:
     port, receiver_port = pick_port(), pick_port()
+    environ = await start_stores(folder, children)
+    environ |= {"PORT": str(port), "GRIMBOTS_SANDBOX_URL": provider_url}
+    environ["TELEGRAM_URL"] = f"http://{HOST}:{receiver_port}"
+    children.append(await _start_receiver(receiver_port, environ, folder))
+    pids = list_pids(children)
+    return Rig(folder, environ, pids, port, Client(HOST, receiver_port), await open_shop(environ))
+
+
+async def start_stores(folder: Path, children: list[Child]) -> dict[str, str]:
+    """Start Postgres, migrated, and Redis; give the settings of a server on them, but for its port and its parties."""
     environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    environ |= {"HOST": HOST, "PORT": str(port), "GRIMBOTS_DATA": str(folder), "GRIMBOTS_SANDBOX": "1"}
-    environ |= {"GRIMBOTS_SANDBOX_URL": provider_url, "TELEGRAM_URL": f"http://{HOST}:{receiver_port}"}
+    environ |= {"HOST": HOST, "GRIMBOTS_DATA": str(folder), "GRIMBOTS_SANDBOX": "1"}
     environ["DATABASE_URL"], postgres = await start_postgres(folder / "postgres", folder / "postgres.log")
     children.append(postgres)
     environ["REDIS_URL"], redis = await start_redis(folder / "redis", folder / "redis.log")
     children.append(redis)
-    children.append(await _start_receiver(receiver_port, environ, folder))
-    pids = {child.name.lower(): child.process.pid for child in children} | {"generator": os.getpid()}
     await migrate(environ["DATABASE_URL"])
-    return Rig(folder, environ, pids, port, Client(HOST, receiver_port), await open_shop(environ))
+    return environ
+
+
+def list_pids(children: Sequence[Child]) -> dict[str, int]:
+    """Give the processes to be measured, by their names, and this one."""
+    return {child.name.lower(): child.process.pid for child in children} | {"generator": os.getpid()}
 
 
 async def _start_receiver(port: int, environ: dict[str, str], folder: Path) -> Child:

@@ -1,8 +1,9 @@
-"""Whose the processor was: CPU seconds of processes and what they started, from /proc."""
+"""Whose the processor and the memory were: of processes and what they started, from /proc."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,21 @@ def read_cpu_seconds(pid: int, apart: Container[int]) -> float:
     own, _, ended = _read_stat(pid)
     others = (int(entry.name) for entry in Path("/proc").glob("[0-9]*") if int(entry.name) not in apart)
     return own + ended + sum(used for used, parent, _ in map(_read_stat, others) if parent == pid)
+
+
+def list_children(pid: int) -> list[int]:
+    """List the processes that a process started and that live."""
+    pids = sorted(int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+    return [child for child in pids if _read_stat(child)[1] == pid]
+
+
+def read_pss_mib(pid: int) -> float:
+    """Return what a process holds by itself, its part of what is shared included (proc(5): Pss)."""
+    try:
+        found = re.search(r"^Pss: *(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:  # ended meanwhile
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _read_stat(pid: int) -> tuple[float, int, float]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +14,12 @@ from grimbots.server import build_app, now
 from grimbots.services import accounts, bots, gateway_accounts
 from grimbots.services.app import App
 from grimbots.services.funnels import versions
+from grimbots.tests.bench import people
 from grimbots.tests.bench.loads import write_request
 from grimbots.tests.fakes.provider import sign, write_event
 
 BOTS, ACCOUNT = 20, "bench"
+MakeToken = Callable[[App, int], Awaitable[str]]
 FUNNEL: dict[str, Any] = {
     "name": "bench",
     "start": "offer",
@@ -52,7 +53,11 @@ class Webhook:
 
     def post(self, content: Mapping[str, Any]) -> bytes:
         """Give the next update as Telegram posts it."""
-        update = {"update_id": next(self.numbers), **content}
+        return self.write(next(self.numbers), content)
+
+    def write(self, number: int, content: Mapping[str, Any]) -> bytes:
+        """Give an update of this number as Telegram posts it."""
+        update = {"update_id": number, **content}
         headers = {"X-Telegram-Bot-Api-Secret-Token": self.secret}
         return write_request(self.path, headers, json.dumps(update, ensure_ascii=False).encode())
 
@@ -64,24 +69,23 @@ class Shop:
     webhooks: list[Webhook]
     payment_path: str
     payment_secret: str
-    chats: Iterator[int] = field(default_factory=lambda: itertools.count(5_000_000_000))
+    first_chat: int = 5_000_000_000
+    chats: Iterator[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chats = itertools.count(self.first_chat)
 
     def start(self, chat_id: int) -> bytes:
         """Somebody presses /start."""
-        entities = [{"offset": 0, "length": 6, "type": "bot_command"}]
-        message = {
-            "message_id": 1,
-            "from": _make_person(chat_id),
-            "chat": _make_chat(chat_id),
-            "date": int(time.time()),
-        }
-        return self._find(chat_id).post({"message": {**message, "text": "/start", "entities": entities}})
+        return self.find(chat_id).post(people.start(chat_id))
+
+    def text(self, chat_id: int, text: str) -> bytes:
+        """Somebody writes something."""
+        return self.find(chat_id).post(people.text(chat_id, text))
 
     def tap(self, chat_id: int, data: str) -> bytes:
         """Somebody presses a button."""
-        message = {"message_id": 2, "chat": _make_chat(chat_id), "date": int(time.time())}
-        callback = {"id": str(chat_id), "from": _make_person(chat_id), "message": message, "data": data}
-        return self._find(chat_id).post({"callback_query": callback})
+        return self.find(chat_id).post(people.tap(chat_id, data))
 
     def pay(self, txid: str, amount_cents: int) -> bytes:
         """The provider tells of a payment."""
@@ -89,31 +93,29 @@ class Shop:
         body = write_event(txid, **paid)
         return write_request(self.payment_path, sign(body, self.payment_secret, now()), body)
 
-    def _find(self, chat_id: int) -> Webhook:
+    def find(self, chat_id: int) -> Webhook:
+        """Give the webhook of the bot whose chat this is."""
         return self.webhooks[chat_id % len(self.webhooks)]
 
 
-def _make_person(chat_id: int) -> dict[str, Any]:
-    names = {"first_name": "Ana Paula", "last_name": "Souza", "username": f"ana{chat_id}"}
-    return {"id": chat_id, "is_bot": False, **names, "language_code": "pt-br"}
+async def _make_up_token(app: App, place: int) -> str:
+    return f"{900_000 + place}:{'A' * 35}"
 
 
-def _make_chat(chat_id: int) -> dict[str, Any]:
-    return {"id": chat_id, "first_name": "Ana Paula", "last_name": "Souza", "type": "private"}
-
-
-async def open_shop(environ: Mapping[str, str]) -> Shop:
+async def open_shop(
+    environ: Mapping[str, str], funnel: Mapping[str, Any] = FUNNEL, make_token: MakeToken = _make_up_token
+) -> Shop:
     """Make the account, its provider, its funnel and its bots."""
     async with build_app(load(environ), with_queue=False) as app:
         account = await accounts.add_account(app, ACCOUNT, actor="bench")
         keys = {"api_key": secrets.token_urlsafe(16), "webhook_secret": secrets.token_urlsafe(32)}
         gateway = await gateway_accounts.add_gateway_account(app, account.id, "sandbox", keys, actor="bench")
-        await versions.publish(app, account.id, FUNNEL, {}, actor="bench")
-        webhooks = [await _add_bot(app, place) for place in range(BOTS)]
+        await versions.publish(app, account.id, funnel, {}, actor="bench")
+        tokens = [await make_token(app, place) for place in range(BOTS)]
+        webhooks = [await _add_bot(app, token, funnel["name"]) for token in tokens]
     return Shop(webhooks, f"/webhook/payment/sandbox/{gateway.key}", keys["webhook_secret"])
 
 
-async def _add_bot(app: App, place: int) -> Webhook:
-    token = f"{900_000 + place}:{'A' * 35}"
-    bot = await bots.add(app, account=ACCOUNT, token=token, funnel=FUNNEL["name"], actor="bench")
+async def _add_bot(app: App, token: str, funnel: str) -> Webhook:
+    bot = await bots.add(app, account=ACCOUNT, token=token, funnel=funnel, actor="bench")
     return Webhook(f"/webhook/telegram/{bot.key}", app.vault.webhook_secret(bot.key, bot.secret_generation))

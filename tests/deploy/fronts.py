@@ -22,6 +22,7 @@ from grimbots.tests.ports import pick_port
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "127.0.0.1"
 DEADLINE_SECONDS = 30.0
+STOP_SECONDS = 60.0  # supervisord gives a process 45 s to end
 
 # What a main nginx.conf of a distribution holds, for one server in a folder; without `user` its workers are who we are
 # (root's workers would be `nobody`, who may not read a test's folder).
@@ -29,7 +30,7 @@ MAIN = """\
 {user}
 worker_processes 2;
 pid {folder}/nginx.pid;
-events {{ worker_connections 512; }}
+events {{ worker_connections 16384; }}
 http {{
     client_body_temp_path {folder}/bodies;
     proxy_temp_path {folder}/proxy;
@@ -83,7 +84,7 @@ def run_server(
         yield process
     finally:
         process.terminate()
-        process.wait(DEADLINE_SECONDS)
+        process.wait(STOP_SECONDS)
 
 
 def accepts(port: int) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from grimbots.tests.deploy.fronts import DEPLOY, HOST, render, run_server
 
+OURS = ("PATH", "PYTHONPATH")  # of the environment, and no settings
+
 MAIN = """\
 [supervisord]
 nodaemon=true
@@ -31,7 +33,7 @@ def run_supervisord(
 ) -> Iterator[Callable[..., str]]:
     """Run two processes of `program` under it, its user, paths, port and settings ours; give its supervisorctl."""
     settings = folder / "grimbots.env"
-    settings.write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name != "PATH"))
+    settings.write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name not in OURS))
     changes = {
         "tcp://127.0.0.1:8080": f"tcp://{HOST}:{port}",
         "/opt/grimbots/current/.venv/bin/grimbots": program,

@@ -11,6 +11,7 @@ import pytest
 from grimbots.queue.job import Job
 from grimbots.queue.operators import Operator
 from grimbots.queue.worker import Worker
+from grimbots.services import examinations
 
 
 @pytest.fixture
@@ -129,6 +130,18 @@ async def test_metrics_hold_the_queues_depth(http_client: Any, base_url: str) ->
     text = (await http_client.fetch(f"{base_url}/metrics")).body.decode()
     assert 'grimbots_queue_pending_jobs{queue="tasks"} 0.0' in text
     assert "grimbots_queue_up 1.0" in text
+
+
+@pytest.mark.gen_test
+async def test_who_asks_within_a_second_shares_an_examination(
+    get: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examinations, "FRESH_SECONDS", 3600.0)
+    first, second = await asyncio.gather(get("/health"), get("/health"))
+    await Operator(app.queue).pause("queue", "tasks")
+    assert first == second == await get("/health")
+    monkeypatch.setattr(examinations, "FRESH_SECONDS", 0.0)
+    assert any("tasks is paused" in warning for warning in (await get("/health"))[1]["warnings"])
 
 
 @pytest.mark.gen_test

@@ -86,6 +86,19 @@ def test_few_open_files_are_said(most: int, is_well: bool, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
+    ("events", "is_well"),
+    [("worker_connections 768;", False), ("worker_connections 16384;", True), ("# worker_connections 16384;", False)],
+)
+def test_few_connections_of_nginx_are_said(events: str, is_well: bool, tmp_path: Path) -> None:
+    file = tmp_path / "nginx.conf"
+    file.write_text(f"events {{\n\t{events}\n}}\n")
+    assert surroundings.check_nginx(file).cure == ""  # it may be somebody else's
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "grimbots.conf").touch()
+    assert (surroundings.check_nginx(file).cure == "") is is_well
+
+
+@pytest.mark.parametrize(
     ("addresses", "trusts", "cure"),
     [
         ([], True, ""),

@@ -14,7 +14,7 @@ from grimbots.tests.bench.front.systems import OURS, System
 from grimbots.tests.bench.reports import summarize
 from grimbots.tests.bench.results import Figures
 from grimbots.tests.bench.rigs import OTHER_CORE, SERVER_CORE
-from grimbots.tests.bench.shares import TICKS_PER_SECOND
+from grimbots.tests.bench.shares import TICKS_PER_SECOND, read_pss_mib
 
 CONNECTIONS = (40, 500)  # Telegram's default for a webhook, and many bots'
 WARM_UP_SECONDS, SECONDS = 0.3, 1.5
@@ -144,7 +144,7 @@ async def measure_soak(stand: Stand, per_second: float, seconds: float) -> Figur
 def read_memory(pid: int) -> float:
     """Return what a process and those of its group hold by themselves, in MiB (proc(5): Pss)."""
     members = (int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _read_group(int(entry.name)) == pid)
-    return sum(map(_read_pss, members)) / 1024
+    return sum(map(read_pss_mib, members))
 
 
 def _read_group(pid: int) -> int:
@@ -152,14 +152,6 @@ def _read_group(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[2])
     except OSError:
         return 0
-
-
-def _read_pss(pid: int) -> int:
-    try:
-        found = re.search(r"^Pss: *(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(found[1]) if found else 0
 
 
 def read_busy_seconds(core: int) -> float:

@@ -71,7 +71,7 @@ def _write_memory(rows: Iterable[Row]) -> str:
 
 def _tell_soak(soak: Mapping[str, float]) -> str:
     return (
-        f"\nOurs, {soak['per_second']:,.0f} updates a second for {soak['seconds'] / 60:.0f} minutes: "
+        f"\nOurs, {soak['per_second']:,.0f} updates a second for {soak['seconds'] / 60:g} minutes: "
         f"{soak['first_mib']:.1f} MiB after a tenth of it, {soak['last_mib']:.1f} MiB at the end.\n"
     )
 

@@ -51,6 +51,14 @@ WHERE bots.status <> 'removed'
     AND (%(account_id)s::bigint IS NULL OR bots.account_id = %(account_id)s)
 ORDER BY accounts.name, bots.username;
 
+-- name: list_names :many
+-- What the bots with these ids are called, and whose they are.
+SELECT bots.id, bots.username, bots.account_id, accounts.name AS account
+FROM bots
+JOIN accounts ON accounts.id = bots.account_id
+WHERE bots.id = ANY (%(ids)s::bigint[])
+ORDER BY bots.id;
+
 -- name: raise_secret_generation :value
 UPDATE bots
 SET secret_generation = secret_generation + 1,

@@ -66,7 +66,11 @@ EVERY_ACCOUNT = {
     "accounts.change",
     "accounts.find",
     "accounts.list_all",
+    "accounts.list_names",
+    "audit.list_by_subject",
+    "audit.list_page",
     "bots.find_by_telegram_id",
+    "bots.list_names",
     "campaigns.claim_due",
     "clicks.list_latest_addresses",
     "crons.add",
@@ -94,6 +98,9 @@ EVERY_ACCOUNT = {
     "provider_events.list_stale",
     "pools.announce_change",
     "pools.list_live_by_slug",
+    "samples.is_taken",
+    "samples.list_since",
+    "samples.put",
     "server.read_connections",
     "server.read_replicas",
     "server.read_version",
@@ -101,6 +108,7 @@ EVERY_ACCOUNT = {
     "sessions.forget_old",
     "sign_in_links.put",
     "timers.claim_due",
+    "timers.count_by_minute",
     "users.add",
     "users.find_by_email",
     "webhooks.claim_due",
@@ -109,7 +117,7 @@ EVERY_ACCOUNT = {
     "webhooks.sum_up",
     "webhooks.watch_missing",
 }
-"""Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
+"""Sweeps, logins, commands and pages of the installation's administrator, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,

@@ -126,12 +126,25 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/events"), {404}),
         (get(OWN + "/events?before=900000000000"), {200}),
     ],
-    r"/admin/queues": [(get("/admin/queues"), {404}), (get("/admin/queues?after={other.job_id}"), {404})],
+    r"/admin/queues": [(get("/admin/queues"), {404})],
+    r"/admin/queues/dead": [
+        (get("/admin/queues/dead"), {404}),
+        (get("/admin/queues/dead?after={other.job_id}&reason=attempts"), {404}),
+    ],
+    r"/admin/queues/due": [(get("/admin/queues/due"), {404})],
+    r"/admin/queues/job": [(get("/admin/queues/job?id={other.job_id}"), {404})],
+    r"/admin/queues/requeue/all": [
+        (get("/admin/queues/requeue/all?reason=attempts"), {404}),
+        (post("/admin/queues/requeue/all", reason="attempts"), {404}),
+    ],
+    r"/admin/audit": [(get("/admin/audit"), {404})],
     r"/admin/queues/(requeue|discard)": [
         (post("/admin/queues/requeue", id="{other.job_id}"), {404}),
         (post("/admin/queues/discard", id="{other.job_id}"), {404}),
     ],
-    r"/admin/queues/(pause|resume)": [
+    r"/admin/queues/(pause|drain|resume)": [
+        (get("/admin/queues/pause?kind=account&name={other.account_id}"), {404}),
+        (post("/admin/queues/drain", kind="account", name="{other.account_id}"), {404}),
         (post("/admin/queues/pause", kind="queue", name="tasks"), {404}),
         (post("/admin/queues/pause", kind="account", name="{other.account_id}"), {404}),
         (post("/admin/queues/resume", kind="account", name="{other.account_id}"), {404}),

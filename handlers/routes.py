@@ -14,8 +14,9 @@ from grimbots.handlers.admin.dead import DeadHandler, DeadJobHandler, DeadReason
 from grimbots.handlers.admin.events import EventsHandler
 from grimbots.handlers.admin.jobs import JobHandler
 from grimbots.handlers.admin.languages import LanguageHandler
-from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
+from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
+from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
 from grimbots.handlers.admin.queues import QueuesHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.admin.stops import StopHandler
@@ -51,7 +52,11 @@ def routes(settings: Settings) -> list[Route]:
     people: list[Route] = [
         (r"/", IndexHandler),
         (r"/login", LoginHandler),
+        (r"/login/code", LoginCodeHandler),
         (r"/logout(/everywhere)?", LogoutHandler),
+        (r"/me", PersonHandler),
+        (r"/me/sessions/([0-9]{1,18})/end", SessionHandler),
+        (r"/me/code(/off)?", CodeHandler),
         (r"/language", LanguageHandler),
         (r"/static/([a-z]{1,32}\.[a-z]{1,8})", AssetHandler),
         (r"/sales", SalesIndexHandler),

@@ -75,7 +75,8 @@ class JobHandler(OperatorHandler):
         attempts, limit = header.get("attempts", 0), seen.job.attempts_limit if seen.job else 0
         moves = [Event(read_ms(header["at"]), say("job_enqueued"))] if "at" in header else []
         if header.get("retrying_since"):
-            moves.append(Event(read_ms(header["retrying_since"]), say("job_failing"), say("job_failing_hint"), "warn"))
+            hint = say("job_failing_hint") if header["group"] else ""
+            moves.append(Event(read_ms(header["retrying_since"]), say("job_failing"), hint, "warn"))
         if header.get("crashes"):
             moves.append(Event(None, say("job_crashes", count=header["crashes"]), say("job_crashes_hint"), "warn"))
         if attempts and seen.state is not State.DEAD:

@@ -20,7 +20,7 @@ class StopHandler(OperatorHandler):
         """Say what would happen, and ask."""
         kind, name = self._read(self.get_query_argument("kind", ""), self.get_query_argument("name", "", strip=False))
         await stops.check(self.app, self.user, verb, kind, name)
-        self.render("stop.html", verb=verb, kind=kind, name_of_it=name, place=await self.find_place(kind, name))
+        self.render("stop.html", verb=verb, kind=kind, name_of_it=name, called=await self.find_place(kind, name))
 
     async def post(self, verb: stops.Verb) -> None:
         """Do it and tell on the queues' page what came of it.

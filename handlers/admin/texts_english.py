@@ -34,6 +34,39 @@ ENGLISH = {
     "link_void": (
         "This link was used before, or is older than ten minutes. Restart make run, or run {command}, for another."
     ),
+    # Codes, and a person's own page
+    "code": "Code",
+    "code_wrong": "Wrong code, or one used before. Wait for the next and try again.",
+    "code_or_recovery": "The app's six digits, or a recovery code.",
+    "login_code_title": "Type the code",
+    "person_title": "Access and security",
+    "codes_title": "Code on your phone",
+    "codes_on": "on",
+    "codes_off": "off",
+    "codes_on_hint": "At log-in, after the password, we ask for your app's code.",
+    "codes_off_hint": (
+        "With it the password alone opens nothing: at log-in we also ask for a code that only your phone knows."
+    ),
+    "codes_turn_on": "Turn codes on",
+    "codes_turn_off": "Turn codes off",
+    "code_scan": "Open an app for codes (Google Authenticator, Aegis, 1Password…) and point its camera here.",
+    "code_open": "Open in this device's app for codes",
+    "code_type": "Without a camera, type:",
+    "code_first": "The six-digit code it shows",
+    "code_confirm": "Confirm and turn on",
+    "recovery_title": "Keep these codes",
+    "recovery_intro": (
+        "Codes are on. Should you lose the phone, each of these lets you in once. We do not show them again."
+    ),
+    "recovery_kept": "I have kept them",
+    "sessions_title": "Where you are logged in",
+    "session_browser": "Browser",
+    "session_address": "Address",
+    "session_begun": "Logged in",
+    "session_used": "Last used",
+    "session_this": "this one",
+    "session_unknown": "Unknown",
+    "session_end": "End",
     # Errors
     "error_title": "Something went wrong",
     "error.invalid": "The request makes no sense here. Go back and try again.",

@@ -34,6 +34,40 @@ PORTUGUESE = {
     "link_void": (
         "Este link já foi usado ou passou dos dez minutos. Reinicie o make run, ou rode {command}, para ter outro."
     ),
+    # Codes, and a person's own page
+    "code": "Código",
+    "code_wrong": "Código errado ou já usado. Espere o próximo e tente de novo.",
+    "code_or_recovery": "Os seis números do aplicativo, ou um código de recuperação.",
+    "login_code_title": "Digite o código",
+    "person_title": "Acesso e segurança",
+    "codes_title": "Código no celular",
+    "codes_on": "ligado",
+    "codes_off": "desligado",
+    "codes_on_hint": "Ao entrar, depois da senha, pedimos o código do seu aplicativo.",
+    "codes_off_hint": (
+        "Com ele, a senha sozinha não abre a sua conta: ao entrar pedimos também um código que só o seu celular sabe."
+    ),
+    "codes_turn_on": "Ligar o código",
+    "codes_turn_off": "Desligar o código",
+    "code_scan": "Abra um aplicativo de códigos (Google Authenticator, Aegis, 1Password…) e aponte a câmera.",
+    "code_open": "Abrir no aplicativo de códigos deste aparelho",
+    "code_type": "Sem câmera, digite:",
+    "code_first": "O código de seis números que ele mostra",
+    "code_confirm": "Confirmar e ligar",
+    "recovery_title": "Guarde estes códigos",
+    "recovery_intro": (
+        "O código está ligado. Se perder o celular, cada um destes entra uma vez no lugar dele. Não os mostramos "
+        "de novo."
+    ),
+    "recovery_kept": "Já guardei",
+    "sessions_title": "Onde você está conectado",
+    "session_browser": "Navegador",
+    "session_address": "Endereço",
+    "session_begun": "Entrou em",
+    "session_used": "Último uso",
+    "session_this": "este",
+    "session_unknown": "Desconhecido",
+    "session_end": "Encerrar",
     # Errors
     "error_title": "Algo não deu certo",
     "error.invalid": "O pedido não faz sentido aqui. Volte e tente de novo.",

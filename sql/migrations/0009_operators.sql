@@ -14,9 +14,8 @@ CREATE TABLE queue_samples (
     PRIMARY KEY (slot, queue)
 ) WITH (fillfactor = 50);
 
-ALTER TABLE sessions
-    ADD COLUMN address text NOT NULL DEFAULT '',          -- where its login came from, for its owner to recognise
-    ADD COLUMN browser text NOT NULL DEFAULT '';          -- what that browser called itself
+-- Where its login came from, for its owner to recognise: the address, a newline, what the browser called itself.
+ALTER TABLE sessions ADD COLUMN origin_encrypted text;
 
 -- Codes by time (RFC 6238), as one person's telephone makes them. Not in force before the first code was typed in.
 CREATE TABLE second_factors (

@@ -22,6 +22,8 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": "/webhook/telegram/unknown",
     r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": "/webhook/payment/sandbox/unknown",
     r"/logout(/everywhere)?": "/logout",
+    r"/me/sessions/([0-9]{1,18})/end": "/me/sessions/1/end",
+    r"/me/code(/off)?": "/me/code",
     r"/static/([a-z]{1,32}\.[a-z]{1,8})": "/static/pages.css",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})": "/sales/tenant1",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/payments/([0-9]{1,18})": "/sales/tenant1/payments/1",

@@ -51,7 +51,16 @@ TRUSTED_ID = {
 OPAQUE_KEY = {
     "bots.find_by_key",
     "gateway_accounts.find_by_key",
+    "recovery_codes.add",
+    "recovery_codes.forget_all",
+    "recovery_codes.take",
+    "second_factors.confirm",
+    "second_factors.find",
+    "second_factors.offer",
+    "second_factors.remove",
+    "second_factors.take_step",
     "sessions.find",
+    "sessions.list_open",
     "sessions.remove",
     "sessions.remove_all",
     "sessions.touch",
@@ -117,7 +126,7 @@ EVERY_ACCOUNT = {
     "webhooks.sum_up",
     "webhooks.watch_missing",
 }
-"""Sweeps, logins, commands and pages of the installation's administrator, and what a tracked link tells everybody anyway."""
+"""Sweeps, logins, the administrator's commands and pages, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,

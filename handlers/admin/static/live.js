@@ -64,7 +64,10 @@ async function refresh() {
   if (!answer.ok) throw new Error(answer.status);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("[data-live]");
+  const focused = document.activeElement;
+  const section = focused.closest("section");
   renew(box, fresh);
+  if (document.activeElement !== focused) (focused.isConnected ? focused : section || box).focus({ preventScroll: true });
   status.textContent = page.querySelector("[data-live-status]").textContent;
   status.classList.remove("warn");
   if (Date.now() - spokenAt >= SPEAK_MS) {

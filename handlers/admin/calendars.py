@@ -10,7 +10,7 @@ from grimbots.queue.inspector import Inspector
 from grimbots.services import calendars
 from grimbots.services.calendars import Bucket
 
-NEXT = 20  # entries shown one by one
+NEXT = 10  # entries shown one by one
 
 
 class CalendarHandler(OperatorHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -34,7 +35,16 @@ from grimbots.tests.services.people import PASSWORD
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 DESK, TELEPHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+HEIGHTS = {1280: 1116, 390: 1720}  # of a picture, by the window's width: below 150 kB each
 PAUSED = "b12"
+PATIENCE_MS = 60_000
+PAGES = {
+    "drain": "/admin/queues/drain?kind=queue&name=tasks",
+    "due": "/admin/queues/due",
+    "job": "/admin/queues/job?id=u:8:700000907",
+    "dead": "/admin/queues/dead?reason=attempts",
+    "person": "/me",
+}
 
 
 async def run(folder: Path, seconds: float) -> None:
@@ -90,15 +100,24 @@ async def _start(environ: dict[str, str], data: Path, children: list[Child]) -> 
 
 
 async def take_all(url: str, folder: Path) -> None:
-    """Take every picture: at a desk and on a telephone, by day and by night."""
+    """Take every picture: at a desk and on a telephone, by day and by night; the other pages once."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for viewport, scheme in ((DESK, "light"), (DESK, "dark"), (TELEPHONE, "light"), (TELEPHONE, "dark")):
+        for viewport, scheme in itertools.product((DESK, TELEPHONE), ("light", "dark")):
             locale = "en-US" if scheme == "dark" else "pt-BR"
             context = await browser.new_context(viewport=viewport, color_scheme=scheme, locale=locale)
             page = await context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             await _log_in(page, url)
-            await _take(page, folder, viewport, scheme)
+            look = f"{'desk' if viewport is DESK else 'phone'}-{scheme}"
+            await page.goto(f"{url}/admin/queues")
+            await page.wait_for_selector("html[data-refreshes]")
+            await _take(page, folder / f"queues-{look}.png", 0, HEIGHTS[viewport["width"]])
+            if look == "desk-light":
+                await _take(page, folder / "queues-desk-light-below.png", HEIGHTS[viewport["width"]], 900)
+                for name, path in PAGES.items():
+                    await page.goto(f"{url}{path}")
+                    await _take(page, folder / f"{name}-{look}.png", 0, HEIGHTS[viewport["width"]])
             await context.close()
         await browser.close()
 
@@ -111,17 +130,11 @@ async def _log_in(page: Any, url: str) -> None:
     await page.wait_for_url("**/sales/*")
 
 
-async def _take(page: Any, folder: Path, viewport: dict[str, int], scheme: str) -> None:
-    look = f"{'desk' if viewport is DESK else 'phone'}-{scheme}"
-    places = {"queues": "/admin/queues", "dead": "/admin/queues/dead?reason=attempts", "due": "/admin/queues/due"}
-    places |= {"drain": "/admin/queues/drain?kind=queue&name=tasks", "audit": "/admin/audit"}
-    places |= {"job": "/admin/queues/job?id=u:8:700000907", "person": "/me", "code": "/me/code"}
-    for name, path in places.items():
-        await page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
-        if name == "queues":
-            await page.wait_for_selector("html[data-refreshes]", timeout=60_000)
-        full = viewport is DESK or name == "queues"
-        await page.screenshot(path=folder / f"{name}-{look}.png", full_page=full)
+async def _take(page: Any, file: Path, top: int, height: int) -> None:
+    """Take a stripe of a page, as wide as the window and not higher than what is there."""
+    whole = await page.evaluate("document.documentElement.scrollHeight")
+    clip = {"x": 0, "y": top, "width": page.viewport_size["width"], "height": min(height, whole - top)}
+    await page.screenshot(path=file, full_page=True, clip=clip)
 
 
 def main() -> None:

@@ -169,7 +169,7 @@ async def leave_traces(environ: Mapping[str, str]) -> None:
             await app.queue.enqueue(replace(job, attempts_limit=1))
         for place in range(40):
             job = crons.run.job(id=f"later:{place}", source="crons", account="", name="relatorio", due_at=0.0)
-            await app.queue.enqueue(job, hold_ms=round(random.uniform(1, 55) * 60_000))
+            await app.queue.enqueue(job, hold_ms=round(random.uniform(20, 59) * 60_000))
 
 
 def _person(chat_id: int) -> dict[str, Any]:

@@ -53,11 +53,10 @@ ORDER BY accounts.name, bots.username;
 
 -- name: list_names :many
 -- What the bots with these ids are called, and whose they are.
-SELECT bots.id, bots.username, bots.account_id, accounts.name AS account
+SELECT id, username, account_id, (SELECT name FROM accounts WHERE accounts.id = bots.account_id) AS account
 FROM bots
-JOIN accounts ON accounts.id = bots.account_id
-WHERE bots.id = ANY (%(ids)s::bigint[])
-ORDER BY bots.id;
+WHERE id = ANY (%(ids)s::bigint[])
+ORDER BY id;
 
 -- name: raise_secret_generation :value
 UPDATE bots

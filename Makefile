@@ -11,7 +11,7 @@ WORKERS ?= 3
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof load bench bench-queue bench-front wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof load bench bench-queue bench-front pictures wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -32,6 +32,7 @@ help:
 	@echo "make bench    how fast everything is here (three quarters of an hour; README lists the parts)"
 	@echo "make bench-queue  the queue beside RQ, Celery, BullMQ and others: half an hour (ARGS='--rounds 1 --only ours,bullmq' chooses)"
 	@echo "make bench-front  the webhook beside aiogram, Flask with RQ and others (ARGS='--rounds 2 --only bare,ours' chooses)"
+	@echo "make pictures take the pictures of docs/pictures again, under load (SECONDS=420 before the first)"
 	@echo "make wheel    build the wheel into dist/"
 
 # setpriv: should make itself be killed, what it started stops too.
@@ -115,6 +116,11 @@ bench-queue:
 bench-front:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	@$(BIN)/python -m grimbots.tests.bench.front.run $(ARGS)
+
+pictures: SECONDS = 420
+pictures:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	@$(BIN)/python -m grimbots.tests.pictures.run --seconds $(SECONDS)
 
 wheel:
 	@deploy/bootstrap.sh $(VENV) embedded,test,check $(PYTHON)

@@ -7,13 +7,19 @@ from typing import Any
 from grimbots.conf.settings import Settings
 from grimbots.handlers import telegram
 from grimbots.handlers.admin.assets import AssetHandler
+from grimbots.handlers.admin.audits import AuditHandler
 from grimbots.handlers.admin.bots import BotsHandler
+from grimbots.handlers.admin.calendars import CalendarHandler
+from grimbots.handlers.admin.dead import DeadHandler, DeadJobHandler, DeadReasonHandler
 from grimbots.handlers.admin.events import EventsHandler
+from grimbots.handlers.admin.jobs import JobHandler
 from grimbots.handlers.admin.languages import LanguageHandler
-from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
+from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
-from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler, StopHandler
+from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
+from grimbots.handlers.admin.queues import QueuesHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
+from grimbots.handlers.admin.stops import StopHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
@@ -46,7 +52,11 @@ def routes(settings: Settings) -> list[Route]:
     people: list[Route] = [
         (r"/", IndexHandler),
         (r"/login", LoginHandler),
+        (r"/login/code", LoginCodeHandler),
         (r"/logout(/everywhere)?", LogoutHandler),
+        (r"/me", PersonHandler),
+        (r"/me/sessions/([0-9]{1,18})/end", SessionHandler),
+        (r"/me/code(/off)?", CodeHandler),
         (r"/language", LanguageHandler),
         (r"/static/([a-z]{1,32}\.[a-z]{1,8})", AssetHandler),
         (r"/sales", SalesIndexHandler),
@@ -57,8 +67,13 @@ def routes(settings: Settings) -> list[Route]:
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
         (ACCOUNT + r"/events", EventsHandler),
         (r"/admin/queues", QueuesHandler),
+        (r"/admin/queues/dead", DeadHandler),
+        (r"/admin/queues/due", CalendarHandler),
+        (r"/admin/queues/job", JobHandler),
         (r"/admin/queues/(requeue|discard)", DeadJobHandler),
-        (r"/admin/queues/(pause|resume)", StopHandler),
+        (r"/admin/queues/requeue/all", DeadReasonHandler),
+        (r"/admin/queues/(pause|drain|resume)", StopHandler),
+        (r"/admin/audit", AuditHandler),
     ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
     return visitors + parties + STATUS_ROUTES + people + (local if settings.sandbox else [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Job
-from grimbots.queue.overviews import Due, Glimpse, Load, Ready, count_running, sort_due
+from grimbots.queue.overviews import Due, Glimpse, Load, Ready, Running, count_running, sort_due
 from grimbots.queue.rates import Rate
 from grimbots.queue.sightings import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
 
@@ -88,6 +88,25 @@ class Inspector:
         """Return what runs now by queue, account and source, the most first."""
         return count_running(await _look(self._reads.list_consumers()))
 
+    async def longest(self, limit: int = PEEK_LIMIT) -> list[Running]:
+        """Return the jobs that have been running for the longest, each with who runs it."""
+        consumers, now_ms = await _look(self._reads.list_consumers()), await _look(self._reads.read_clock_ms())
+        flights = [(flight, consumer.name) for consumer in consumers for flight in consumer.flights]
+        flights = sorted(flights, key=lambda one: one[0].claimed_ms)[:limit]
+        tasks = await _look(self._reads.read_tasks([flight.id for flight, _ in flights]))
+        return [
+            Running(
+                id=flight.id,
+                task=tasks.get(flight.id, ""),
+                queue=flight.queue,
+                account=flight.account,
+                source=flight.source,
+                consumer=name,
+                seconds=max(0, now_ms - flight.claimed_ms) / 1000,
+            )
+            for flight, name in flights
+        ]
+
     async def ready(self) -> list[Ready]:
         """Return what each source has ready in each queue, the most first; of a queue, the next 100 sources."""
         lists = await asyncio.gather(*(_look(self._reads.list_ready(name)) for name in sorted(self._queue.queue_slots)))
@@ -97,6 +116,10 @@ class Inspector:
         """Return how much waits for a time, by kind, in the next second, 10 s, minute and later; the next 1,000."""
         waiting, total = await self.waiting(LOOK_LIMIT), await self.count_due()
         return sort_due(waiting, total)
+
+    async def due_between(self, in_seconds: Sequence[float]) -> list[int]:
+        """Count what comes due between each two neighbours of ascending spans from now: exact, and reads no entry."""
+        return await _look(self._reads.count_between([round(span * 1000) for span in in_seconds]))
 
     async def count_due(self) -> int:
         """Count what waits for a time, holds included."""
@@ -118,9 +141,20 @@ class Inspector:
         """Return what waits for its time, holds included, the next first."""
         return await _look(self._reads.list_waiting(limit))
 
-    async def dead(self, after: str = "", limit: int = 50) -> list[DeadJob]:
-        """Return dead jobs, the newest first, from the one behind the id `after`."""
-        return [replace(dead, job=_mask_job(dead.job)) for dead in await _look(self._reads.list_dead(after, limit))]
+    async def dead(self, after: str = "", limit: int = 50, reason: str = "") -> list[DeadJob]:
+        """Return dead jobs, the newest first, behind the id `after`; those of a `reason` among the newest 1,000."""
+        found = await _look(self._find_dead(after, limit, reason) if reason else self._reads.list_dead(after, limit))
+        return [replace(dead, job=_mask_job(dead.job)) for dead in found]
+
+    async def count_reasons(self) -> Counter[str]:
+        """Count what the newest 1,000 dead jobs died of."""
+        return Counter(death.reason for death in await _look(self._reads.list_deaths(LOOK_LIMIT)))
+
+    async def _find_dead(self, after: str, limit: int, reason: str) -> list[DeadJob]:
+        """Find dead jobs of one reason among the newest 1,000, behind the id `after`."""
+        ids = [death.id for death in await self._reads.list_deaths(LOOK_LIMIT) if death.reason == reason]
+        first = ids.index(after) + 1 if after in ids else 0
+        return await self._reads.read_dead(ids[first : first + limit])
 
     async def job(self, id: str) -> Sighting | None:  # noqa: A002
         """Return what is known of one id; None: nothing, or it was done over a minute ago."""

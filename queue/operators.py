@@ -23,9 +23,9 @@ class Operator:
         """Let a dead job run again, behind what came meanwhile. OK: it waits; RUNNING; GONE: nothing of it is kept."""
         return await self._send(Requeue(id), Verdict.GONE)
 
-    async def requeue_all(self, reason: str) -> int:
-        """Let every job that is dead for a reason run again, the longest dead first. Returns how many there were."""
-        ids = await self._find_dead(reason)
+    async def requeue_all(self, reason: str, limit: int | None = None) -> int:
+        """Let every job that is dead for a reason run again, or the `limit` that are for longest. Returns how many."""
+        ids = (await self._find_dead(reason))[:limit]
         for at in range(0, len(ids), BATCH_JOBS):
             await asyncio.gather(*map(self.requeue, ids[at : at + BATCH_JOBS]))
         return len(ids)

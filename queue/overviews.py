@@ -48,6 +48,19 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A job that runs, where and for how long. `task` is "" when it ended while it was looked at."""
+
+    id: str
+    task: str
+    queue: str
+    account: str
+    source: str
+    consumer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """What comes due in one window of time: unordered jobs, chats and sources that wait, holds that end.
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -16,7 +16,7 @@ from grimbots.queue.addresses import parse_address
 from grimbots.queue.connections import RedisAway, guarded, make_connection, make_pool, open_connection, read_answer
 from grimbots.queue.job import Job, StopKind
 from grimbots.queue.overviews import Glimpse, Ready
-from grimbots.queue.sightings import Consumer, Counts, DeadJob, Flight, Sighting, State, Stop, Waiting, Waits
+from grimbots.queue.sightings import Consumer, Counts, DeadJob, Death, Flight, Sighting, State, Stop, Waiting, Waits
 from grimbots.queue.store import COMMAND_TIMEOUT_SECONDS, PREFIX
 from grimbots.queue.wire import decode_packed, decode_text
 
@@ -97,6 +97,22 @@ class Reads:
         texts = [(decode_text(member), int(due_ms)) for member, due_ms in entries]
         return [Waiting(Waits(text[0]), text[1:], _count_ms(due_ms, now_ms)) for text, due_ms in texts]
 
+    async def count_between(self, in_ms: Sequence[int]) -> list[int]:
+        """Count what comes due between each two neighbours of ascending spans from now, the later one not included."""
+        now_ms = await self.read_clock_ms()
+        key = keys.due(self._prefix)
+        spans = [(now_ms + first, now_ms + last) for first, last in pairwise(in_ms)]
+        return [int(count) for count in await self._ask([("ZCOUNT", key, first, f"({last}") for first, last in spans])]
+
+    async def read_clock_ms(self) -> int:
+        """Read the clock by which the times of jobs are written."""
+        seconds, micros = (await self._ask([("TIME",)]))[0]
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def read_tasks(self, ids: Sequence[str]) -> dict[str, str]:
+        """Read the names of jobs' tasks, without those that were settled meanwhile."""
+        return {id: header["task"] for id, header in await self._read_headers(ids)}  # noqa: A001
+
     async def list_stops(self) -> list[Stop]:
         """List what an operator paused or closed."""
         members = await self._ask([("SMEMBERS", key(self._prefix)) for key in (keys.stops, keys.closed)])
@@ -125,12 +141,21 @@ class Reads:
         (at_ms,) = await self._ask([("ZSCORE", keys.dead(self._prefix), id.encode("utf-8", "surrogatepass"))])
         return None if at_ms is None else int(at_ms)
 
-    async def _read_dead(self, command: Command) -> list[DeadJob]:
-        (members,) = await self._ask([command])
-        ids = [decode_text(member) for member in members]
+    async def list_deaths(self, limit: int) -> list[Death]:
+        """List how the newest of the dead came to be so, by their headers."""
+        (members,) = await self._ask([("ZREVRANGE", keys.dead(self._prefix), 0, limit - 1)])
+        heads = await self._read_headers([decode_text(member) for member in members])
+        return [Death(id, head["dead"], head["reason"]) for id, head in heads if "dead" in head]  # noqa: A001
+
+    async def read_dead(self, ids: Sequence[str]) -> list[DeadJob]:
+        """Read dead jobs, in this order, without those that were put back or discarded meanwhile."""
         packed = await self._ask([("GET", keys.job(self._prefix, id)) for id in ids])  # noqa: A001
         found = [decode_packed(id, raw) for id, raw in zip(ids, packed, strict=True) if raw]  # noqa: A001
-        return [_make_dead(job, header) for header, job in found if job and "dead" in header]  # not put back meanwhile
+        return [_make_dead(job, header) for header, job in found if job and "dead" in header]
+
+    async def _read_dead(self, command: Command) -> list[DeadJob]:
+        (members,) = await self._ask([command])
+        return await self.read_dead([decode_text(member) for member in members])
 
     async def find_oldest_ms(self, queue: str) -> int | None:
         """Find how long the oldest ready job waits, among the next of up to 100 sources. None: none is ready."""

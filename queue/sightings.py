@@ -76,6 +76,15 @@ class DeadJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """When and of what a job died; nothing else of it was read."""
+
+    id: str
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """What an operator stopped: it is paused, or let in no more (closed), or both."""
 

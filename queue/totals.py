@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from grimbots.queue.overviews import Glimpse, Ready
 from grimbots.queue.reads import Reads
-from grimbots.queue.sightings import Consumer, Counts, DeadJob, Sighting, Stop, Waiting
+from grimbots.queue.sightings import Consumer, Counts, DeadJob, Death, Sighting, Stop, Waiting
 
 T = TypeVar("T")
 
@@ -57,6 +57,19 @@ class Totals:
         shards = await self._ask(lambda shard: shard.list_waiting(limit))
         return sorted(chain(*shards), key=lambda waiting: (waiting.in_ms is None, waiting.in_ms or 0))[:limit]
 
+    async def count_between(self, in_ms: Sequence[int]) -> list[int]:
+        """Count what comes due between each two neighbours of ascending spans from now, the later one not included."""
+        return list(map(sum, zip(*await self._ask(lambda shard: shard.count_between(in_ms)), strict=True)))
+
+    async def read_clock_ms(self) -> int:
+        """Read the clock by which the times of jobs are written: the first shard's."""
+        return await self.shards[0].read_clock_ms()
+
+    async def read_tasks(self, ids: Sequence[str]) -> dict[str, str]:
+        """Read the names of jobs' tasks, wherever they lie, without those that were settled meanwhile."""
+        found = await self._ask(lambda shard: shard.read_tasks(ids))
+        return {id: task for tasks in found for id, task in tasks.items()}  # noqa: A001
+
     async def list_stops(self) -> list[Stop]:
         """List what an operator paused or closed."""
         stops: dict[tuple[str, str], Stop] = {}
@@ -83,6 +96,17 @@ class Totals:
             )
         )
         return sorted(chain(*shards), key=lambda dead: dead.at_ms, reverse=True)[:limit]
+
+    async def list_deaths(self, limit: int) -> list[Death]:
+        """List how the newest of the dead came to be so, by their headers."""
+        shards = await self._ask(lambda shard: shard.list_deaths(limit))
+        return sorted(chain(*shards), key=lambda death: death.at_ms, reverse=True)[:limit]
+
+    async def read_dead(self, ids: Sequence[str]) -> list[DeadJob]:
+        """Read dead jobs, in this order, without those that were put back or discarded meanwhile."""
+        places = {id: place for place, id in enumerate(ids)}  # noqa: A001
+        shards = await self._ask(lambda shard: shard.read_dead(ids))
+        return sorted(chain(*shards), key=lambda dead: places[dead.job.id])
 
     async def find_oldest_ms(self, queue: str) -> int | None:
         """Find how long the oldest ready job waits. None: none is ready."""

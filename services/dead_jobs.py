@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
     from grimbots.services.sessions import Visitor
 
+MOST_AT_ONCE = 1000
+
 
 async def requeue(app: App, visitor: Visitor, job_id: str) -> Verdict:
     """Let a dead job run again. What it then does, its row in Postgres decides: a message given up stays given up.
@@ -29,6 +31,12 @@ async def discard(app: App, visitor: Visitor, job_id: str) -> Verdict:
     return await Operator(app.queue).discard(job_id)
 
 
+async def requeue_all(app: App, visitor: Visitor, reason: str) -> int:
+    """Let what died of a reason run again, the longest dead first; at most so many in one go. Raises as `requeue`."""
+    await _note(app, visitor, "job.requeue_all", reason, "reason")
+    return await Operator(app.queue).requeue_all(reason, MOST_AT_ONCE)
+
+
 async def requeue_by_command(app: App, job_id: str) -> Verdict:
     """Let a dead job run again, for whoever may run commands on this machine. Raises QueueUnavailable."""
     await _write(app, "command", "job.requeue", job_id)
@@ -41,18 +49,18 @@ async def discard_by_command(app: App, job_id: str) -> Verdict:
     return await Operator(app.queue).discard(job_id)
 
 
-async def _note(app: App, visitor: Visitor, action: str, job_id: str) -> None:
+async def _note(app: App, visitor: Visitor, action: str, name: str, kind: str = "job") -> None:
     visitor.demand_administrator()
-    await _write(app, f"user:{visitor.user_id}", action, job_id)
+    await _write(app, f"user:{visitor.user_id}", action, name, kind)
 
 
-async def _write(app: App, actor: str, action: str, job_id: str) -> None:
+async def _write(app: App, actor: str, action: str, name: str, kind: str = "job") -> None:
     """Note what is asked for before it is done: nothing an operator does may lack its line."""
     await app.db.audit.note(
         account_id=None,
         actor=actor,
         action=action,
-        subject=f"job:{job_id}",
+        subject=f"{kind}:{name}",
         details={},
         at=app.clock(),
     )

@@ -1,7 +1,6 @@
-"""Logging in: by e-mail and password, throttled; in the sandbox also by a link that works once.
+"""Logging in: by e-mail and password, throttled, and a code where one is set up; in the sandbox also by a link, once.
 
-Attempts are counted in rows, not in this process: several processes share one address, and a count in memory would be
-multiplied by them and forgotten at every restart. Redis is the queue's alone, and a login needs Postgres anyway.
+Between password and code a browser holds a ticket: who he is and until when, encrypted. No row waits for the code.
 """
 
 from __future__ import annotations
@@ -9,29 +8,40 @@ from __future__ import annotations
 import ipaddress
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
 from grimbots.conf.settings import Settings
-from grimbots.services import sessions
-from grimbots.services.errors import Forbidden, NotFound, TooMany, Unauthorized
+from grimbots.services import second_factors, sessions, throttles
+from grimbots.services.errors import Forbidden, NotFound, Unauthorized
+from grimbots.services.secrets import MasterKeyError
+from grimbots.services.sessions import NOWHERE, Origin
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
 log = logging.getLogger(__name__)
 
-WINDOW = timedelta(minutes=15)
 EMAIL_ATTEMPTS = 10  # the price: who knows an e-mail can keep its owner out, a quarter of an hour at a time
 ADDRESS_ATTEMPTS = 60  # a whole office may share one
 IPV6_BITS = 64  # what one customer of a provider has at least
+CODE_ATTEMPTS = 10  # of a million codes, three of which are right
 LINK_LIFE = timedelta(minutes=10)
+TICKET_LIFE = timedelta(minutes=5)
+TICKET = "waits for a code"
 
 
-async def log_in(app: App, *, email: str, password: str, address: str) -> str:
-    """Open a session and return its token. Who is unknown and who mistypes get the same answer in the same time.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a right password gives: a session's token, or the ticket with which a code opens one."""
+
+    token: str = ""
+    ticket: str = ""
+
+
+async def log_in(app: App, *, email: str, password: str, origin: Origin) -> Entry:
+    """Open a session, or ask for a code. Who is unknown and who mistypes get the same answer in the same time.
 
     Raises:
         Unauthorized: no such e-mail, or not its password.
@@ -39,15 +49,43 @@ async def log_in(app: App, *, email: str, password: str, address: str) -> str:
     """
     known_as = email.strip().lower()
     email_key = app.vault.nonce("login by email", known_as)
-    await _count(app, _Limit(app.vault.nonce("login from", _network(address)), ADDRESS_ATTEMPTS))
-    await _count(app, _Limit(email_key, EMAIL_ATTEMPTS))
+    await throttles.count(app, app.vault.nonce("login from", _network(origin.address)), ADDRESS_ATTEMPTS)
+    await throttles.count(app, email_key, EMAIL_ATTEMPTS)
     user = await app.db.users.find_by_email(email=known_as)
     if not await app.passwords.matches(password, user.password_hash if user else None):
         metrics.logins.labels("refused").inc()
         raise Unauthorized("the e-mail or the password is wrong")
-    await app.db.login_attempts.forget(key=email_key)
+    await throttles.forget(app, email_key)
+    if await second_factors.is_on(app, user.id):
+        return Entry(ticket=_make_ticket(app, user.id))
     metrics.logins.labels("opened").inc()
-    return await sessions.start(app, user.id, "password")
+    return Entry(token=await sessions.start(app, user.id, "password", origin))
+
+
+async def log_in_by_code(app: App, *, ticket: str, code: str, origin: Origin) -> str:
+    """Open a session for who has given his password and now a code, and return its token.
+
+    Raises:
+        Unauthorized: the code is wrong or was used before.
+        Forbidden: no password was given, or over five minutes ago.
+        TooMany: too many codes were tried.
+    """
+    user_id = _read_ticket(app, ticket)
+    try:
+        await check_code(app, user_id, code)
+    except Unauthorized:
+        metrics.logins.labels("refused").inc()
+        raise
+    metrics.logins.labels("opened").inc()
+    return await sessions.start(app, user_id, "password and code", origin)
+
+
+async def check_code(app: App, user_id: int, code: str) -> None:
+    """Take a code, once. Raises Unauthorized, and TooMany where too many were tried."""
+    key = app.vault.nonce("code of", user_id)
+    await throttles.count(app, key, CODE_ATTEMPTS)
+    await second_factors.check(app, user_id, code)
+    await throttles.forget(app, key)
 
 
 async def make_link(app: App, email: str) -> str:
@@ -66,7 +104,7 @@ async def make_link(app: App, email: str) -> str:
     return token
 
 
-async def log_in_by_link(app: App, token: str) -> str:
+async def log_in_by_link(app: App, token: str, origin: Origin = NOWHERE) -> str:
     """Open a session with the secret of a link and return its token.
 
     Raises:
@@ -79,7 +117,7 @@ async def log_in_by_link(app: App, token: str) -> str:
         metrics.logins.labels("refused").inc()
         raise Unauthorized("this link was used before or is too old")
     metrics.logins.labels("opened").inc()
-    return await sessions.start(app, user_id, "link")
+    return await sessions.start(app, user_id, "link", origin)
 
 
 async def forget_old(app: App) -> None:
@@ -87,26 +125,23 @@ async def forget_old(app: App) -> None:
     async with app.db.transaction() as tx:
         if await tx.duties.take_turn(duty="forget_logins"):
             await tx.sessions.forget_old(now=app.clock())
-            await tx.login_attempts.forget_old(window_begin=app.clock() - WINDOW)
+            await tx.login_attempts.forget_old(window_begin=app.clock() - throttles.WINDOW)
 
 
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    key: str
-    attempts: int
+def _make_ticket(app: App, user_id: int) -> str:
+    return app.vault.encrypt(f"{TICKET}:{user_id}:{(app.clock() + TICKET_LIFE).timestamp():.0f}")
 
 
-async def _count(app: App, limit: _Limit) -> None:
-    """Count an attempt before it is made, so that many at once get no more tries than one after the other."""
-    now = app.clock()
-    row = await app.db.login_attempts.count(key=limit.key, now=now, window_begin=now - WINDOW)
-    if row.attempts > limit.attempts:
-        metrics.logins.labels("throttled").inc()
-        raise TooMany("too many attempts to log in: wait before the next", _seconds_left(row.since, now))
-
-
-def _seconds_left(since: datetime, now: datetime) -> int:
-    return ceil((since + WINDOW - now).total_seconds())
+def _read_ticket(app: App, ticket: str) -> int:
+    """Return whose ticket this is. Whatever else was encrypted here begins otherwise."""
+    try:
+        what, user_id, until = app.vault.decrypt(ticket).split(":")
+        ends_at = datetime.fromtimestamp(int(until), UTC)
+    except (MasterKeyError, ValueError) as error:
+        raise Forbidden("the password comes first") from error
+    if what != TICKET or ends_at < app.clock():
+        raise Forbidden("the password was given too long ago")
+    return int(user_id)
 
 
 def _network(address: str) -> str:

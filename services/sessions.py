@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 TOKEN_BYTES = 32
 IDLE = timedelta(hours=12)
 LIFE = timedelta(days=7)
+BROWSER_CHARS = 300
 SEEN_EVERY = timedelta(minutes=1)  # a page writes at most this often that it was used
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a login comes from, for its owner to recognise it: an address, and what the browser calls itself."""
+
+    address: str
+    browser: str = ""
+
+
+NOWHERE = Origin("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +95,18 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def start(app: App, user_id: int, way: str) -> str:
+async def start(app: App, user_id: int, way: str, origin: Origin = NOWHERE) -> str:
     """Open a session for somebody who has proven who he is, by `way`, and return its token."""
     token, token_hash = make_token()
     now = app.clock()
     async with app.db.transaction() as tx:
-        session_id = await tx.sessions.add(user_id=user_id, token_hash=token_hash, now=now, expires_at=now + LIFE)
+        session_id = await tx.sessions.add(
+            user_id=user_id,
+            token_hash=token_hash,
+            now=now,
+            expires_at=now + LIFE,
+            origin_encrypted=app.vault.encrypt(f"{origin.address}\n{origin.browser[:BROWSER_CHARS]}"),
+        )
         await tx.audit.note(
             account_id=None,
             actor=f"user:{user_id}",
@@ -100,13 +118,17 @@ async def start(app: App, user_id: int, way: str) -> str:
     return token
 
 
-async def find(app: App, token: str) -> Visitor | None:
-    """Return whose session this is, while it lasts: 12 hours unused, seven days in all. Rights are read each time."""
+async def find(app: App, token: str, *, is_use: bool = True) -> Visitor | None:
+    """Return whose session this is, while it lasts: 12 hours unused, seven days in all. Rights are read each time.
+
+    A page that refreshes itself is no use: a browser left open must not keep its session for ever.
+    """
     now = app.clock()
     row = await app.db.sessions.find(token_hash=hash_token(token), now=now, idle_since=now - IDLE)
     if row is None:
         return None
-    await _note_use(app, row.id, row.seen_at)
+    if is_use:
+        await _note_use(app, row.id, row.seen_at)
     memberships = await app.db.users.list_memberships(user_id=row.user_id)
     members = tuple(Member(row.user_id, one.account_id, one.account, one.time_zone, one.role) for one in memberships)
     return Visitor(row.id, row.user_id, row.email, row.is_administrator, members)
@@ -121,6 +143,42 @@ async def _note_use(app: App, session_id: int, seen_at: datetime) -> None:
 async def end(app: App, visitor: Visitor) -> None:
     """Log out here."""
     await app.db.sessions.remove(session_id=visitor.session_id, user_id=visitor.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One place where a person is logged in."""
+
+    id: int
+    created_at: datetime
+    seen_at: datetime
+    origin: Origin
+
+
+async def list_open(app: App, visitor: Visitor) -> list[OpenSession]:
+    """Return where a person is logged in, the session used last first."""
+    now = app.clock()
+    rows = await app.db.sessions.list_open(user_id=visitor.user_id, now=now, idle_since=now - IDLE)
+    return [OpenSession(row.id, row.created_at, row.seen_at, _open_origin(app, row.origin_encrypted)) for row in rows]
+
+
+def _open_origin(app: App, sealed: str | None) -> Origin:
+    """Read from where a login came; sessions of before 0009 do not know."""
+    return Origin(*app.vault.decrypt(sealed).split("\n", 1)) if sealed else NOWHERE
+
+
+async def end_one(app: App, visitor: Visitor, session_id: int) -> None:
+    """End one of a person's own sessions; whoever else's it is stays as it is."""
+    async with app.db.transaction() as tx:
+        await tx.sessions.remove(session_id=session_id, user_id=visitor.user_id)
+        await tx.audit.note(
+            account_id=None,
+            actor=f"user:{visitor.user_id}",
+            action="session.end",
+            subject=f"session:{session_id}",
+            details={},
+            at=app.clock(),
+        )
 
 
 async def end_all(app: App, visitor: Visitor) -> None:

@@ -8,6 +8,7 @@ from grimbots.queue.inspector import Inspector
 from grimbots.queue.operators import Operator
 from grimbots.services import accounts
 from grimbots.services.errors import Invalid, NotFound
+from grimbots.services.places import is_known
 
 if TYPE_CHECKING:
     from grimbots.queue.job import StopKind
@@ -25,11 +26,22 @@ async def act(app: App, visitor: Visitor, verb: Verb, kind: StopKind, name: str)
 
     Raises:
         NotFound: the visitor is no administrator.
-        Invalid: there is no such queue.
+        Invalid: there is no such queue, or none of the bots or accounts has that number.
         QueueUnavailable: it is not known whether it happened.
     """
-    visitor.demand_administrator()
+    await check(app, visitor, verb, kind, name)
     return await _act(app, f"user:{visitor.user_id}", verb, kind, name)
+
+
+async def check(app: App, visitor: Visitor, verb: Verb, kind: StopKind, name: str) -> None:
+    """Raise as `act` would, and do nothing. What is to be resumed was there once, and may be gone since."""
+    visitor.demand_administrator()
+    if verb == "resume":
+        return
+    if kind == "queue":
+        check_queue(app, name)
+    elif not await is_known(app, kind, name):
+        raise Invalid(f"there is no {kind} {name!r}: the page of the queues names those that have work")
 
 
 async def act_by_command(app: App, verb: Verb, kind: StopKind, name: str) -> bool:

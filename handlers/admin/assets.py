@@ -1,4 +1,4 @@
-"""GET /static/<name>: the pages' style and pictures."""
+"""GET /static/<name>: the pages' style, pictures and the one script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grimbots.services.sandbox.pages import STATIC
 TOKENS = "tokens.css"  # the colours, one file for these pages and the sandbox's
 FILES = {path.name: path.read_bytes() for path in [*(Path(__file__).parent / "static").iterdir(), STATIC[TOKENS]]}
 DIGESTS = {name: hashlib.sha256(content).hexdigest()[:10] for name, content in FILES.items()}
-CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 def asset_url(name: str) -> str:

@@ -21,7 +21,7 @@ from grimbots.handlers.admin.texts import Texts, choose_language
 from grimbots.handlers.base import STATUS_OF_CODE, BaseHandler
 from grimbots.services import sessions
 from grimbots.services.errors import Invalid, ServiceError
-from grimbots.services.sessions import Visitor
+from grimbots.services.sessions import Origin, Visitor
 from grimbots.services.stores import AWAY
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,9 @@ class PageHandler(BaseHandler):
 
     async def prepare(self) -> None:
         """Find out who is there, and refuse forms of other sites before anything else happens."""
-        self.visitor = await sessions.find(self.app, self.session_token) if self.session_token else None
+        is_use = "X-Refresh" not in self.request.headers
+        found = await sessions.find(self.app, self.session_token, is_use=is_use) if self.session_token else None
+        self.visitor = found
         if self.visitor is None and not self.is_open:
             self.go("/login")
         elif self.request.method == "POST":
@@ -84,7 +86,16 @@ class PageHandler(BaseHandler):
 
     def drop_session(self) -> None:
         """Take the session's cookie back."""
-        self.clear_cookie(self.cookie_name("grimbots"), httponly=True, secure=self.is_secure, samesite="Lax")
+        self.drop_own_cookie("grimbots")
+
+    def drop_own_cookie(self, name: str) -> None:
+        """Take a cookie back, by the name it has without a prefix."""
+        self.clear_cookie(self.cookie_name(name), httponly=True, secure=self.is_secure, samesite="Lax")
+
+    @property
+    def origin(self) -> Origin:
+        """From where somebody logs in."""
+        return Origin(self.client_address, self.request.headers.get("User-Agent", ""))
 
     def make_form_token(self) -> str:
         """Return the token for this page's forms; a browser without any cookie of ours gets one."""

@@ -9,6 +9,7 @@ from grimbots.services.funnels.texts import format_money
 INSTANTS = {"pt-BR": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+SWAPPED = str.maketrans(",.", ".,")
 
 
 def show_money(cents: int, language: str) -> str:
@@ -21,6 +22,22 @@ def show_instant(at: datetime, zone: tzinfo, language: str) -> str:
     return at.astimezone(zone).strftime(INSTANTS[language])
 
 
+def show_moment(at: datetime, zone: tzinfo, language: str) -> str:
+    """Write an instant to the second."""
+    return at.astimezone(zone).strftime(f"{INSTANTS[language]}:%S")
+
+
+def show_clock(at: datetime, zone: tzinfo) -> str:
+    """Write the time of day to the second."""
+    return at.astimezone(zone).strftime("%H:%M:%S")
+
+
+def show_count(number: float, language: str) -> str:
+    """Write a whole number: 12.345 or 12,345."""
+    text = f"{number:,.0f}"
+    return text.replace(",", ".") if language == "pt-BR" else text
+
+
 def show_span(seconds: float) -> str:
     """Write how long something lasts, in its largest unit: 12 s, 3 min, 2 h, 5 d."""
     for size, sign in UNITS:
@@ -29,10 +46,19 @@ def show_span(seconds: float) -> str:
     return f"{seconds:.0f}{NO_BREAK_SPACE}s"
 
 
+def show_brief(seconds: float, language: str) -> str:
+    """Write how long something short lasts: 3 ms, 1,5 s; from ten seconds on as `show_span` does."""
+    if seconds >= 10:
+        return show_span(seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}{NO_BREAK_SPACE}ms"
+    return f"{show_decimal(seconds, language)}{NO_BREAK_SPACE}s"
+
+
 def show_decimal(number: float, language: str) -> str:
-    """Write a number to a tenth: 1,5 or 1.5."""
-    text = f"{number:.1f}"
-    return text.replace(".", ",") if language == "pt-BR" else text
+    """Write a number to a tenth: 1.234,5 or 1,234.5."""
+    text = f"{number:,.1f}"
+    return text.translate(SWAPPED) if language == "pt-BR" else text
 
 
 def read_ms(ms: int) -> datetime:

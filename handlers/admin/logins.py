@@ -1,4 +1,4 @@
-"""The way in and out: /, /login, /login/link, /logout."""
+"""The way in and out: /, /login, /login/code, /login/link, /logout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from grimbots.handlers.admin import forgeries
 from grimbots.handlers.admin.base import PageHandler
 from grimbots.services import logins, sessions
 from grimbots.services.errors import Forbidden, NotFound, TooMany, Unauthorized
+from grimbots.services.logins import TICKET_LIFE
+
+TICKET_COOKIE = "grimbots_login"
 
 
 class IndexHandler(PageHandler):
@@ -41,7 +44,7 @@ class LoginHandler(PageHandler):
         email = self.get_body_argument("email", "")
         password = self.get_body_argument("password", "", strip=False)
         try:
-            token = await logins.log_in(self.app, email=email, password=password, address=self.client_address)
+            entry = await logins.log_in(self.app, email=email, password=password, origin=self.origin)
         except Unauthorized:
             self._ask(HTTPStatus.UNAUTHORIZED, self.texts.say("login_wrong"), email)
         except TooMany as error:
@@ -49,12 +52,55 @@ class LoginHandler(PageHandler):
             minutes = ceil(error.retry_after_seconds / 60)
             self._ask(HTTPStatus.TOO_MANY_REQUESTS, self.texts.say("login_throttled", minutes=minutes), email)
         else:
-            self.set_session(token)
-            self.go("/")
+            if entry.ticket:
+                self.set_own_cookie(self.cookie_name(TICKET_COOKIE), entry.ticket, int(TICKET_LIFE.total_seconds()))
+                self.go("/login/code")
+            else:
+                self.set_session(entry.token)
+                self.go("/")
 
     def _ask(self, status: HTTPStatus = HTTPStatus.OK, complaint: str = "", email: str = "") -> None:
         self.set_status(status)
         self.render("login.html", complaint=complaint, email=email)
+
+
+class LoginCodeHandler(PageHandler):
+    """GET and POST /login/code."""
+
+    is_open = True
+
+    def get(self) -> None:
+        """Ask for the code of who has given his password."""
+        if self._ticket:
+            self._ask()
+        else:
+            self.go("/login")
+
+    async def post(self) -> None:
+        """Open a session, or say that the code was wrong."""
+        code = self.get_body_argument("code", "")
+        try:
+            token = await logins.log_in_by_code(self.app, ticket=self._ticket, code=code, origin=self.origin)
+        except Unauthorized:
+            self._ask(HTTPStatus.UNAUTHORIZED, self.texts.say("code_wrong"))
+        except Forbidden:
+            self.go("/login")
+        except TooMany as error:
+            self.set_header("Retry-After", str(error.retry_after_seconds))
+            minutes = ceil(error.retry_after_seconds / 60)
+            self._ask(HTTPStatus.TOO_MANY_REQUESTS, self.texts.say("login_throttled", minutes=minutes))
+        else:
+            self.drop_own_cookie(TICKET_COOKIE)
+            self.set_session(token)
+            self.go("/")
+
+    @property
+    def _ticket(self) -> str:
+        return self.get_cookie(self.cookie_name(TICKET_COOKIE), "") or ""
+
+    def _ask(self, status: HTTPStatus = HTTPStatus.OK, complaint: str = "") -> None:
+        self.set_status(status)
+        self.render("login_code.html", complaint=complaint)
 
 
 class LinkHandler(PageHandler):
@@ -77,7 +123,7 @@ class LinkHandler(PageHandler):
     async def post(self, _token: str = "") -> None:
         """Open a session."""
         try:
-            token = await logins.log_in_by_link(self.app, self.get_body_argument("token", ""))
+            token = await logins.log_in_by_link(self.app, self.get_body_argument("token", ""), self.origin)
         except Unauthorized:
             self.set_status(HTTPStatus.UNAUTHORIZED)
             self.render("link.html", token="", complaint=self.texts.say("link_void", command="grimbots user link"))

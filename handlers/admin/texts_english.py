@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_operators_english import OPERATORS
+
 ENGLISH = {
     # The frame
     "skip": "Skip to the content",
@@ -32,6 +34,39 @@ ENGLISH = {
     "link_void": (
         "This link was used before, or is older than ten minutes. Restart make run, or run {command}, for another."
     ),
+    # Codes, and a person's own page
+    "code": "Code",
+    "code_wrong": "Wrong code, or one used before. Wait for the next and try again.",
+    "code_or_recovery": "The app's six digits, or a recovery code.",
+    "login_code_title": "Type the code",
+    "person_title": "Access and security",
+    "codes_title": "Code on your phone",
+    "codes_on": "on",
+    "codes_off": "off",
+    "codes_on_hint": "At log-in, after the password, we ask for your app's code.",
+    "codes_off_hint": (
+        "With it the password alone opens nothing: at log-in we also ask for a code that only your phone knows."
+    ),
+    "codes_turn_on": "Turn codes on",
+    "codes_turn_off": "Turn codes off",
+    "code_scan": "Open an app for codes (Google Authenticator, Aegis, 1Password…) and point its camera here.",
+    "code_open": "Open in this device's app for codes",
+    "code_type": "Without a camera, type:",
+    "code_first": "The six-digit code it shows",
+    "code_confirm": "Confirm and turn on",
+    "recovery_title": "Keep these codes",
+    "recovery_intro": (
+        "Codes are on. Should you lose the phone, each of these lets you in once. We do not show them again."
+    ),
+    "recovery_kept": "I have kept them",
+    "sessions_title": "Where you are logged in",
+    "session_browser": "Browser",
+    "session_address": "Address",
+    "session_begun": "Logged in",
+    "session_used": "Last used",
+    "session_this": "this one",
+    "session_unknown": "Unknown",
+    "session_end": "End",
     # Errors
     "error_title": "Something went wrong",
     "error.invalid": "The request makes no sense here. Go back and try again.",
@@ -211,91 +246,5 @@ ENGLISH = {
     "verified.no": "signature wrong or missing",
     "verified.requery": "unsigned; the provider was asked",
     "event_number": "Notice {number}",
-    # Queues
-    "queues_title": "Queues",
-    "queue": "Queue",
-    "pending": "Waiting",
-    "oldest": "Oldest",
-    "in_flight": "Running",
-    "dead": "Dead",
-    "consumers": "Processes",
-    "consumers_none": "No process works. Run the command {command}.",
-    "consumer": "Process",
-    "lease": "Lease",
-    "lease_over": "over since {span}",
-    "redis_line": "Redis {version}, {used} MiB used{limit}.",
-    "redis_limit": " of {limit} MiB",
-    "redis_no_aof": "The AOF is off: should Redis fall, what it holds is lost.",
-    "rate_in": "In/s",
-    "rate_out": "Out/s",
-    "rates_over": "Rates over {span}.",
-    "rates_none": "Rates appear from the second time on that this page is opened.",
-    "source": "Source",
-    "kind.queue": "queue {name}",
-    "kind.source": "source {name}",
-    "kind.account": "account {name}",
-    "paused": "paused",
-    "draining": "draining",
-    "stop_paused": "Paused: {place}. Nothing of it starts until somebody resumes it; what comes in waits.",
-    "stop_draining": "Draining: {place}. Nothing new comes in until somebody resumes it; what waits is done.",
-    "pause": "Pause {place}",
-    "pause_sure": (
-        "Nothing starts until somebody resumes it ({place}), after a restart neither. What runs finishes; what comes "
-        "in waits."
-    ),
-    "pause_yes": "Yes, pause",
-    "resume": "Resume {place}",
-    "resume_sure": "What waits starts now, in its order, and new work comes in again.",
-    "resume_yes": "Yes, resume",
-    "running_title": "Running by account and source",
-    "ready_title": "Ready by source",
-    "entries": "Ready",
-    "ready_hint": "Chats whose next job has its turn, and jobs of no chat.",
-    "due_title": "Waiting for their time",
-    "due_window": "When",
-    "due_jobs": "Jobs",
-    "due_chats": "Chats",
-    "due_sources": "Sources",
-    "due_holds": "Holds",
-    "due_unseen": "And {count} more, after these.",
-    "window.1 s": "within 1 s",
-    "window.10 s": "within 10 s",
-    "window.60 s": "within 1 min",
-    "window.later": "later",
-    "window.resume": "when somebody resumes it",
-    "dead_title": "Dead jobs",
-    "dead_intro": (
-        "They will not run again by themselves. Payloads are masked: their shape and numbers, of texts the length only."
-    ),
-    "dead_none": "No job is dead.",
-    "dead.attempts": "attempts spent",
-    "dead.budget": "failed for a minute at the head of its chat",
-    "dead.poison": "was running at three crashes of its process",
-    "dead.buried": "the task itself gave up",
-    "dead.junk": "what came in was no update of Telegram",
-    "dead.chat_full": "the chat had too many messages waiting",
-    "task_of": "queue {queue} · source {source} · account {account}",
-    "details": "Details",
-    "payload": "Masked payload",
-    "trace": "Where it failed",
-    "retry": "Run again",
-    "retry_any": (
-        "The job goes to the tail of its queue, its attempts forgotten. What is done is not done twice: the "
-        "rows decide."
-    ),
-    "retry_message": (
-        "The job runs again, but the message's row decides: given up already, nothing leaves. Then it is the "
-        "seller who sends it again, under Messages."
-    ),
-    "retry_yes": "Yes, run again",
-    "forget_sure": "The job and its payload are deleted. This cannot be undone.",
-    "forget_yes": "Yes, delete",
-    "said.requeued": "The job is at the tail of its queue. Its row in the database decides what it still does.",
-    "said.discarded": "The job was deleted.",
-    "said.running": "Nothing was done: the job is running now.",
-    "said.pending": "Nothing was done: the job is in its queue and will run.",
-    "said.gone": "Nothing was done: the job has ended or was deleted.",
-    "said.paused": "The queue is paused: nothing of it starts until somebody resumes it.",
-    "said.resumed": "Resumed: what waited starts now.",
-    "said.unstopped": "Nothing was done: it was not stopped any more.",
+    **OPERATORS,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
+
 PORTUGUESE = {
     # The frame
     "skip": "Ir para o conteúdo",
@@ -32,6 +34,40 @@ PORTUGUESE = {
     "link_void": (
         "Este link já foi usado ou passou dos dez minutos. Reinicie o make run, ou rode {command}, para ter outro."
     ),
+    # Codes, and a person's own page
+    "code": "Código",
+    "code_wrong": "Código errado ou já usado. Espere o próximo e tente de novo.",
+    "code_or_recovery": "Os seis números do aplicativo, ou um código de recuperação.",
+    "login_code_title": "Digite o código",
+    "person_title": "Acesso e segurança",
+    "codes_title": "Código no celular",
+    "codes_on": "ligado",
+    "codes_off": "desligado",
+    "codes_on_hint": "Ao entrar, depois da senha, pedimos o código do seu aplicativo.",
+    "codes_off_hint": (
+        "Com ele, a senha sozinha não abre a sua conta: ao entrar pedimos também um código que só o seu celular sabe."
+    ),
+    "codes_turn_on": "Ligar o código",
+    "codes_turn_off": "Desligar o código",
+    "code_scan": "Abra um aplicativo de códigos (Google Authenticator, Aegis, 1Password…) e aponte a câmera.",
+    "code_open": "Abrir no aplicativo de códigos deste aparelho",
+    "code_type": "Sem câmera, digite:",
+    "code_first": "O código de seis números que ele mostra",
+    "code_confirm": "Confirmar e ligar",
+    "recovery_title": "Guarde estes códigos",
+    "recovery_intro": (
+        "O código está ligado. Se perder o celular, cada um destes entra uma vez no lugar dele. Não os mostramos "
+        "de novo."
+    ),
+    "recovery_kept": "Já guardei",
+    "sessions_title": "Onde você está conectado",
+    "session_browser": "Navegador",
+    "session_address": "Endereço",
+    "session_begun": "Entrou em",
+    "session_used": "Último uso",
+    "session_this": "este",
+    "session_unknown": "Desconhecido",
+    "session_end": "Encerrar",
     # Errors
     "error_title": "Algo não deu certo",
     "error.invalid": "O pedido não faz sentido aqui. Volte e tente de novo.",
@@ -213,90 +249,5 @@ PORTUGUESE = {
     "verified.no": "assinatura inválida ou ausente",
     "verified.requery": "sem assinatura; o provedor foi perguntado",
     "event_number": "Aviso {number}",
-    # Queues
-    "queues_title": "Filas",
-    "queue": "Fila",
-    "pending": "Esperando",
-    "oldest": "Mais antigo",
-    "in_flight": "Rodando",
-    "dead": "Mortas",
-    "consumers": "Processos",
-    "consumers_none": "Nenhum processo está trabalhando. Rode o comando {command}.",
-    "consumer": "Processo",
-    "lease": "Prazo",
-    "lease_over": "vencido há {span}",
-    "redis_line": "Redis {version}, {used} MiB em uso{limit}.",
-    "redis_limit": " de {limit} MiB",
-    "redis_no_aof": "O AOF está desligado: uma queda do Redis perde o que ele tem.",
-    "rate_in": "Entram/s",
-    "rate_out": "Saem/s",
-    "rates_over": "Ritmo medido em {span}.",
-    "rates_none": "O ritmo aparece a partir da segunda vez que esta página é aberta.",
-    "source": "Origem",
-    "kind.queue": "fila {name}",
-    "kind.source": "origem {name}",
-    "kind.account": "conta {name}",
-    "paused": "pausada",
-    "draining": "esvaziando",
-    "stop_paused": "Pausada: {place}. Nada dela começa até alguém retomar; o que chega espera.",
-    "stop_draining": "Esvaziando: {place}. Nada novo entra até alguém retomar; o que espera é feito.",
-    "pause": "Pausar {place}",
-    "pause_sure": (
-        "Nada começa até alguém retomar ({place}), nem depois de reiniciar. O que roda termina; o que chega espera."
-    ),
-    "pause_yes": "Sim, pausar",
-    "resume": "Retomar {place}",
-    "resume_sure": "O que espera começa agora, na ordem, e o que é novo volta a entrar.",
-    "resume_yes": "Sim, retomar",
-    "running_title": "Rodando por conta e origem",
-    "ready_title": "Na vez, por origem",
-    "entries": "Na vez",
-    "ready_hint": "Conversas com a próxima tarefa na vez, e tarefas sem conversa.",
-    "due_title": "Esperando a hora",
-    "due_window": "Quando",
-    "due_jobs": "Tarefas",
-    "due_chats": "Conversas",
-    "due_sources": "Origens",
-    "due_holds": "Esperas",
-    "due_unseen": "E mais {count}, depois destas.",
-    "window.1 s": "em até 1 s",
-    "window.10 s": "em até 10 s",
-    "window.60 s": "em até 1 min",
-    "window.later": "mais tarde",
-    "window.resume": "quando alguém retomar",
-    "dead_title": "Tarefas mortas",
-    "dead_intro": (
-        "Não rodam mais sozinhas. O conteúdo aparece mascarado: a forma e os números, dos textos só o tamanho."
-    ),
-    "dead_none": "Nenhuma tarefa morta.",
-    "dead.attempts": "tentativas esgotadas",
-    "dead.budget": "falhou por um minuto à frente da conversa",
-    "dead.poison": "estava rodando em três quedas do processo",
-    "dead.buried": "a própria tarefa desistiu",
-    "dead.junk": "o que chegou não era uma atualização do Telegram",
-    "dead.chat_full": "a conversa tinha mensagens demais na fila",
-    "task_of": "fila {queue} · origem {source} · conta {account}",
-    "details": "Detalhes",
-    "payload": "Conteúdo mascarado",
-    "trace": "Onde falhou",
-    "retry": "Repetir",
-    "retry_any": (
-        "A tarefa volta para o fim da fila, com as tentativas zeradas. O que já foi feito não se repete: os "
-        "registros decidem."
-    ),
-    "retry_message": (
-        "A tarefa roda de novo, mas o registro da mensagem decide: se já foi dada como falha, nada sai. "
-        "Nesse caso quem reenvia é o vendedor, em Mensagens."
-    ),
-    "retry_yes": "Sim, repetir",
-    "forget_sure": "A tarefa e o seu conteúdo são apagados. Não dá para desfazer.",
-    "forget_yes": "Sim, apagar",
-    "said.requeued": "A tarefa voltou para o fim da fila. O registro no banco decide o que ela ainda faz.",
-    "said.discarded": "A tarefa foi apagada.",
-    "said.running": "Nada foi feito: a tarefa está rodando agora.",
-    "said.pending": "Nada foi feito: a tarefa já está na fila e vai rodar.",
-    "said.gone": "Nada foi feito: a tarefa já terminou ou foi apagada.",
-    "said.paused": "A fila está pausada: nada dela começa até alguém retomar.",
-    "said.resumed": "Retomada: o que esperava começa agora.",
-    "said.unstopped": "Nada foi feito: já não estava parada.",
+    **OPERATORS,
 }

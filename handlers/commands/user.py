@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prompts import ask_secret
-from grimbots.services import accounts, logins
+from grimbots.services import accounts, logins, second_factors
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
@@ -27,6 +27,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("email")
     parser.set_defaults(run=password)
+    parser = verbs.add_parser("forget-code", help="log somebody in without a code again: telephone and codes are lost")
+    parser.add_argument("email")
+    parser.set_defaults(run=forget_code)
     parser = verbs.add_parser("link", help="in the sandbox: a link that logs somebody in, once, for ten minutes")
     parser.add_argument("email")
     parser.set_defaults(run=link)
@@ -55,6 +58,14 @@ async def password(server: Server, settings: Settings, arguments: argparse.Names
     async with server.build_app(settings, with_queue=False) as app:
         await accounts.change_password(app, arguments.email, given, actor="command")
     print(f"{arguments.email} logs in with the new password now; every session of before is over")
+    return 0
+
+
+async def forget_code(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ask a person for no codes any more."""
+    async with server.build_app(settings, with_queue=False) as app:
+        await second_factors.forget_by_command(app, arguments.email)
+    print(f"{arguments.email} logs in with the password alone now, until codes are set up again")
     return 0
 
 

@@ -1,4 +1,4 @@
--- Serves sessions.remove_all: "log out everywhere".
+-- Serves sessions.remove_all, "log out everywhere", and sessions.list_open, where a person is logged in.
 -- Plan: Index Scan, a handful of rows.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS sessions_user ON sessions (user_id);
 

@@ -23,3 +23,10 @@ WHERE name = %(name)s;
 SELECT id, name, time_zone, created_at
 FROM accounts
 ORDER BY name;
+
+-- name: list_names :many
+-- What the accounts with these ids are called.
+SELECT id, name
+FROM accounts
+WHERE id = ANY (%(ids)s::bigint[])
+ORDER BY id;

@@ -51,6 +51,13 @@ WHERE bots.status <> 'removed'
     AND (%(account_id)s::bigint IS NULL OR bots.account_id = %(account_id)s)
 ORDER BY accounts.name, bots.username;
 
+-- name: list_names :many
+-- What the bots with these ids are called, and whose they are.
+SELECT id, username, account_id, (SELECT name FROM accounts WHERE accounts.id = bots.account_id) AS account
+FROM bots
+WHERE id = ANY (%(ids)s::bigint[])
+ORDER BY id;
+
 -- name: raise_secret_generation :value
 UPDATE bots
 SET secret_generation = secret_generation + 1,

@@ -1,6 +1,6 @@
 -- name: add :value
-INSERT INTO sessions (user_id, token_hash, created_at, seen_at, expires_at)
-VALUES (%(user_id)s, %(token_hash)s, %(now)s, %(now)s, %(expires_at)s)
+INSERT INTO sessions (user_id, token_hash, created_at, seen_at, expires_at, origin_encrypted)
+VALUES (%(user_id)s, %(token_hash)s, %(now)s, %(now)s, %(expires_at)s, %(origin_encrypted)s)
 RETURNING id;
 
 -- name: find :one
@@ -16,6 +16,15 @@ WHERE sessions.token_hash = %(token_hash)s
 -- name: forget_old :exec
 DELETE FROM sessions
 WHERE expires_at <= %(now)s;
+
+-- name: list_open :many
+-- Where a person is logged in, the session used last first.
+SELECT id, created_at, seen_at, origin_encrypted
+FROM sessions
+WHERE user_id = %(user_id)s
+    AND expires_at > %(now)s
+    AND seen_at > %(idle_since)s
+ORDER BY seen_at DESC, id DESC;
 
 -- name: remove :exec
 DELETE FROM sessions

@@ -38,6 +38,21 @@ FROM due
 WHERE timers.id = due.id
 RETURNING timers.id, timers.account_id, timers.bot_id, timers.kind, timers.payload;
 
+-- name: count_by_minute :many
+-- Of every account: how much comes due in each minute until then, of the next so many.
+WITH coming AS (
+    SELECT due_at, kind
+    FROM timers
+    WHERE status = 'pending'
+        AND due_at < %(until)s
+    ORDER BY due_at
+    LIMIT %(limit)s
+)
+SELECT date_trunc('minute', due_at) AS minute, kind, count(*) AS timers
+FROM coming
+GROUP BY minute, kind
+ORDER BY minute, kind;
+
 -- name: finish :exec
 -- The id comes from our own jobs.
 UPDATE timers

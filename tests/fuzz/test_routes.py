@@ -56,7 +56,9 @@ def known(app: Any, accounts: Any, shop: Any, io_loop: Any) -> Known:
             *(f"{sales}/payments/1", f"{sales}/messages", f"{sales}/messages/1/resend", f"{sales}/events"),
             f"{sales}/bots",
             *(f"{sales}/messages/1/discard", "/admin/queues", "/admin/queues/requeue", "/admin/queues/pause"),
-            *("/admin/queues/resume", "/admin/queues/discard"),
+            *("/admin/queues/resume", "/admin/queues/discard", "/admin/queues/drain", "/admin/queues/requeue/all"),
+            *("/admin/queues/dead", "/admin/queues/due", "/admin/queues/job", "/admin/audit", "/login/code"),
+            *("/me", "/me/sessions/1/end", "/me/code", "/me/code/off"),
         ]
         secret = app.vault.webhook_secret(accounts[0].key, 1)
         return Known(paths, f"grimbots={token}", forgeries.make_form_token(app, token), secret)

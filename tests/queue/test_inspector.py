@@ -151,3 +151,38 @@ async def test_says_when_redis_is_away(tmp_path: Path) -> None:
     async with open_queue(RedisServer(tmp_path).url) as queue:
         with pytest.raises(QueueUnavailable):
             await Inspector(queue).queues()
+
+
+@pytest.mark.gen_test
+async def test_shows_the_dead_of_one_reason_and_counts_the_reasons(queue: Queue) -> None:
+    inspector = Inspector(queue)
+    for place in range(5):
+        await queue.bury(make_job(WAIT, f"{place}", text="my secret"), "junk" if place % 2 else "poison")
+    assert await inspector.count_reasons() == {"poison": 3, "junk": 2}
+    first = await inspector.dead("", 2, "poison")
+    second = await inspector.dead(first[-1].job.id, 2, "poison")
+    assert {dead.job.id for dead in [*first, *second]} == {"0", "2", "4"}
+    assert {dead.reason for dead in [*first, *second]} == {"poison"}
+    assert first[0].job.payload == {"text": "<9 characters>"}
+    assert await inspector.dead("", 2, "nothing") == []
+
+
+@pytest.mark.gen_test
+async def test_shows_what_runs_for_longest_and_where(queue: Queue) -> None:
+    inspector, go = Inspector(queue), asyncio.Event()
+    await queue.enqueue(make_job(WAIT, "1"))
+    async with run_worker(queue, WAIT, context=go):
+        await wait_until(lambda: _runs(inspector, 1))
+        (running,) = await inspector.longest()
+        go.set()
+        await wait_until(lambda: _runs(inspector, 0))
+    assert (running.id, running.task, running.consumer.startswith("test:0:")) == ("1", WAIT.name, True)
+    assert 0 <= running.seconds < 30
+    assert await inspector.longest() == []
+
+
+@pytest.mark.gen_test
+async def test_counts_what_comes_due_between_times(queue: Queue) -> None:
+    for place, seconds in enumerate((30, 90, 95, 500)):
+        await queue.hold_source(f"b{place}", seconds)
+    assert await Inspector(queue).due_between([-100, 60, 120, 180]) == [1, 2, 0]

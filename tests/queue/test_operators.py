@@ -60,6 +60,15 @@ async def test_requeues_all_that_died_of_one_reason_in_their_order(queue: Queue)
 
 
 @pytest.mark.gen_test
+async def test_requeues_those_dead_for_longest_where_there_is_a_limit(queue: Queue) -> None:
+    for place in range(5):
+        await queue.bury(make_job(NOTE, f"{place}", place=place), "odd")
+    before = [dead.job.id for dead in await Inspector(queue).dead()]
+    assert await Operator(queue).requeue_all("odd", 2) == 2
+    assert [dead.job.id for dead in await Inspector(queue).dead()] == before[:3]
+
+
+@pytest.mark.gen_test
 async def test_requeue_all_ends_although_dead_jobs_go_away(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     operator, list_dead = Operator(queue), queue.reads.list_dead
     for place in range(130):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grimbots.services import accounts, logins, sessions
-from grimbots.services.sessions import Member, Visitor
+from grimbots.services.sessions import Member, Origin, Visitor
 
 PASSWORD = "correct horse battery"
 
@@ -20,7 +20,8 @@ async def add_person(app: Any, name: str, account: str | None = None, role: str 
 
 async def log_in(app: Any, email: str, password: str = PASSWORD, address: str = "203.0.113.7") -> str:
     """Log somebody in and return the session's token."""
-    return await logins.log_in(app, email=email, password=password, address=address)
+    entry = await logins.log_in(app, email=email, password=password, origin=Origin(address))
+    return entry.token
 
 
 async def get_visitor(app: Any, email: str) -> Visitor:

@@ -50,7 +50,7 @@ async def test_acts_take_effect_and_are_on_record(
 async def test_what_is_not_stopped_is_not_resumed(
     app: Any, administrator: Any, query: Callable[..., list[Any]]
 ) -> None:
-    await stops.act(app, administrator, "pause", "account", "tasks")
+    await stops.act(app, administrator, "pause", "source", "tasks")
     assert not await stops.act(app, administrator, "resume", "queue", "tasks")
     assert query("SELECT action FROM audit WHERE action LIKE 'queue.%%'") == [("queue.pause",)]
 

@@ -168,6 +168,17 @@ SELECT account_id, 'command', 'bot.add', username, now()
 FROM bots
 CROSS JOIN generate_series(1, 10);
 
+INSERT INTO queue_samples (slot, queue, at, pending, in_flight, dead, oldest_age_seconds, enqueued, settled)
+SELECT slot, 'queue-' || queue, now() - (179 - slot) * interval '10 seconds', slot, 1, 0, 0.5, slot * 100, slot * 99
+FROM generate_series(0, 179) AS slot
+CROSS JOIN generate_series(1, 6) AS queue;
+
+INSERT INTO second_factors (user_id, secret_encrypted, created_at, confirmed_at)
+SELECT id, 'secret of ' || email, now(), now() FROM users;
+
+INSERT INTO recovery_codes (user_id, code_hash)
+SELECT id, 'code of ' || email FROM users;
+
 INSERT INTO installation (name, value) VALUES ('master_key', 'id');
 
 ANALYZE;

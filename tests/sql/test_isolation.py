@@ -51,7 +51,16 @@ TRUSTED_ID = {
 OPAQUE_KEY = {
     "bots.find_by_key",
     "gateway_accounts.find_by_key",
+    "recovery_codes.add",
+    "recovery_codes.forget_all",
+    "recovery_codes.take",
+    "second_factors.confirm",
+    "second_factors.find",
+    "second_factors.offer",
+    "second_factors.remove",
+    "second_factors.take_step",
     "sessions.find",
+    "sessions.list_open",
     "sessions.remove",
     "sessions.remove_all",
     "sessions.touch",
@@ -66,7 +75,11 @@ EVERY_ACCOUNT = {
     "accounts.change",
     "accounts.find",
     "accounts.list_all",
+    "accounts.list_names",
+    "audit.list_by_subject",
+    "audit.list_page",
     "bots.find_by_telegram_id",
+    "bots.list_names",
     "campaigns.claim_due",
     "clicks.forget_old",
     "clicks.list_latest_addresses",
@@ -95,6 +108,9 @@ EVERY_ACCOUNT = {
     "provider_events.list_stale",
     "pools.announce_change",
     "pools.list_live_by_slug",
+    "samples.is_taken",
+    "samples.list_since",
+    "samples.put",
     "server.read_connections",
     "server.read_replicas",
     "server.read_version",
@@ -103,6 +119,7 @@ EVERY_ACCOUNT = {
     "sign_in_links.put",
     "timers.claim_due",
     "timers.forget_old",
+    "timers.count_by_minute",
     "users.add",
     "users.find_by_email",
     "webhooks.claim_due",
@@ -111,7 +128,7 @@ EVERY_ACCOUNT = {
     "webhooks.sum_up",
     "webhooks.watch_missing",
 }
-"""Sweeps, logins, commands of the installation's administrator, and what a tracked link tells everybody anyway."""
+"""Sweeps, logins, the administrator's commands and pages, and what a tracked link tells everybody anyway."""
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,

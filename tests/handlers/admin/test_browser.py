@@ -116,8 +116,9 @@ async def test_pages_fit_and_complain_of_nothing(
     await window.look_at("messages-discard")
     await window.open("/sales/tenant1/events")
     await window.open("/admin/queues")
+    await window.open("/admin/queues/dead")
     await window.page.click("li details.act summary")
-    await window.look_at("queues-details")
+    await window.look_at("dead-details")
     assert window.complaints == []
     await window.open("/sales/nobody")
 
@@ -126,7 +127,7 @@ async def test_pages_fit_and_complain_of_nothing(
 async def test_dead_job_is_run_again_and_another_deleted(browser: Any, base_url: str, full: Shop) -> None:
     window = await open_window(browser, base_url)
     await window.log_in()
-    await window.open("/admin/queues")
+    await window.open("/admin/queues/dead")
     before = {dead.job.id for dead in await Inspector(full.app.queue).dead()}
     for button in ("primary", "danger"):
         await window.page.click(f"li:first-child details.act:has(button.{button}) summary")
@@ -143,13 +144,13 @@ async def test_queue_is_paused_and_resumed(browser: Any, base_url: str, full: Sh
     await window.log_in()
     await full.app.queue.hold_source("b1", 30)
     await window.open("/admin/queues")
-    await window.page.click("summary:has-text('Pausar tasks')")
+    await window.page.click("#queue-tasks a:has-text('Pausar')")
     await window.look_at("queues-pause")
-    await window.page.click("details[open] button.danger")
+    await window.page.click("button.danger")
     await window.page.wait_for_selector(".alert:has-text('Pausada: fila tasks')")
-    await window.page.click("summary:has-text('Retomar tasks')")
     await window.look_at("queues-paused")
-    await window.page.click("details[open] button.primary")
+    await window.page.click("#queue-tasks a:has-text('Retomar')")
+    await window.page.click("button.primary")
     await window.page.wait_for_selector(".said:has-text('Retomada')")
     assert await Inspector(full.app.queue).stops() == []
     assert window.complaints == []

@@ -95,6 +95,10 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     r"/metrics": [(get("/metrics"), {200})],
     r"/": [(get("/"), {303})],
     r"/login": [(get("/login"), {303})],
+    r"/login/code": [(get("/login/code"), {303}), (post("/login/code", code="000000"), {303})],
+    r"/me": [(get("/me?user_id=1"), {200})],
+    r"/me/sessions/([0-9]{1,18})/end": [(post("/me/sessions/1/end"), {303})],
+    r"/me/code(/off)?": [(get("/me/code"), {200}), (post("/me/code/off", code="000000"), {401})],
     r"/logout(/everywhere)?": [(post("/logout", user="{other.account}"), {303})],
     r"/language": [(post("/language", language="en", back=OTHERS), {303})],
     r"/static/([a-z]{1,32}\.[a-z]{1,8})": [(get("/static/pages.css"), {200})],
@@ -126,12 +130,25 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/events"), {404}),
         (get(OWN + "/events?before=900000000000"), {200}),
     ],
-    r"/admin/queues": [(get("/admin/queues"), {404}), (get("/admin/queues?after={other.job_id}"), {404})],
+    r"/admin/queues": [(get("/admin/queues"), {404})],
+    r"/admin/queues/dead": [
+        (get("/admin/queues/dead"), {404}),
+        (get("/admin/queues/dead?after={other.job_id}&reason=attempts"), {404}),
+    ],
+    r"/admin/queues/due": [(get("/admin/queues/due"), {404})],
+    r"/admin/queues/job": [(get("/admin/queues/job?id={other.job_id}"), {404})],
+    r"/admin/queues/requeue/all": [
+        (get("/admin/queues/requeue/all?reason=attempts"), {404}),
+        (post("/admin/queues/requeue/all", reason="attempts"), {404}),
+    ],
+    r"/admin/audit": [(get("/admin/audit"), {404})],
     r"/admin/queues/(requeue|discard)": [
         (post("/admin/queues/requeue", id="{other.job_id}"), {404}),
         (post("/admin/queues/discard", id="{other.job_id}"), {404}),
     ],
-    r"/admin/queues/(pause|resume)": [
+    r"/admin/queues/(pause|drain|resume)": [
+        (get("/admin/queues/pause?kind=account&name={other.account_id}"), {404}),
+        (post("/admin/queues/drain", kind="account", name="{other.account_id}"), {404}),
         (post("/admin/queues/pause", kind="queue", name="tasks"), {404}),
         (post("/admin/queues/pause", kind="account", name="{other.account_id}"), {404}),
         (post("/admin/queues/resume", kind="account", name="{other.account_id}"), {404}),

@@ -93,6 +93,20 @@ def test_user_password_changes_it_and_ends_what_is_open(
         assert cursor.fetchall() == [("user.password", f"user:{user_id}")]
 
 
+def test_user_forget_code_asks_for_none_any_more(
+    command: Command, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("user", "add", "ana@example.com", "--administrator", given="long enough 1\n")
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO second_factors SELECT id, 'sealed', 0, now(), now() FROM users")
+    assert command("user", "forget-code", "eva@example.com") == 1
+    assert command("user", "forget-code", "Ana@example.com") == 0
+    assert "with the password alone" in capsys.readouterr().out
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM second_factors")
+        assert cursor.fetchall() == [(0,)]
+
+
 def test_account_set_changes_name_and_time_zone(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     command("account", "add", "loja")
     command("account", "add", "outra")

@@ -14,6 +14,7 @@ from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandl
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler, StopHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
+from grimbots.handlers.domains import DomainHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
@@ -38,6 +39,7 @@ def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
     visitors: list[Route] = [
         (r"/go/([A-Za-z0-9_-]{1,64})/?", RedirectHandler),
+        (r"/\.well-known/grimbots/([A-Za-z0-9_-]{16,64})", DomainHandler),
     ]
     parties: list[Route] = [
         (telegram.PATH + r"([A-Za-z0-9_-]{1,64})", TelegramHandler),  # what is in order: handlers/doors.py

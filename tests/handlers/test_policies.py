@@ -18,6 +18,7 @@ from grimbots.tests.services.people import PASSWORD, add_person
 PUBLIC = "https://bots.example.com"
 PATHS = {  # one for each route; the words in it lead nowhere
     r"/go/([A-Za-z0-9_-]{1,64})/?": "/go/nothing",
+    r"/\.well-known/grimbots/([A-Za-z0-9_-]{16,64})": "/.well-known/grimbots/challenge-of-anybody",
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": "/webhook/telegram/unknown",
     r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": "/webhook/payment/sandbox/unknown",
     r"/logout(/everywhere)?": "/logout",

@@ -74,6 +74,8 @@ EVERY_ACCOUNT = {
     "crons.finish",
     "crons.list_all",
     "deliveries.count_owed",
+    "domains.is_verified",
+    "domains.list_verified",
     "duties.keep_days",
     "duties.take_turn",
     "gateway_accounts.list_page",
@@ -147,6 +149,7 @@ CHOSEN: dict[str, Values] = {
     "sales.list_mishaps": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_payments": {"before_id": PAST_ALL_IDS, "limit": 50},
     "webhooks.note": {"state": "taken"},
+    "webhooks.note_heard": {"at": NEVER},
 }
 """Values that neither a column's name nor its type tells."""
 

@@ -9,6 +9,8 @@ from grimbots.tests.sql.prepared import STATEMENTS, explain, prepare
 SCANS = {
     "accounts.list_all": "a command's list of everything",
     "bots.list_all": "a command's list of everything",
+    "domains.list_all": "a command's list of everything",
+    "domains.list_verified": "all domains, read into memory every few minutes",
     "pools.list_all": "a command's list of everything",
     "webhooks.watch_missing": "a row per bot, once an hour",
     "webhooks.sum_up": "a narrow row per bot, counted for /metrics: 3 ms with 10,000",

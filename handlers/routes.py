@@ -13,6 +13,7 @@ from grimbots.handlers.admin.languages import LanguageHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.queues import DeadJobHandler, QueuesHandler, StopHandler
+from grimbots.handlers.admin.reports import ReportFileHandler, ReportsHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.domains import DomainHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
@@ -54,6 +55,8 @@ def routes(settings: Settings) -> list[Route]:
         (r"/sales", SalesIndexHandler),
         (ACCOUNT, SalesHandler),
         (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+        (ACCOUNT + r"/reports", ReportsHandler),
+        (ACCOUNT + r"/reports\.csv", ReportFileHandler),
         (ACCOUNT + r"/bots", BotsHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),

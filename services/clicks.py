@@ -95,15 +95,18 @@ async def store_spooled(app: App) -> int:
 
 
 async def link(app: App, tx: Transaction, lead: Row, param: str) -> None:
-    """Note that a lead, locked, came by the click whose token its /start carries; another parameter is none."""
+    """Note that a lead, locked, has started, by the click whose token its /start carries; another parameter is none."""
+    now = app.clock()
     if not is_token(app, lead.account_id, param):
+        if lead.walked_at is None:  # who has walked has started before
+            await tx.starts.add_first(account_id=lead.account_id, bot_id=lead.bot_id, lead_id=lead.id, now=now)
         return
     key = {"account_id": lead.account_id, "token": param}
     click = await tx.clicks.find_by_token(**key)
     came_first = "click" if click is not None and click.clicked_at is not None else "start"
     metrics.click_starts.labels(came_first).inc()
-    click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=app.clock(), **key)
-    await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id)
+    click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=now, **key)
+    await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id, now=now)
 
 
 async def _note(app: App, pool: Pool, bot: PoolBot, token: str, visit: Visit) -> None:

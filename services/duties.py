@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import campaigns, checks, clicks, crons, processes, receptions, sweep, timers, webhooks
+from grimbots.services import campaigns, checks, clicks, crons, figures, processes, receptions, sweep, timers, webhooks
 from grimbots.services.errors import Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -28,6 +28,7 @@ SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
 CRONS_SECONDS = 10
 WEBHOOKS_SECONDS = 3
+FIGURES_SECONDS = 5
 
 Duty = Callable[["App"], Awaitable[object]]
 
@@ -44,6 +45,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "pools": (app.pools.load, POOLS_SECONDS),
         "crons": (crons.hand_out_due, CRONS_SECONDS),
         "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
+        "figures": (figures.roll_up, FIGURES_SECONDS),
     }
     return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
 

@@ -33,6 +33,7 @@ from grimbots.handlers.commands import (
     migrate,
     pool,
     queue,
+    report,
     restore,
     sandbox,
     serve,
@@ -69,6 +70,7 @@ NOUNS = (
     domain,
     pool,
     campaign,
+    report,
     queue,
 )
 # What a person can do something about; anything else is a bug and shows its traceback.

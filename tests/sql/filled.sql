@@ -89,6 +89,9 @@ SET first_click_id = clicks.id,
 FROM clicks
 WHERE clicks.token = 'token of ' || leads.first_name || leads.id;
 
+INSERT INTO starts (account_id, bot_id, lead_id, click_id, started_at)
+SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
+
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
@@ -167,6 +170,10 @@ INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payloa
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
+
+-- What was entered by all this is not rolled up; a day's figures are there of each bot.
+INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)
+SELECT account_id, current_date, id, '', name, name, 3, 2, 2, 1, 990, 1, 990 FROM bots;
 
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()

@@ -114,6 +114,14 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/bots"), {404}),
         (get(OWN + "/bots?before=900000000000"), {200}),
     ],
+    ACCOUNT + r"/reports": [
+        (get(OTHERS + "/reports"), {404}),
+        (get(OWN + "/reports?days=30&account={other.account}"), {200}),
+    ],
+    ACCOUNT + r"/reports\.csv": [
+        (get(OTHERS + "/reports.csv"), {404}),
+        (get(OWN + "/reports.csv?days=30&account={other.account}"), {200}),
+    ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),
         (get(OWN + "/messages?before=900000000000"), {200}),

@@ -18,8 +18,10 @@ from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeH
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
 from grimbots.handlers.admin.queues import QueuesHandler
+from grimbots.handlers.admin.reports import ReportFileHandler, ReportsHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.admin.stops import StopHandler
+from grimbots.handlers.domains import DomainHandler
 from grimbots.handlers.health import HealthHandler, LiveHandler, ReadyHandler
 from grimbots.handlers.metrics import MetricsHandler
 from grimbots.handlers.payments import PaymentHandler
@@ -44,6 +46,7 @@ def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
     visitors: list[Route] = [
         (r"/go/([A-Za-z0-9_-]{1,64})/?", RedirectHandler),
+        (r"/\.well-known/grimbots/([A-Za-z0-9_-]{16,64})", DomainHandler),
     ]
     parties: list[Route] = [
         (telegram.PATH + r"([A-Za-z0-9_-]{1,64})", TelegramHandler),  # what is in order: handlers/doors.py
@@ -62,6 +65,8 @@ def routes(settings: Settings) -> list[Route]:
         (r"/sales", SalesIndexHandler),
         (ACCOUNT, SalesHandler),
         (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+        (ACCOUNT + r"/reports", ReportsHandler),
+        (ACCOUNT + r"/reports\.csv", ReportFileHandler),
         (ACCOUNT + r"/bots", BotsHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
+from grimbots.services import figures
 from grimbots.services.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ async def change_account(app: App, name: str, *, new_name: str | None, time_zone
         account = await tx.accounts.change(name=name, new_name=new_name, time_zone=time_zone)
         if account is None:
             raise Conflict(f"there is an account {new_name!r} already: choose another name")
+        if account.time_zone != before.time_zone:
+            await figures.rebuild(tx, account.id)
         await tx.audit.note(
             account_id=account.id,
             actor=actor,

@@ -15,7 +15,7 @@ import hmac
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -28,7 +28,9 @@ from grimbots.sql.errors import DataError
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
-    from grimbots.services.pools import Pool, PoolBot
+    from grimbots.services.landings import Landing
+    from grimbots.services.pool_strategies.base import PoolBot
+    from grimbots.services.pools import Pool
     from grimbots.services.visits import Visit
     from grimbots.sql.database import Row, Transaction
 
@@ -41,15 +43,24 @@ DISK_SECONDS = 0.02  # how long a visitor waits for the disk; then the click is 
 BATCH = 500
 
 
-async def follow(app: App, slug: str, visit: Visit | None) -> str:
-    """Return the address a visitor of /go/<slug> is sent to, his click kept. None visits: who only asks for the head.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a visitor goes: to `address`, past the page `landing` where the link has one."""
+
+    address: str
+    token: str
+    landing: Landing | None
+
+
+async def follow(app: App, slug: str, visit: Visit | None, host: str = "") -> Way:
+    """Return where a visitor of /go/<slug> at `host` goes, his click kept. None visits: who only asks for the head.
 
     Raises:
-        NotFound: no pool has this slug.
+        NotFound: no pool has this slug there.
         Unavailable: no bot of the pool lives, or the pool is not known here and Postgres is away.
     """
     try:
-        pool = await app.pools.get(app, slug)
+        pool = await app.pools.get(app, slug, host)
         bot = app.pools.next_bot(pool)
     except (NotFound, Unavailable) as error:
         metrics.redirects.labels(error.code).inc()
@@ -58,7 +69,7 @@ async def follow(app: App, slug: str, visit: Visit | None) -> str:
     if visit is not None:
         await _note(app, pool, bot, token, visit)
     metrics.redirects.labels("redirected").inc()
-    return _locate(app, bot, token)
+    return Way(_locate(app, bot, token), token, pool.landing)
 
 
 def make_token(app: App, account_id: int) -> str:
@@ -84,15 +95,18 @@ async def store_spooled(app: App) -> int:
 
 
 async def link(app: App, tx: Transaction, lead: Row, param: str) -> None:
-    """Note that a lead, locked, came by the click whose token its /start carries; another parameter is none."""
+    """Note that a lead, locked, has started, by the click whose token its /start carries; another parameter is none."""
+    now = app.clock()
     if not is_token(app, lead.account_id, param):
+        if lead.walked_at is None:  # who has walked has started before
+            await tx.starts.add_first(account_id=lead.account_id, bot_id=lead.bot_id, lead_id=lead.id, now=now)
         return
     key = {"account_id": lead.account_id, "token": param}
     click = await tx.clicks.find_by_token(**key)
     came_first = "click" if click is not None and click.clicked_at is not None else "start"
     metrics.click_starts.labels(came_first).inc()
-    click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=app.clock(), **key)
-    await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id)
+    click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=now, **key)
+    await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id, now=now)
 
 
 async def _note(app: App, pool: Pool, bot: PoolBot, token: str, visit: Visit) -> None:

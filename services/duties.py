@@ -9,7 +9,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import campaigns, checks, clicks, crons, processes, receptions, samples, sweep, timers, webhooks
+from grimbots.services import (
+    campaigns,
+    checks,
+    clicks,
+    crons,
+    figures,
+    processes,
+    receptions,
+    samples,
+    sweep,
+    timers,
+    webhooks,
+)
 from grimbots.services.errors import Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -29,6 +41,7 @@ POOLS_SECONDS = 300
 CRONS_SECONDS = 10
 WEBHOOKS_SECONDS = 3
 SAMPLES_SECONDS = 5
+FIGURES_SECONDS = 5
 
 Duty = Callable[["App"], Awaitable[object]]
 
@@ -46,6 +59,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "crons": (crons.hand_out_due, CRONS_SECONDS),
         "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
         "samples": (samples.take, SAMPLES_SECONDS),
+        "figures": (figures.roll_up, FIGURES_SECONDS),
     }
     return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
 

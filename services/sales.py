@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from grimbots.services import figures
 from grimbots.services.errors import NotFound
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from grimbots.services.app import App
+    from grimbots.services.figures import Line
     from grimbots.services.sessions import Member
     from grimbots.sql.database import Row
 
@@ -40,10 +43,7 @@ SUMMED = ("leads", "charges", "charged_cents", "paid", "paid_cents", "delivered"
 
 def open_zone(member: Member) -> ZoneInfo:
     """Return the account's time zone, or UTC where this machine does not know it."""
-    try:
-        return ZoneInfo(member.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+    return figures.open_zone(member.time_zone)
 
 
 async def summarize(app: App, member: Member, days: int) -> Summary:
@@ -51,6 +51,12 @@ async def summarize(app: App, member: Member, days: int) -> Summary:
     since, until = find_days(app.clock(), days, open_zone(member))
     bots = await app.db.sales.count_by_bot(account_id=member.account_id, since=since, until=until)
     return Summary(bots, {name: sum(getattr(bot, name) for bot in bots) for name in SUMMED})
+
+
+async def sum_reach(app: App, member: Member, days: int) -> Line:
+    """Sum up the account's clicks and starts of its last `days` days (services/figures.py)."""
+    span = figures.span_days(member.account_id, open_zone(member), app.clock(), days)
+    return figures.total(await figures.report(app, span, ()))
 
 
 def find_days(now: datetime, days: int, zone: tzinfo) -> tuple[datetime, datetime]:

@@ -76,6 +76,10 @@ class Vault:
         """Return 4 url-safe characters that only this installation can put to `text` for this account."""
         return _encode(self._derive("click", account_id, text)[:CLICK_MARK_BYTES])
 
+    def domain_answer(self, host: str, challenge: str) -> str:
+        """Return what only this installation can answer to a challenge at a host."""
+        return _encode(self._derive("domain", host, challenge))
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()

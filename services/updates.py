@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import logs, metrics
 from grimbots.queue.task import Done
-from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
+from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages, webhooks
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
@@ -95,6 +95,8 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
         return Done()
     bot = await app.bots.by_id(app, bot_id)
     app.crowd.note(bot.id, arrival.chat_id, app.clock())
+    if app.pools.is_deaf(bot.id):
+        await webhooks.note_heard(app, bot, received)
     async with app.db.transaction() as tx:
         jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
     log.info("update handled", extra={"kind": arrival.kind, "effects": len(jobs)})  # the one line; what else is `add`ed

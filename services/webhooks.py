@@ -32,6 +32,7 @@ ASKED_A_ROUND = 50
 ASKED_AT_ONCE = 5  # of Telegram's places, which buyers' messages need
 HOST_CHARS, ERROR_CHARS = 253, 200
 END_OF_TIME = 2**32  # seconds; a later date is none
+LOST = frozenset({"missing", "taken"})
 LOST_LATELY = timedelta(days=1)  # many at once are the installation's own affair: another one has its tokens
 FAILED_LATELY = timedelta(minutes=5)  # Telegram keeps the last error for ever
 
@@ -59,6 +60,14 @@ async def watch_due(app: App) -> int:
     places = asyncio.Semaphore(ASKED_AT_ONCE)
     await asyncio.gather(*(_look(app, row.bot_id, places) for row in due))
     return len(due)
+
+
+async def note_heard(app: App, bot: Bot, at: datetime) -> None:
+    """Note that an update came in: if the webhook was seen lost before `at`, it is ours again, and pools are told."""
+    async with app.db.transaction() as tx:
+        which = {"account_id": bot.account_id, "bot_id": bot.id}
+        if await tx.webhooks.note_heard(**which, at=at, now=app.clock()):
+            await tx.bots.announce_change(bot_id=bot.id)
 
 
 async def watch_missing(app: App) -> None:
@@ -105,7 +114,10 @@ def _find_host(url: str) -> str:
 
 async def _note(app: App, bot: Bot, sight: Sight) -> None:
     key = {"account_id": bot.account_id, "bot_id": bot.id}
-    was = await app.db.webhooks.note(**key, **asdict(sight), now=app.clock())
+    async with app.db.transaction() as tx:
+        was = await tx.webhooks.note(**key, **asdict(sight), now=app.clock())
+        if was is not None and (was.was in LOST) is not (sight.state in LOST):
+            await tx.bots.announce_change(bot_id=bot.id)  # its pools pass it over, or take it in again
     if was is None or was.was == sight.state:
         return
     if sight.state == "taken":

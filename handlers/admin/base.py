@@ -16,7 +16,7 @@ from tornado.web import HTTPError
 
 from grimbots.handlers.admin import forgeries
 from grimbots.handlers.admin.assets import asset_url
-from grimbots.handlers.admin.formats import show_instant, show_money, show_span
+from grimbots.handlers.admin.formats import show_instant, show_money, show_percent, show_span
 from grimbots.handlers.admin.texts import Texts, choose_language
 from grimbots.handlers.base import STATUS_OF_CODE, BaseHandler
 from grimbots.services import sessions
@@ -131,6 +131,7 @@ class PageHandler(BaseHandler):
             "member": None,
             "money": self.show_money,
             "name": self.texts.name,
+            "percent": self.show_percent,
             "say": self.texts.say,
             "span": show_span,
             "tab": "",
@@ -142,6 +143,10 @@ class PageHandler(BaseHandler):
     def show_money(self, cents: int) -> str:
         """Write an amount."""
         return show_money(cents, self.texts.language)
+
+    def show_percent(self, rate: float | None) -> str:
+        """Write a share."""
+        return show_percent(rate, self.texts.language)
 
     def show_instant(self, at: datetime) -> str:
         """Write an instant in the page's zone."""

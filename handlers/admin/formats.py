@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from grimbots.services.funnels.texts import format_money
 
 INSTANTS = {"pt-BR": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+DAYS = {"pt-BR": "%d/%m", "en": "%b %d"}
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 SWAPPED = str.maketrans(",.", ".,")
@@ -59,6 +60,16 @@ def show_decimal(number: float, language: str) -> str:
     """Write a number to a tenth: 1.234,5 or 1,234.5."""
     text = f"{number:,.1f}"
     return text.translate(SWAPPED) if language == "pt-BR" else text
+
+
+def show_percent(rate: float | None, language: str) -> str:
+    """Write a share to a tenth of a per cent: 12,5% or 12.5%; a dash where there is nothing to divide by."""
+    return "–" if rate is None else f"{show_decimal(rate * 100, language)}%"
+
+
+def show_day(day: date, language: str) -> str:
+    """Write a day."""
+    return day.strftime(DAYS[language])
 
 
 def read_ms(ms: int) -> datetime:

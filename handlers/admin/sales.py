@@ -18,6 +18,7 @@ class AccountHandler(PageHandler):
     """A page of one account, the first group of its path. To whoever does not belong to it, it does not exist."""
 
     member: Member
+    periods: tuple[int, ...] = PERIODS
 
     async def prepare(self) -> None:
         """Find what the visitor is in the account; only who may act there sends forms."""
@@ -27,6 +28,17 @@ class AccountHandler(PageHandler):
             self.zone = sales.open_zone(self.member)
             if self.request.method == "POST":
                 self.member.demand_act()
+
+    def read_days(self) -> int:
+        """Read how many days the page is to count.
+
+        Raises:
+            Invalid: other than the page offers.
+        """
+        text = self.get_query_argument("days", str(self.periods[0]))
+        if text not in map(str, self.periods):
+            raise Invalid(f"the pages count {', '.join(map(str, self.periods))} days")
+        return int(text)
 
     async def show(self, template: str, **values: Any) -> None:
         """Write a page of the account, with what waits for a person at its top."""
@@ -57,7 +69,7 @@ class SalesHandler(AccountHandler):
 
     async def get(self, _account: str) -> None:
         """Show the figures of the last days, per bot, and the payments, newest first."""
-        days = self._read_days()
+        days = self.read_days()
         before = self.read_id("before")
         await self.show(
             "sales.html",
@@ -65,15 +77,10 @@ class SalesHandler(AccountHandler):
             days=days,
             periods=PERIODS,
             before=before,
+            reach=await sales.sum_reach(self.app, self.member, days),
             summary=await sales.summarize(self.app, self.member, days),
             payments=await sales.list_payments(self.app, self.member, before),
         )
-
-    def _read_days(self) -> int:
-        text = self.get_query_argument("days", str(PERIODS[0]))
-        if text not in map(str, PERIODS):
-            raise Invalid("the pages count 1, 7 or 30 days")
-        return int(text)
 
 
 class StoryHandler(AccountHandler):

@@ -54,7 +54,15 @@ WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;
 
 -- name: touch :exec
--- The lead came by this click: its last one, and its first if there was none.
+-- The lead came by this click: its last one, and its first if there was none. Brought for the first time, it counts as a start.
+WITH started AS (
+    INSERT INTO starts (account_id, bot_id, lead_id, click_id, started_at)
+    SELECT account_id, bot_id, id, %(click_id)s, %(now)s
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND id = %(lead_id)s
+    ON CONFLICT DO NOTHING
+)
 UPDATE leads
 SET first_click_id = coalesce(first_click_id, %(click_id)s),
     last_click_id = %(click_id)s

@@ -63,6 +63,17 @@ FROM known
 WHERE bot_webhooks.bot_id = known.bot_id
 RETURNING known.state AS was;
 
+-- name: note_heard :exec
+-- An update that came in after the webhook was seen lost: it is ours.
+UPDATE bot_webhooks
+SET state = 'ours',
+    state_since = %(now)s,
+    host = NULL
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s
+    AND state IN ('missing', 'taken')
+    AND state_since < %(at)s;
+
 -- name: sum_up :one
 -- Of every account: how many webhooks are in which state, how many updates wait at Telegram, how old the oldest look is.
 SELECT count(*) AS bots, count(*) FILTER (WHERE state = 'unseen') AS unseen, count(*) FILTER (WHERE state = 'ours') AS ours,

@@ -19,6 +19,7 @@ from grimbots.tests.services.people import PASSWORD, add_person
 PUBLIC = "https://bots.example.com"
 PATHS = {  # one for each route; the words in it lead nowhere
     r"/go/([A-Za-z0-9_-]{1,64})/?": "/go/nothing",
+    r"/\.well-known/grimbots/([A-Za-z0-9_-]{16,64})": "/.well-known/grimbots/challenge-of-anybody",
     r"/webhook/telegram/([A-Za-z0-9_-]{1,64})": "/webhook/telegram/unknown",
     r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)": "/webhook/payment/sandbox/unknown",
     r"/logout(/everywhere)?": "/logout",
@@ -31,6 +32,8 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/messages/([0-9]{1,18})/(resend|discard)": "/sales/tenant1/messages/1/resend",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/events": "/sales/tenant1/events",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots": "/sales/tenant1/bots",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports": "/sales/tenant1/reports",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports\.csv": "/sales/tenant1/reports.csv",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",
     r"/admin/queues/(pause|drain|resume)": "/admin/queues/pause",
 }

@@ -31,8 +31,8 @@ def make_visit(app: Any, **query: str) -> Visit:
 
 async def click(app: Any, slug: str = "promo", **query: str) -> str:
     """Click and return the token the visitor goes on with."""
-    address = await clicks.follow(app, slug, make_visit(app, **query))
-    return parse_qs(urlsplit(address).query)["start"][0]
+    way = await clicks.follow(app, slug, make_visit(app, **query))
+    return parse_qs(urlsplit(way.address).query)["start"][0]
 
 
 def read_touches(query: Query) -> list[tuple[str | None, str | None]]:
@@ -61,7 +61,7 @@ def promo(app: Any, accounts: Any, io_loop: Any) -> None:
 
 @pytest.mark.gen_test
 async def test_follow_leads_to_the_bot_with_a_token(app: Any) -> None:
-    addresses = {await clicks.follow(app, "promo", make_visit(app)) for _ in range(20)}
+    addresses = {(await clicks.follow(app, "promo", make_visit(app))).address for _ in range(20)}
     assert len(addresses) == 20
     assert all(re.fullmatch(r"https://t\.me/tenant1_bot\?start=[A-Za-z0-9_-]{16}", address) for address in addresses)
 

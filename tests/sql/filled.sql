@@ -41,9 +41,10 @@ SELECT account_id, 900000000 + account_id, 'bot_' || name, name, 'key of ' || na
 FROM funnels;
 
 INSERT INTO bot_webhooks (bot_id, account_id, state, host, state_since, error, asked_at)
-SELECT id, account_id, CASE id % 30 WHEN 0 THEN 'taken' ELSE 'ours' END, CASE id % 30 WHEN 0 THEN name END, now(), name,
+SELECT id, account_id, CASE WHEN lost THEN 'taken' ELSE 'ours' END, CASE WHEN lost THEN name END, now(), name,
     now() - id * interval '1 second'
-FROM bots;
+FROM bots
+CROSS JOIN LATERAL (SELECT id % 30 = 0 OR name ~ ' tenant-2$') AS found (lost);
 
 INSERT INTO bot_files (account_id, bot_id, sha256, form, file_id, created_at)
 SELECT bots.account_id, bots.id, assets.sha256, 'photo', 'file_id of ' || bots.name, now()
@@ -62,8 +63,12 @@ SELECT account_id, bot_id, version_id, 'all', 0, CASE WHEN count(*) > 2 THEN 'ru
 FROM leads
 GROUP BY account_id, bot_id, version_id;
 
-INSERT INTO pools (account_id, slug, created_at, updated_at)
-SELECT id, 'link-of-' || name, now(), now() FROM accounts;
+INSERT INTO domains (account_id, host, status, created_at, verified_at)
+SELECT id, name || '.example.com', 'verified', now(), now() FROM accounts;
+
+-- Each account's link stands on its domain.
+INSERT INTO pools (account_id, slug, domain_id, created_at, updated_at)
+SELECT account_id, host || '/link', id, now(), now() FROM domains;
 
 INSERT INTO pool_bots (account_id, pool_id, bot_id, position)
 SELECT bots.account_id, pools.id, bots.id, 0
@@ -83,6 +88,9 @@ SET first_click_id = clicks.id,
     last_click_id = clicks.id
 FROM clicks
 WHERE clicks.token = 'token of ' || leads.first_name || leads.id;
+
+INSERT INTO starts (account_id, bot_id, lead_id, click_id, started_at)
+SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
@@ -162,6 +170,10 @@ INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payloa
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
+
+-- What was entered by all this is not rolled up; a day's figures are there of each bot.
+INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)
+SELECT account_id, current_date, id, '', name, name, 3, 2, 2, 1, 990, 1, 990 FROM bots;
 
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()

@@ -88,7 +88,11 @@ EVERY_ACCOUNT = {
     "crons.finish",
     "crons.list_all",
     "deliveries.count_owed",
+    "domains.is_verified",
+    "domains.list_verified",
     "duties.keep_days",
+    "figures.roll_up",
+    "figures.wait_turn",
     "duties.take_turn",
     "gateway_accounts.list_page",
     "installation.find",
@@ -155,6 +159,14 @@ CHOSEN: dict[str, Values] = {
         "limit": 1000,
     },
     "campaigns.set_status": {"status": "stopped"},
+    "figures.report": {
+        "first_day": date(2000, 1, 1),
+        "last_day": date(2100, 1, 1),
+        "since": ALWAYS,
+        "until": NEVER,
+        "zone": "UTC",
+        "by": ["day", "bot", "step", "source", "campaign"],
+    },
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},
     "payments.move": {"to_state": "cancelled"},
@@ -166,6 +178,7 @@ CHOSEN: dict[str, Values] = {
     "sales.list_mishaps": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_payments": {"before_id": PAST_ALL_IDS, "limit": 50},
     "webhooks.note": {"state": "taken"},
+    "webhooks.note_heard": {"at": NEVER},
 }
 """Values that neither a column's name nor its type tells."""
 

@@ -10,6 +10,8 @@ SCANS = {
     "accounts.list_all": "a command's list of everything",
     "bots.list_all": "a command's list of everything",
     "samples.list_since": "half an hour of a ring that holds half an hour",
+    "domains.list_all": "a command's list of everything",
+    "domains.list_verified": "all domains, read into memory every few minutes",
     "pools.list_all": "a command's list of everything",
     "webhooks.watch_missing": "a row per bot, once an hour",
     "webhooks.sum_up": "a narrow row per bot, counted for /metrics: 3 ms with 10,000",

@@ -89,6 +89,31 @@ async def fill(shop: Shop, query: Query, clock: Any) -> None:
     await shop.app.queue.bury(messages.job(await _find_message(shop, query)), "buried")
 
 
+async def advertise(shop: Shop, query: Query) -> None:
+    """Give an account clicks of three weeks out of three ads, of which some came back as starts and then paid."""
+    which, now = (shop.tenant.account_id, shop.tenant.bot_id), shop.app.clock()
+    query("INSERT INTO pools (account_id, slug, created_at, updated_at) VALUES (%s, 'ad', %s, %s)", which[0], now, now)
+    query(
+        "INSERT INTO clicks (account_id, bot_id, token, noted_at, clicked_at, pool_id, is_crawler, utm_source,"
+        " utm_campaign) SELECT %s, %s, 'token ' || day || '.' || n, %s, %s::timestamptz - day * interval '1 day',"
+        " pools.id, false, (ARRAY['facebook', 'instagram', NULL])[1 + mod(n, 3)],"
+        " (ARRAY['Lançamento de março', 'Remarketing | quente'])[1 + mod(n, 2)]"
+        " FROM pools, generate_series(0, 20) AS day, LATERAL generate_series(1, 5 + mod(day * 7, 23)) AS n",
+        *(*which, now, now),
+    )
+    query(
+        "INSERT INTO starts (account_id, bot_id, lead_id, click_id, started_at)"
+        " SELECT clicks.account_id, clicks.bot_id, lead_id, clicks.id, clicked_at"
+        " FROM clicks, (SELECT min(id) AS lead_id FROM leads WHERE account_id = %s) AS found"
+        " WHERE mod(clicks.id, 3) = 0",
+        which[0],
+    )
+    query(
+        "UPDATE payments SET click_id = (SELECT min(clicks.id) + mod(payments.id, 5) FROM clicks),"
+        " paid_at = paid_at - mod(payments.id, 4) * interval '1 day'"
+    )
+
+
 async def _spoil(shop: Shop, query: Query, payment: Any) -> None:
     """Let a delivery fail, and two other messages come to a bad end."""
     error = "Forbidden: bot was blocked by the user"

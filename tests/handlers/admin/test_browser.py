@@ -16,7 +16,7 @@ import pytest
 from grimbots.queue.inspector import Inspector
 from grimbots.services import logins
 from grimbots.tests.browsers import DESK, TELEPHONE, browser
-from grimbots.tests.handlers.admin.goods import fill
+from grimbots.tests.handlers.admin.goods import advertise, fill
 from grimbots.tests.services.people import PASSWORD, add_person
 from grimbots.tests.services.shops import Shop
 
@@ -34,6 +34,7 @@ def full(io_loop: Any, app: Any, shop: Shop, query: Callable[..., list[Any]], cl
 
     async def make() -> None:
         await fill(shop, query, clock)
+        await advertise(shop, query)
         query(
             "INSERT INTO bot_webhooks (bot_id, account_id, state, host, state_since, pending_count, error, error_at,"
             " asked_at, seen_at) VALUES (%s, %s, 'taken', 'vendas.example.org', %s, 31, 'Connection timed out', %s, %s,"
@@ -110,6 +111,9 @@ async def test_pages_fit_and_complain_of_nothing(
     await window.look_at("menu")
     story = await window.page.get_attribute("tr:has(.state.failed) a", "href")
     await window.open(story)
+    await window.open("/sales/tenant1/reports?days=30")
+    await window.page.click(".report:last-of-type summary")
+    await window.look_at("report-days")
     await window.open("/sales/tenant1/bots")
     await window.open("/sales/tenant1/messages")
     await window.page.click("details.act:has(button.danger) summary")

@@ -89,6 +89,7 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     r"/go/([A-Za-z0-9_-]{1,64})/?": [
         (get("/go/{other.account}"), {404})
     ],  # a slug is public, an account's name is none
+    r"/\.well-known/grimbots/([A-Za-z0-9_-]{16,64})": [(get("/.well-known/grimbots/challenge-of-anybody"), {200})],
     r"/live": [(get("/live"), {200})],
     r"/ready": [(get("/ready"), {200})],
     r"/health": [(get("/health"), {200, 503})],
@@ -116,6 +117,14 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     ACCOUNT + r"/bots": [
         (get(OTHERS + "/bots"), {404}),
         (get(OWN + "/bots?before=900000000000"), {200}),
+    ],
+    ACCOUNT + r"/reports": [
+        (get(OTHERS + "/reports"), {404}),
+        (get(OWN + "/reports?days=30&account={other.account}"), {200}),
+    ],
+    ACCOUNT + r"/reports\.csv": [
+        (get(OTHERS + "/reports.csv"), {404}),
+        (get(OWN + "/reports.csv?days=30&account={other.account}"), {200}),
     ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),

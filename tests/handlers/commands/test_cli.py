@@ -382,6 +382,8 @@ def test_pool_add_list_and_remove(command: Command, database_url: str, capsys: p
     assert json.loads(capsys.readouterr().out) | {"created_at": ""} == {
         "account": "loja",
         "slug": "promo",
+        "strategy": "round_robin",
+        "landing": False,
         "bots": "@loja_bot",
         "created_at": "",
     }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import logins, webhooks
+from grimbots.services import groups, logins, subscriptions, webhooks
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "keep_days": (timedelta(hours=1), keep_days),
     "forget_logins": (timedelta(hours=1), logins.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
+    "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
+    "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),
 }
 
 

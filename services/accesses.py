@@ -37,7 +37,7 @@ async def give(app: App, tx: Transaction, *, lead: Row, payment_id: int, step: s
     }
     of_lead = {"account_id": lead.account_id, "group_id": group_id, "lead_id": lead.id}
     lasts, owed = grant.days is None, grant.days or 0
-    added = await tx.accesses.add(**of_lead, **terms, lasts=lasts, days_owed=owed, now=now)
+    added = await tx.accesses.add(**of_lead, **terms, user_id=lead.chat_id, lasts=lasts, days_owed=owed, now=now)
     access = added or await tx.accesses.find_by_lead(**of_lead)
     which = {"account_id": lead.account_id, "access_id": access.id}
     is_first = await tx.access_grants.add(**which, payment_id=payment_id, step=step, days=grant.days, now=now)

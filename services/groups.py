@@ -28,16 +28,10 @@ ASK_LOST = timedelta(minutes=10)
 ASKED_A_ROUND = 100
 MAX_TITLE = 128
 UNKNOWN = (Kind.NEVER_SENT, Kind.AMBIGUOUS, Kind.FLOOD, Kind.DEAD_BOT, Kind.CONFLICT)  # says nothing of the group
-REASONS: Mapping[str, str] = {
-    "not_admin": "the bot is no administrator of {group}: make it one that may invite and ban",
-    "no_invite": "the bot may not invite people to {group}: give it that right",
-    "no_ban": "the bot may not ban people from {group}: give it that right",
-    "outside": "the bot is not in {group}: add it as an administrator that may invite and ban",
-}
 
 
 def find_reason(member: Mapping[str, Any]) -> str | None:
-    """Tell which right the bot lacks, by what it is in a group (ChatMember); None: none. Pure."""
+    """Tell what the bot lacks, by what it is in a group (ChatMember): outside, not_admin, no_invite, no_ban; None. Pure."""
     status = member.get("status")
     if status == "creator":
         return None
@@ -122,7 +116,7 @@ async def ask_lost(app: App) -> None:
 
 
 async def find_obstacle(app: App, bot: Bot, chat_ids: set[int]) -> str | None:
-    """Tell why a bot cannot let anybody into one of these groups, in words for its seller; None: it can.
+    """Tell why a bot cannot let anybody into one of these groups, as the sales pages read it; None: it can.
 
     Raises:
         NeverSent: Telegram could not be asked.
@@ -130,7 +124,7 @@ async def find_obstacle(app: App, bot: Bot, chat_ids: set[int]) -> str | None:
     for chat_id in sorted(chat_ids):
         group = await confirm(app, bot, chat_id)
         if group.status == "lost":
-            return REASONS[group.reason].format(group=name(group))
+            return f"{group.reason} in group {name(group)}"
     return None
 
 

@@ -78,9 +78,8 @@ async def _take_back(case: Case, grant: Row) -> None:
 async def _look(app: App, access: Row) -> bool:
     """Ask Telegram whether a lead is in; False where it cannot be asked: the next look, or its update, will tell."""
     group = await app.db.groups.get(account_id=access.account_id, group_id=access.group_id)
-    lead = await app.db.leads.find(account_id=access.account_id, lead_id=access.lead_id)
     bot = await app.bots.by_id(app, group.bot_id)
-    answer = await groups.call(app, bot, group, "getChatMember", {"user_id": lead.chat_id})
+    answer = await groups.call(app, bot, group, "getChatMember", {"user_id": access.user_id})
     member: Mapping[str, Any] = answer.result if isinstance(answer.result, dict) else {}
     return answer.kind is Kind.OK and is_inside(member)
 
@@ -105,7 +104,7 @@ async def _put_out(case: Case, access: Row, cause: str) -> list[Job]:
         case.tx,
         account_id=access.account_id,
         group_id=access.group_id,
-        user_id=case.lead.chat_id,
+        user_id=access.user_id,
         act=admissions.REMOVE,
         cause=f"{cause}:remove",
     )

@@ -6,7 +6,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS group_acts_open ON group_acts (id) WHERE
 -- Plan: Index Scan. Partial: mostly none.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS group_acts_waiting ON group_acts (group_id) WHERE status = 'waiting';
 
--- Serves sales.list_accesses and sales.count_trouble: what a person must look at.
+-- Serves sales.list_accesses, sales.list_acts and sales.count_trouble: what a person must look at.
 -- Plan: Index Scan, up to its LIMIT. Partial: it holds what went wrong.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS group_acts_mishaps ON group_acts (account_id, group_id, user_id)
     WHERE status IN ('waiting', 'failed');

@@ -25,3 +25,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_account_paid ON payments (accou
 -- Serves campaigns.list_slice: who has asked for a charge and not paid it.
 -- Plan: Index Scan, a few rows per lead. Partial: paid ones have payments_lead_paid.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_unpaid ON payments (lead_id) WHERE state IN ('pending', 'expired');
+
+-- Serves accesses.list_taken_back, asked every minute: what was paid for and given back.
+-- Plan: Index Scan in the order of id, up to its LIMIT. Partial: little is given back.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_given_back ON payments (id) WHERE state IN ('refunded', 'charged_back');

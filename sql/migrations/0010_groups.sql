@@ -9,7 +9,7 @@ CREATE TABLE groups (
     former_chat_id  bigint,                               -- of the group that became this supergroup: funnels still name it
     title           text NOT NULL DEFAULT '',
     status          text NOT NULL CHECK (status IN ('ready', 'lost')),
-    reason          text,                                 -- of lost: which right is missing (services/groups.py, REASONS)
+    reason          text,                                 -- of lost: what is missing (services/groups.py, find_reason)
     status_since    timestamptz NOT NULL,
     asked_at        timestamptz NOT NULL,                 -- when Telegram last said so
     is_sold         boolean NOT NULL DEFAULT false,       -- somebody wanted to buy what lets into it
@@ -25,6 +25,7 @@ CREATE TABLE accesses (
     account_id       bigint NOT NULL,
     group_id         bigint NOT NULL,
     lead_id          bigint NOT NULL,
+    user_id          bigint NOT NULL,                     -- Telegram's id of the lead's person
     payment_id       bigint NOT NULL,                     -- the last that paid for it, and the step that gave it
     step             text NOT NULL,
     status           text NOT NULL DEFAULT 'granted' CHECK (status IN ('granted', 'inside', 'outside', 'ending', 'removed')),

@@ -1,11 +1,11 @@
 -- name: add :one
 -- None: the lead has one of this group already.
-INSERT INTO accesses (account_id, group_id, lead_id, payment_id, step, by_request, lasts, days_owed, remind_days, grace_days, told_at,
+INSERT INTO accesses (account_id, group_id, lead_id, user_id, payment_id, step, by_request, lasts, days_owed, remind_days, grace_days, told_at,
     created_at)
-VALUES (%(account_id)s, %(group_id)s, %(lead_id)s, %(payment_id)s, %(step)s, %(by_request)s, %(lasts)s, %(days_owed)s, %(remind_days)s,
+VALUES (%(account_id)s, %(group_id)s, %(lead_id)s, %(user_id)s, %(payment_id)s, %(step)s, %(by_request)s, %(lasts)s, %(days_owed)s, %(remind_days)s,
     %(grace_days)s, %(now)s, %(now)s)
 ON CONFLICT (group_id, lead_id) DO NOTHING
-RETURNING id, account_id, group_id, lead_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
+RETURNING id, account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
     remind_days, grace_days, told_at, ticks, seen_at, entered_at, created_at;
 
 -- name: change :exec
@@ -54,7 +54,7 @@ WHERE account_id = %(account_id)s
     AND status IN ('granted', 'outside');
 
 -- name: find :one
-SELECT id, account_id, group_id, lead_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
+SELECT id, account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
     remind_days, grace_days, told_at, ticks, seen_at, entered_at, created_at
 FROM accesses
 WHERE account_id = %(account_id)s
@@ -70,13 +70,13 @@ WHERE access_grants.account_id = %(account_id)s
 
 -- name: find_by_id :one
 -- The id comes from our own timers.
-SELECT id, account_id, group_id, lead_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
+SELECT id, account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
     remind_days, grace_days, told_at, ticks, seen_at, entered_at, created_at
 FROM accesses
 WHERE id = %(access_id)s;
 
 -- name: find_by_lead :one
-SELECT id, account_id, group_id, lead_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
+SELECT id, account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, link, link_expires_at, lasts, days_owed, ends_at,
     remind_days, grace_days, told_at, ticks, seen_at, entered_at, created_at
 FROM accesses
 WHERE account_id = %(account_id)s
@@ -91,13 +91,12 @@ WHERE account_id = %(account_id)s
     AND link = %(link)s;
 
 -- name: find_by_user :one
--- Of who is in a group, or was, or may be; a lead's chat is the person's.
-SELECT accesses.id, accesses.account_id, accesses.group_id, accesses.lead_id, accesses.payment_id, accesses.status, accesses.seen_at
-FROM groups
-JOIN leads ON leads.bot_id = groups.bot_id AND leads.chat_id = %(user_id)s
-JOIN accesses ON accesses.group_id = groups.id AND accesses.lead_id = leads.id
-WHERE groups.account_id = %(account_id)s
-    AND groups.id = %(group_id)s;
+-- Of who is in a group, or was, or may be.
+SELECT id, account_id, group_id, lead_id, payment_id, status, seen_at
+FROM accesses
+WHERE account_id = %(account_id)s
+    AND group_id = %(group_id)s
+    AND user_id = %(user_id)s;
 
 -- name: forget_link :exec
 -- The next time it is shown it is another, of a kind that only lets in the lead.
@@ -120,10 +119,10 @@ SELECT EXISTS (
     SELECT
     FROM groups AS mine
     JOIN groups AS seen ON seen.account_id = mine.account_id AND seen.chat_id = mine.chat_id
-    JOIN leads ON leads.bot_id = seen.bot_id AND leads.chat_id = %(user_id)s
-    JOIN accesses ON accesses.group_id = seen.id AND accesses.lead_id = leads.id
+    JOIN accesses ON accesses.group_id = seen.id
     WHERE mine.account_id = %(account_id)s
         AND mine.id = %(group_id)s
+        AND accesses.user_id = %(user_id)s
         AND accesses.status IN ('granted', 'inside', 'outside')
 );
 
@@ -147,20 +146,18 @@ ORDER BY access_grants.id
 LIMIT %(limit)s;
 
 -- name: mark_removed :exec
--- The person is out of every bot's view of the group.
+-- The person is out, as every bot of the account sees it.
 UPDATE accesses
 SET status = 'removed',
     link = NULL,
     removed_at = %(now)s
 FROM groups AS mine
 JOIN groups AS seen ON seen.account_id = mine.account_id AND seen.chat_id = mine.chat_id
-JOIN leads ON leads.bot_id = seen.bot_id
 WHERE mine.account_id = %(account_id)s
     AND mine.id = %(group_id)s
-    AND leads.chat_id = %(user_id)s
     AND accesses.account_id = %(account_id)s
     AND accesses.group_id = seen.id
-    AND accesses.lead_id = leads.id
+    AND accesses.user_id = %(user_id)s
     AND accesses.status = 'ending';
 
 -- name: set_link :value

@@ -5,12 +5,6 @@ SET state = jsonb_set(state, '{orders,-1,payment_id}', to_jsonb(%(payment_id)s::
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;
 
--- name: find :one
-SELECT id, account_id, bot_id, chat_id, status
-FROM leads
-WHERE account_id = %(account_id)s
-    AND id = %(lead_id)s;
-
 -- name: find_by_chat :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads

@@ -31,7 +31,7 @@ UNKNOWN = (Kind.NEVER_SENT, Kind.AMBIGUOUS, Kind.FLOOD, Kind.DEAD_BOT, Kind.CONF
 
 
 def find_reason(member: Mapping[str, Any]) -> str | None:
-    """Tell what the bot lacks, by what it is in a group (ChatMember): outside, not_admin, no_invite, no_ban; None. Pure."""
+    """Tell what a bot lacks, by what it is in a group (ChatMember): outside, not_admin, no_invite, no_ban; or None."""
     status = member.get("status")
     if status == "creator":
         return None

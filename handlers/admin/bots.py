@@ -1,4 +1,4 @@
-"""/sales/<account>/bots: the account's bots, whether what is written to them reaches us, and the groups they look after."""
+"""/sales/<account>/bots: the account's bots, whether what is written to them reaches us, and their groups."""
 
 from __future__ import annotations
 

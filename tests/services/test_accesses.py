@@ -306,7 +306,8 @@ def _copy_to_second_bot(query: Callable[..., list[Any]], vip: Vip) -> None:
     query(
         "INSERT INTO accesses (account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, lasts,"
         " told_at, entered_at, created_at)"
-        " SELECT account_id, %s, %s, user_id, payment_id, step, 'inside', true, true, now(), now(), now() FROM accesses",
+        " SELECT account_id, %s, %s, user_id, payment_id, step, 'inside', true, true, now(), now(), now()"
+        " FROM accesses",
         *(group_id, lead_id),
     )
 

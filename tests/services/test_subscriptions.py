@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import subscriptions
+from grimbots.services import accesses, leads, subscriptions
+from grimbots.services.funnels.effects import Grant
 from grimbots.tests.services.vips import BUYER, WAYS
 
 SAID = {
@@ -125,6 +126,8 @@ async def test_a_timer_run_twice_tells_once(open_vip: Any, clock: Any) -> None:
             done = await subscriptions.tick(vip.app, timer_id=timer.id, **timer.payload)
             await vip.run(done.follow_ups if done else ())
     assert (await list_news(vip)).count("ending") == 1
+    pending = "SELECT count(*) FROM timers WHERE kind = 'accesses.tick' AND status = 'pending'"
+    assert vip.query(pending) == [(1,)]
 
 
 @pytest.mark.gen_test
@@ -163,3 +166,14 @@ async def test_an_invite_bought_by_a_subscriber_has_no_end(open_vip: Any) -> Non
     await vip.pass_time(days=40)
     assert await vip.status() == "member"
     assert WAYS["invite"] == {"kind": "invite"}
+
+
+@pytest.mark.gen_test
+async def test_a_payment_gives_its_days_once(open_vip: Any) -> None:
+    vip = await open_vip("subscription")
+    payment = await vip.buy()
+    grant = Grant(group=vip.group, by_request=True, stay={}, days=30)
+    async with vip.app.db.transaction() as tx:
+        lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
+        await accesses.give(vip.app, tx, lead=lead, payment_id=payment.id, step="access", grant=grant)
+    assert vip.read_access() == ("granted", None, 30)

@@ -75,6 +75,11 @@ checks = _counter(
     "payments_checks_total", "Questions to providers about unpaid charges, by what came of them", "outcome"
 )
 delivery_attempts = _counter("deliveries_attempts_total", "Deliveries tried, by how that ended", "status")
+group_acts = _counter(
+    "deliveries_group_acts_total",
+    "What bots did to people in groups: approved, declined, removed; or waiting for rights, refused",
+    "outcome",
+)
 
 # Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
 events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")

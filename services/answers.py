@@ -140,6 +140,11 @@ async def _refused(app: App, attempt: Attempt) -> Done:
     return await _fail(app, attempt, attempt.answer.description, is_lasting=True)
 
 
+async def _lost_chat(app: App, attempt: Attempt) -> Done:
+    """The bot cannot let anybody into its group. A delivery is tried again, and at once when it can."""
+    return await _fail(app, attempt, attempt.answer.description, is_lasting=False)
+
+
 async def _plan_again(app: App, attempt: Attempt) -> None:
     message = attempt.message
     await app.db.messages.mark_planned(
@@ -174,7 +179,7 @@ OUTCOMES: Mapping[Kind, Callable[[App, Attempt], Awaitable[Done]]] = {
     Kind.AMBIGUOUS: _in_doubt,
     Kind.DEAD_CHAT: _dead_chat,
     Kind.DEAD_BOT: _dead_bot,
-    Kind.LOST_CHAT: _refused,
+    Kind.LOST_CHAT: _lost_chat,
     Kind.MIGRATED: _refused,
     Kind.BAD_FILE: _refused,
     Kind.DEGRADE: _refused,

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from grimbots.services import group_news
 from grimbots.services.funnels.events import Started, Wrote
 from grimbots.services.funnels.texts import UNSTORABLE
+from grimbots.services.group_news import News
 
 START = re.compile(r"/start(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 MAX_PARAM = 64  # of a deep link (core.telegram.org/api/links)
@@ -91,7 +93,7 @@ class Arrival:
     """An update that can be read.
 
     `act` is None where the product does nothing about it; else `chat_id` is a private chat and `sender` names who acts.
-    `date` is when a message was sent, in Unix seconds, None where it does not say.
+    `date` is when a message was sent, in Unix seconds, None where it does not say. `news` is of a group instead.
     """
 
     update_id: int
@@ -100,6 +102,7 @@ class Arrival:
     sender: Mapping[str, Any] = field(default_factory=dict)
     act: Act | None = None
     date: int | None = None
+    news: News | None = None
 
     @property
     def person(self) -> Person:
@@ -118,7 +121,9 @@ def read(update: Any) -> Arrival | None:
     kind = next((name for name, value in update.items() if name in KINDS and isinstance(value, dict)), OTHER)
     reader = READERS.get(kind)
     found = reader(update[kind]) if reader else None
-    return Arrival(update_id, kind, *found) if found else Arrival(update_id, kind)
+    if found:
+        return Arrival(update_id, kind, *found)
+    return Arrival(update_id, kind, news=group_news.read(kind, update[kind]) if kind != OTHER else None)
 
 
 Found = tuple[int, Mapping[str, Any], Act] | tuple[int, Mapping[str, Any], Act, int | None] | None

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import logins, retention, webhooks
+from grimbots.services import (
+    groups,
+    logins,
+    retention,
+    subscriptions,
+    webhooks,
+)
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
@@ -42,6 +48,8 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "forget_logins": (timedelta(hours=1), logins.forget_old),
     "forget_old": (timedelta(hours=1), retention.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
+    "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
+    "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),
 }
 
 

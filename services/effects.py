@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import deliveries, leads, messages, payments
-from grimbots.services.funnels.effects import NONCE, Charge, Effect, Say, Verify
+from grimbots.services import accesses, deliveries, leads, messages, payments
+from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Say, Verify
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -75,7 +75,8 @@ async def _plan_say(
     campaign_id: int | None,
 ) -> Job:
     nonce = app.vault.nonce(lead.bot_id, lead.chat_id, cause, ordinal)
-    body = _fill_in(effect.body, nonce)
+    method, unfilled, access_id = await _grant(app, tx, lead, effect)
+    body = _fill_in(unfilled, nonce, access_id)
     message = await messages.plan(
         tx,
         lead=lead,
@@ -83,9 +84,9 @@ async def _plan_say(
         ordinal=ordinal,
         version_id=version_id,
         step=effect.step,
-        method=effect.method,
+        method=method,
         body=body,
-        nonce=None if body == effect.body else nonce,
+        nonce=nonce if _has_taps(unfilled) else None,
         policy=effect.policy if campaign_id is None else "once",
         campaign_id=campaign_id,
         payment_id=effect.payment_id,
@@ -126,15 +127,43 @@ async def _plan_charge(
     return payments.job(payment)
 
 
-def _fill_in(body: Mapping[str, Any], nonce: str) -> dict[str, Any]:
-    """Put a message's nonce into its buttons; what has no buttons of ours comes back equal."""
+async def _grant(app: App, tx: Transaction, lead: Row, effect: Say) -> tuple[str, Mapping[str, Any], int | None]:
+    """Give the right that a message hands over; returns what is said then, and the access whose link it shows."""
+    if effect.payment_id is None or (effect.grant is None and not _shows_invite(effect.body)):
+        return effect.method, effect.body, None
+    if effect.grant is None:
+        of_step = {"account_id": lead.account_id, "payment_id": effect.payment_id, "step": effect.step}
+        return effect.method, effect.body, (await tx.accesses.find_by_grant(**of_step)).id
+    access = await accesses.give(app, tx, lead=lead, payment_id=effect.payment_id, step=effect.step, grant=effect.grant)
+    if access.status == "inside":
+        return "sendMessage", effect.grant.stay, None
+    return effect.method, effect.body, access.id
+
+
+def _list_buttons(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [button for row in body.get("reply_markup", {}).get("inline_keyboard", ()) for button in row]
+
+
+def _has_taps(body: Mapping[str, Any]) -> bool:
+    return any("callback_data" in button for button in _list_buttons(body))
+
+
+def _shows_invite(body: Mapping[str, Any]) -> bool:
+    return any(button.get("url") == INVITE for button in _list_buttons(body))
+
+
+def _fill_in(body: Mapping[str, Any], nonce: str, access_id: int | None) -> dict[str, Any]:
+    """Put a message's nonce and the access it shows the link of into its buttons."""
     if "reply_markup" not in body:
         return dict(body)
-    rows = [[_fill_in_button(button, nonce) for button in row] for row in body["reply_markup"]["inline_keyboard"]]
+    keyboard = body["reply_markup"]["inline_keyboard"]
+    rows = [[_fill_in_button(button, nonce, access_id) for button in row] for row in keyboard]
     return {**body, "reply_markup": {"inline_keyboard": rows}}
 
 
-def _fill_in_button(button: Mapping[str, Any], nonce: str) -> dict[str, Any]:
+def _fill_in_button(button: Mapping[str, Any], nonce: str, access_id: int | None) -> dict[str, Any]:
+    if button.get("url") == INVITE and access_id is not None:
+        return {**button, "url": {"invite": access_id}}
     if "callback_data" not in button:
         return dict(button)
     return {**button, "callback_data": button["callback_data"].removesuffix(NONCE) + nonce}

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.task import Done, LeaseLost
-from grimbots.services import answers, deliveries, media
+from grimbots.services import answers, deliveries, invites, media
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.fallbacks import simplify
 from grimbots.services.tasks import task
@@ -147,7 +147,9 @@ async def _attempt(app: App, message: Row) -> Attempt:
         return answers.Attempt(message, Answer(Kind.REFUSED, description="the bot was removed"))
     if bot.status == "dead":
         return answers.Attempt(message, Answer(Kind.DEAD_BOT, description="the bot is dead"))
-    body, note = message.body, ""
+    body, note = await invites.fill_in(app, bot, message.account_id, message.body), ""
+    if isinstance(body, Answer):
+        return answers.Attempt(message, body)
     answer = await _call(app, bot, message, body)
     while answer.kind is Kind.DEGRADE and (simpler := simplify(body)) is not None:
         body, note = simpler, f"sent in a simpler form: {answer.description}"

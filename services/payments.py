@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from grimbots.queue.task import Again, Done
-from grimbots.services import charges, receipts, schedules, timers
+from grimbots.services import charges, groups, receipts, schedules, timers
 from grimbots.services.cases import open_case
 from grimbots.services.charges import UNANSWERED
 from grimbots.services.errors import Conflict, NotFound
+from grimbots.services.funnels import versions
 from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentPending
 from grimbots.services.gateways.base import Charge, Receipt, Refusal, Snapshot
 from grimbots.services.receipts import UNPAID
@@ -90,6 +91,8 @@ async def charge(app: App, *, payment_id: int) -> Done:
     if payment.state not in UNASKED:
         return Done(await list_unfinished(app, payment, "charged", "failed"))
     try:
+        if obstacle := await _find_obstacle(app, payment):
+            return Done(await _cancel(app, payment, actor="task", reason=obstacle, paused=True))
         made = await _ask(app, payment)
     except UNANSWERED as error:
         return Done(await _put_off(app, payment, f"{type(error).__name__}: {error}"))
@@ -223,6 +226,15 @@ def _cause(payment: Row, word: str) -> str:
     return f"p:{payment.id}:{word}"
 
 
+async def _find_obstacle(app: App, payment: Row) -> str | None:
+    """Tell why what is to be charged for could not be handed over now; None: it can, or the provider was asked."""
+    if payment.state != "new":
+        return None
+    version = await versions.load(app, payment.version_id)
+    chat_ids = version.list_groups(payment.step)
+    return await groups.find_obstacle(app, await app.bots.by_id(app, payment.bot_id), chat_ids) if chat_ids else None
+
+
 async def _ask(app: App, payment: Row) -> Charge | Refusal:
     """Note that the provider may know of the charge from now on, then ask; also when an earlier attempt died there."""
     if payment.gateway_account_id is None:
@@ -241,13 +253,14 @@ async def _put_off(app: App, payment: Row, reason: str) -> list[Job]:
     return await _cancel(app, payment, actor="task", reason=reason)
 
 
-async def _cancel(app: App, payment: Row, *, actor: str, reason: str) -> list[Job]:
+async def _cancel(app: App, payment: Row, *, actor: str, reason: str, paused: bool = False) -> list[Job]:
     """Give the charge up and tell the buyer. Money that comes in for it all the same is still settled."""
     async with open_case(app, payment) as case:
         if case.payment.state in UNASKED:
             log.warning("payment %s is cancelled: %s", payment.id, reason)
             await case.move("cancelled", actor=actor, reason=reason, error=reason)
-            return await case.tell(ChargeFailed(payment.id, payment.step), _cause(payment, "failed"))
+            failed = ChargeFailed(payment.id, payment.step, paused)
+            return await case.tell(failed, _cause(payment, "failed"))
         return await case.list_jobs(_cause(payment, "failed"))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PAGE_ROWS = 50
 PAST_ALL_IDS = 2**63 - 1
 COUNTED_AT_MOST = 1000
+LISTED_AT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def find_days(now: datetime, days: int, zone: tzinfo) -> tuple[datetime, datetim
 async def count_trouble(app: App, member: Member) -> Row:
     """Count what waits for a person, each up to 1000.
 
-    `messages`; `events`; `owed`: paid and not handed over; `bots`: which hear nothing, for their webhook is not ours.
+    `messages`; `events`; `owed`: paid and not handed over; `bots`: which hear nothing, for their webhook is not ours;
+    `groups`: whose bot may not do there what is sold; `acts`: people it could not let in or put out.
     """
     return await app.db.sales.count_trouble(account_id=member.account_id, limit=COUNTED_AT_MOST)
 
@@ -88,6 +90,18 @@ async def list_bots(app: App, member: Member, before: int | None = None) -> Page
     return await _read_page(app.db.sales.list_bots, member, before)
 
 
+async def list_groups(app: App, member: Member) -> list[Row]:
+    """Return the groups and channels of the account's bots, those that cannot be sold first (services/groups.py)."""
+    rows: list[Row] = await app.db.sales.list_groups(account_id=member.account_id, limit=LISTED_AT_MOST)
+    return rows
+
+
+async def list_acts(app: App, member: Member) -> list[Row]:
+    """Return whom a bot could not let into a group or put out of it (services/admissions.py)."""
+    rows: list[Row] = await app.db.sales.list_acts(account_id=member.account_id, limit=LISTED_AT_MOST)
+    return rows
+
+
 async def list_events(app: App, member: Member, before: int | None = None) -> Page:
     """Return events of the account's gateways that no charge could be settled with."""
     return await _read_page(app.db.sales.list_events, member, before)
@@ -101,10 +115,11 @@ class Story:
     receipts: list[Any]
     transitions: list[Any]
     deliveries: list[Any]
+    accesses: list[Any]
 
 
 async def get_story(app: App, member: Member, payment_id: int) -> Story:
-    """Return a payment with its receipts, history and deliveries.
+    """Return a payment with its receipts, history, deliveries and the places in groups it gave.
 
     Raises:
         NotFound: the account has no such payment.
@@ -118,6 +133,7 @@ async def get_story(app: App, member: Member, payment_id: int) -> Story:
         receipts=await app.db.payments.list_receipts(**of_payment),
         transitions=await app.db.payments.list_transitions(**of_payment),
         deliveries=await app.db.deliveries.list_by_payment(**of_payment),
+        accesses=await app.db.sales.list_accesses(**of_payment),
     )
 
 

@@ -27,7 +27,7 @@ BATCH = 500
 
 async def plan(
     tx: Transaction,
-    task: Task[Any],
+    task: Task[Any] | str,
     *,
     account_id: int,
     bot_id: int,
@@ -38,12 +38,12 @@ async def plan(
     due_at: datetime,
     now: datetime,
 ) -> None:
-    """Run `task` at `due_at`, once per cause and ordinal."""
+    """Run `task` (its name will do) at `due_at`, once per cause and ordinal."""
     await tx.timers.add(
         account_id=account_id,
         bot_id=bot_id,
         payment_id=payment_id,
-        kind=task.name,
+        kind=task if isinstance(task, str) else task.name,
         cause=cause,
         ordinal=ordinal,
         payload=dict(payload),

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import logs, metrics
 from grimbots.queue.task import Done
-from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages, webhooks
+from grimbots.services import (
+    arrivals,
+    clicks,
+    deliveries,
+    effects,
+    group_news,
+    group_updates,
+    lateness,
+    leads,
+    messages,
+    webhooks,
+)
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
@@ -38,7 +49,8 @@ SWAP_SPAN = timedelta(minutes=10)  # update ids begin anew, anywhere, after a we
 class Routed:
     """Where an update goes.
 
-    `acts` is False where accepting it is all there is to do; `group` is its chat, "" without one.
+    `acts` is False where accepting it is all there is to do; `group` is its chat, "" without one, and of news of a
+    Telegram group the person it is about or the group.
     """
 
     update_id: int
@@ -80,6 +92,8 @@ def route(update: Any) -> Routed | None:
     arrival = arrivals.read(update)
     if arrival is None:
         return None
+    if arrival.news is not None:
+        return Routed(arrival.update_id, arrival.kind, None, group_news.get_group(arrival.news), acts=True)
     group = "" if arrival.chat_id is None else str(arrival.chat_id)
     return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None)
 
@@ -91,6 +105,9 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
     """Apply one update, taken in at `received_at` (Unix seconds), and return the jobs of its effects, in order."""
     arrival = arrivals.read(update)
     received = app.clock() if received_at is None else datetime.fromtimestamp(received_at, UTC)
+    if arrival is not None and arrival.news is not None:
+        bot = await app.bots.by_id(app, bot_id)
+        return Done(await group_updates.apply(app, bot, arrival.news, f"u:{bot.id}:{arrival.update_id}"))
     if arrival is None or arrival.chat_id is None or arrival.act is None:
         return Done()
     bot = await app.bots.by_id(app, bot_id)

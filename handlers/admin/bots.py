@@ -1,4 +1,4 @@
-"""/sales/<account>/bots: the account's bots, and whether what is written to them reaches us."""
+"""/sales/<account>/bots: the account's bots, whether what is written to them reaches us, and their groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ class BotsHandler(AccountHandler):
         """List them, the newest first."""
         before = self.read_id("before")
         bots = await sales.list_bots(self.app, self.member, before)
-        await self.show("bots.html", tab="bots", before=before, bots=bots, fails=self._fails)
+        await self.show(
+            "bots.html",
+            tab="bots",
+            before=before,
+            bots=bots,
+            fails=self._fails,
+            groups=await sales.list_groups(self.app, self.member),
+            acts=await sales.list_acts(self.app, self.member),
+        )
 
     def _fails(self, bot: Any) -> bool:
         """Tell whether Telegram's last failure to deliver is recent: it never forgets it."""

@@ -10,6 +10,7 @@ from grimbots.handlers.admin.texts import Texts
 
 # As services/receipts.py writes it: why, what came in, the price, the transfer's id, what that means.
 TRANSFER = re.compile(r"(.*): (\d+) of (\d+) cents, (.*); (.*)", re.DOTALL)
+OBSTACLE = re.compile(r"(\w+) in group (.*)", re.DOTALL)  # as services/groups.py writes it
 NO_NEWS = "paid"  # such rulings say no more than the state and the flags do
 
 
@@ -23,6 +24,8 @@ def explain_flags(texts: Texts, flags: list[str], received_cents: int, amount_ce
 def explain_move(texts: Texts, reason: str) -> str:
     """Write why a payment moved; a reason that is not the program's own stands as it came."""
     found = TRANSFER.fullmatch(reason)
+    if obstacle := OBSTACLE.fullmatch(reason):
+        return f"{obstacle[2]}: {texts.name('lost', obstacle[1])}"
     if found is None:
         return texts.name("why", reason)
     why, received, amount, transfer, ruling = found.groups()

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     OK = "ok"
     FLOOD = "flood"  # not executed; wait `retry_after_seconds`
     DEAD_CHAT = "dead_chat"  # this bot can no longer write to this person
-    LOST_CHAT = "lost_chat"  # the bot was put out of a group or channel
+    LOST_CHAT = "lost_chat"  # the bot was put out of a group or channel, or has not the right there
     MIGRATED = "migrated"  # the group has a new id
     DEAD_BOT = "dead_bot"  # the token is no longer worth anything; confirm before acting on it
     BAD_FILE = "bad_file"  # the file id is not usable; upload the bytes
@@ -49,7 +49,14 @@ MEANINGS: dict[int, tuple[tuple[str, Kind], ...]] = {
         ("message can't be deleted", Kind.IGNORED),
         ("message to be replied not found", Kind.DEGRADE),
         ("can't parse entities", Kind.DEGRADE),
-        ("user is an administrator of the chat", Kind.DEGRADE),
+        ("user is an administrator of the chat", Kind.REFUSED),
+        ("can't remove chat owner", Kind.REFUSED),
+        ("not enough rights", Kind.LOST_CHAT),
+        ("need administrator rights", Kind.LOST_CHAT),
+        ("CHAT_ADMIN_REQUIRED", Kind.LOST_CHAT),
+        ("HIDE_REQUESTER_MISSING", Kind.IGNORED),
+        ("USER_ALREADY_PARTICIPANT", Kind.IGNORED),
+        ("USER_NOT_PARTICIPANT", Kind.IGNORED),
         ("chat_id is empty", Kind.REFUSED),
         ("bad webhook", Kind.REFUSED),
         ("secret token", Kind.REFUSED),
@@ -70,6 +77,7 @@ MEANINGS: dict[int, tuple[tuple[str, Kind], ...]] = {
         ("bot was kicked from", Kind.LOST_CHAT),
         ("bot is not a member of", Kind.LOST_CHAT),
         ("the group chat was deleted", Kind.LOST_CHAT),
+        ("not enough rights", Kind.LOST_CHAT),
     ),
     404: (("method not found", Kind.REFUSED), ("Not Found", Kind.DEAD_BOT)),
     409: (("", Kind.CONFLICT),),

@@ -22,7 +22,7 @@ MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: Inlin
 NONCE_CHARACTERS = 12  # of Vault.nonce
 LONGEST_NAME = "😀" * 64  # a first or last name of Telegram; an emoji is two units
 LONGEST_CODE = "0" * 512  # a BR Code
-NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-"}
+NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -59,6 +59,8 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "price": format_money(sum(item.price_cents for item in items), version.language),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
+        "group": "x" * 128,
+        "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }
     has_basket = step.needs_basket or step.delivers or step.sells() is not None
     return Survey(files, longest, NAMED_BY_BASKET if has_basket else {})

@@ -32,6 +32,17 @@ class Version:
     steps: Mapping[str, Step]
     assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def list_groups(self, charge: str) -> set[int]:
+        """Give the groups that what a charge pays for lets into: every step behind it up to the next tap or payment."""
+        reached: set[str] = set()
+        todo = [way.target for way in self.steps[charge].exits() if way.by == "paid"] if charge in self.steps else []
+        while todo:
+            step = self.steps.get(todo.pop())
+            if step is not None and step.id not in reached:
+                reached.add(step.id)
+                todo += [way.target for way in step.exits() if way.by not in ("tap", "accept", "paid")]
+        return {group for name in reached if (group := self.steps[name].find_group()) is not None}
+
     def find_media(self, medium: Medium) -> Shown | None:
         """Give a file as a message's body holds it; None where its content was never stored."""
         if medium.name not in self.assets:

@@ -9,6 +9,23 @@ from typing import Any
 from grimbots.services.funnels.walks import Item
 
 NONCE = "{nonce}"
+INVITE = "{invite}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A right to be in a group or channel, for some days or without end (None).
+
+    `group` is Telegram's id of it. `by_request`: its link only asks to be let in. `stay` is said, in place of the
+    message that bears it, to somebody who is in already.
+    """
+
+    group: int
+    by_request: bool
+    stay: Mapping[str, Any]
+    days: int | None = None
+    remind_days: tuple[int, ...] = ()
+    grace_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +34,8 @@ class Say:
 
     `body` holds the Bot API parameters of `method` without chat_id; texts are rendered Telegram HTML. A file is
     {"asset": "<sha256>"}, perhaps with a "name", or {"qr": "<pix code>"}; callback_data ends in NONCE, which
-    services/effects.py fills in.
-    `payment_id`: the charge its text or buttons speak of. `delivery`: it hands over what was paid for.
+    services/effects.py fills in; a button whose url is INVITE opens the group it was granted.
+    `payment_id`: the charge its text or buttons speak of. `delivery`: it hands over what was paid for, `grant` with it.
     """
 
     step: str
@@ -27,6 +44,7 @@ class Say:
     policy: str = "retry"
     payment_id: int | None = None
     delivery: bool = False
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,11 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFailed:
-    """The provider refused the charge, or could not be asked in time."""
+    """The provider refused the charge, or could not be asked in time; or it was not, for the sale is `paused`."""
 
     payment_id: int
     step: str
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +81,20 @@ class Expired:
     step: str
 
 
-PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired
+@dataclass(frozen=True, slots=True)
+class AccessNews:
+    """Something has become of a right that the delivery `step` gave for a payment (services/subscriptions.py).
+
+    ending: it ends in `left_seconds`; grace: it has, and the lead is put out in `left_seconds`; ended: it is over;
+    again: the link that was shown is worth nothing any more. `group` is the group's title.
+    """
+
+    payment_id: int
+    step: str
+    word: Literal["ending", "grace", "ended", "again"]
+    group: str
+    left_seconds: float = 0
+
+
+PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
 Event = Started | Wrote | Tapped | PaymentEvent

@@ -34,6 +34,7 @@ FILE_NAME = re.compile(r"[^/\\\x00-\x1f]*")
 MAX_BUTTONS = 100  # of one inline keyboard
 MAX_PRICE_CENTS = 100_000_000
 MAX_MINUTES = 60 * 24 * 30
+MAX_GROUP_ID = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,44 @@ class Whole(Rule):
         if not self.least <= raw <= self.most:
             raise Wrong(self.code, least=self.least, most=self.most)
         return raw
+
+
+@dataclass(frozen=True, slots=True)
+class GroupId(Rule):
+    """Telegram's id of a group or channel: a negative number."""
+
+    def read(self, raw: Any) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not -MAX_GROUP_ID < raw < 0:
+            raise Wrong("bad_group")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Days(Rule):
+    """A list of at most `most_items` numbers of days, from 1 to `most`; read longest first."""
+
+    most: int
+    most_items: int
+
+    def read(self, raw: Any) -> tuple[int, ...]:
+        if not isinstance(raw, list):
+            raise Wrong("not_list")
+        if len(raw) > self.most_items:
+            raise Wrong("too_many_days", limit=self.most_items)
+        one = Whole(least=1, most=self.most, code="bad_days")
+        return tuple(sorted({one.read(item) for item in raw}, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Rule):
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def read(self, raw: Any) -> str:
+        if raw not in self.words:
+            raise Wrong("not_one_of", words=", ".join(self.words))
+        return str(raw)
 
 
 @dataclass(frozen=True, slots=True)

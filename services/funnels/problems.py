@@ -174,6 +174,22 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "deve ser de {least} a {most} minutos",
         "must be from {least} to {most} minutes",
     ),
+    "bad_group": (
+        "deve ser o id do grupo ou canal, um número negativo como -1001234567890; a página Bots mostra os ids",
+        "must be the group's or channel's id, a negative number like -1001234567890; the page Bots shows the ids",
+    ),
+    "bad_days": (
+        "deve ser de {least} a {most} dias",
+        "must be from {least} to {most} days",
+    ),
+    "too_many_days": (
+        "use no máximo {limit} lembretes",
+        "use {limit} reminders at most",
+    ),
+    "not_one_of": (
+        "use um destes: {words}",
+        "use one of: {words}",
+    ),
     "code_missing": (
         "o texto precisa mostrar o código PIX: escreva {{{{code}}}} nele",
         "the text has to show the PIX code: write {{{{code}}}} in it",

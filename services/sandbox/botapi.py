@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from grimbots.services.sandbox import answering, bots, calls, editing, faults, floods, media, sending
+from grimbots.services.sandbox import admitting, answering, bots, calls, editing, faults, floods, media, sending
 from grimbots.services.sandbox.fault_shapes import NO_FAULT, Fault
 from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.registry import METHODS, Call, Method, Told, Upload, make_upload, read_params
@@ -17,7 +17,7 @@ from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
-METHOD_MODULES = (answering, editing, media, sending)  # importing them fills METHODS
+METHOD_MODULES = (admitting, answering, editing, media, sending)  # importing them fills METHODS
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
 NOT_FOUND = Refusal(404, "Not Found")
 
@@ -98,8 +98,9 @@ async def execute(
     """Run one call, write it into the log, and give its answer once both are on disk; None: close without one."""
     known = METHODS.get(name.lower())
     answer: Answer | None = None
+    queues: list[str] = []
     if fault.lets_run:
-        answer = _run(sandbox, bot, known, params, files or {})
+        answer = _run(sandbox, bot, known, params, files or {}, queues)
     if fault.http:
         answer = fault.refusal.answer
     if fault.drop:
@@ -108,7 +109,7 @@ async def execute(
     shown = dict(params) | uploads | ({"secret_token": "***"} if "secret_token" in params else {})
     spelled = known.name if known else name
     calls.note(sandbox, bot, spelled, shown, answer, via=via, fault=fault.id or None)
-    await sandbox.commit()
+    await sandbox.commit(*queues)
     if spelled == "setWebhook":
         sandbox.courier.hurry(f"bot:{bot['id']}")
     return answer
@@ -126,13 +127,18 @@ async def obey(sandbox: Sandbox, bot: Row, name: str, params: dict[str, Any], fi
 
 
 def _run(
-    sandbox: Sandbox, bot: Row, known: Method | None, params: Mapping[str, Any], files: Mapping[str, Upload]
+    sandbox: Sandbox,
+    bot: Row,
+    known: Method | None,
+    params: Mapping[str, Any],
+    files: Mapping[str, Upload],
+    queues: list[str],
 ) -> Answer:
     try:
         if known is None:
             raise Refusal(404, "Not Found: method not found")
         with sandbox.store.change():
-            call = Call(sandbox, bot, read_params(known, params), files)
+            call = Call(sandbox, bot, read_params(known, params), files, queues)
             result = known.run(call)
             _note_messages(call, known, result)  # refused, it never happened
         if isinstance(result, Told):

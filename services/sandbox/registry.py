@@ -31,12 +31,16 @@ def make_upload(content: bytes, name: str) -> Upload:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of one bot: parameters of the declared types only, and the uploaded files by field name."""
+    """One call of one bot: parameters of the declared types only, and the uploaded files by field name.
+
+    `queues`: those of the updates it caused, to be woken once they are on disk.
+    """
 
     sandbox: Sandbox
     bot: Row
     params: Mapping[str, Any]
     files: Mapping[str, Upload] = field(default_factory=dict)
+    queues: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

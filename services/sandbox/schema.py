@@ -67,6 +67,40 @@ CREATE TABLE IF NOT EXISTS media (
     content       BLOB NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS groups (
+    id        INTEGER PRIMARY KEY, -- negative
+    type      TEXT NOT NULL,
+    title     TEXT NOT NULL,
+    moved_to  INTEGER
+);
+
+CREATE TABLE IF NOT EXISTS group_members (
+    group_id  INTEGER NOT NULL REFERENCES groups,
+    user_id   INTEGER NOT NULL,
+    status    TEXT NOT NULL,
+    rights    TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (group_id, user_id)
+);
+
+CREATE TABLE IF NOT EXISTS invite_links (
+    link          TEXT PRIMARY KEY,
+    group_id      INTEGER NOT NULL REFERENCES groups,
+    bot_id        INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    expires_at    INTEGER,
+    member_limit  INTEGER,
+    by_request    INTEGER NOT NULL,
+    uses          INTEGER NOT NULL DEFAULT 0,
+    is_revoked    INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS join_requests (
+    group_id  INTEGER NOT NULL REFERENCES groups,
+    user_id   INTEGER NOT NULL,
+    link      TEXT NOT NULL,
+    PRIMARY KEY (group_id, user_id)
+);
+
 CREATE TABLE IF NOT EXISTS queries (
     id        TEXT PRIMARY KEY,
     bot_id    INTEGER NOT NULL,

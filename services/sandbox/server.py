@@ -15,7 +15,7 @@ from tornado.web import Application, RequestHandler
 
 from grimbots.conf.settings import Settings, SettingsError, is_loopback
 from grimbots.services.clients.http import HttpClient
-from grimbots.services.sandbox import bots, events, face, pages, provider, updates
+from grimbots.services.sandbox import bots, events, face, group_face, pages, provider, updates
 from grimbots.services.sandbox.botapi import BotApiHandler, obey
 from grimbots.services.sandbox.couriers import Courier, Verdict
 from grimbots.services.sandbox.requests import UnknownHandler
@@ -24,6 +24,7 @@ from grimbots.services.sandbox.store import Row, Store
 
 LONGEST_BODY_BYTES = 52_000_000  # 50 MB of a file, and the form around it
 CHAT = r"/sandbox/api/bots/(\w{1,32})/chats/(\d{1,16})"
+GROUP = r"/sandbox/api/groups/(-\d{1,16})"
 
 ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (r"/bot([^/]+)/(\w+)", BotApiHandler),
@@ -37,6 +38,11 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (rf"{CHAT}/block", face.BlocksHandler),
     (rf"{CHAT}/checkouts", face.CheckoutsHandler),
     (rf"{CHAT}/changes", face.ChangesHandler),
+    (r"/sandbox/api/groups", group_face.GroupsHandler),
+    (rf"{GROUP}/bots", group_face.BotsHandler),
+    (rf"{GROUP}/joins", group_face.JoinsHandler),
+    (rf"{GROUP}/leaves", group_face.LeavesHandler),
+    (rf"{GROUP}/migrate", group_face.MigrateHandler),
     (r"/sandbox/api/calls", face.CallsHandler),
     (r"/sandbox/api/posts", face.PostsHandler),
     (r"/sandbox/api/faults", face.FaultsHandler),

@@ -29,6 +29,8 @@ KINDS = {
     "callback_query": ("taps", QUERY_SECONDS),
     "pre_checkout_query": ("checkouts", QUERY_SECONDS),
     "my_chat_member": ("membership", DAY_SECONDS),
+    "chat_member": ("admissions", DAY_SECONDS),
+    "chat_join_request": ("admissions", DAY_SECONDS),
 }
 
 Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, Upload]], Awaitable[None]]
@@ -36,7 +38,10 @@ Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, Upload]], Await
 
 
 def push(sandbox: Sandbox, bot: Row, kind: str, chat_id: int, content: dict[str, Any]) -> str:
-    """Store an update for the bot, if it wants this kind; give the queue to wake once it is on disk."""
+    """Store an update for the bot, if it wants this kind; give the queue to wake once it is on disk.
+
+    `chat_id` is whose queue it goes in: of a chat_member and a chat_join_request the person's.
+    """
     family, life_seconds = KINDS[kind]
     queue = f"bot:{bot['id']}:{family}:{chat_id}"
     written = json.dumps(content, separators=(",", ":"))  # like Telegram, with \u escapes

@@ -84,7 +84,26 @@ SELECT (
             AND state IN ('missing', 'taken')
         LIMIT %(limit)s
     ) AS found
-) AS bots;
+) AS bots, (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM groups
+        WHERE account_id = %(account_id)s
+            AND status = 'lost'
+            AND is_sold
+        LIMIT %(limit)s
+    ) AS found
+) AS groups, (
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM group_acts
+        WHERE account_id = %(account_id)s
+            AND status IN ('waiting', 'failed')
+        LIMIT %(limit)s
+    ) AS found
+) AS acts;
 
 -- name: find_payment :one
 SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
@@ -99,6 +118,40 @@ LEFT JOIN pools ON pools.id = clicks.pool_id
 LEFT JOIN gateway_accounts ON gateway_accounts.id = payments.gateway_account_id
 WHERE payments.account_id = %(account_id)s
     AND payments.id = %(payment_id)s;
+
+-- name: list_accesses :many
+-- The places in groups that a payment gave, and what last went wrong about each.
+SELECT access_grants.step, access_grants.days, access_grants.taken_at, groups.title, groups.chat_id, accesses.status, accesses.entered_at,
+    accesses.ends_at, accesses.days_owed, accesses.removed_at, mishap.error
+FROM access_grants
+JOIN accesses ON accesses.id = access_grants.access_id
+JOIN groups ON groups.id = accesses.group_id
+LEFT JOIN LATERAL (
+    SELECT error
+    FROM group_acts
+    WHERE group_acts.account_id = %(account_id)s
+        AND group_acts.group_id = groups.id
+        AND group_acts.user_id = accesses.user_id
+        AND group_acts.status IN ('waiting', 'failed')
+    ORDER BY group_acts.id DESC
+    LIMIT 1
+) AS mishap ON true
+WHERE access_grants.account_id = %(account_id)s
+    AND access_grants.payment_id = %(payment_id)s
+ORDER BY access_grants.id;
+
+-- name: list_acts :many
+-- Whom a bot could not let in or put out, the newest first. `first_name` is null for somebody who is no lead.
+SELECT group_acts.id, group_acts.act, group_acts.status, group_acts.error, group_acts.planned_at, groups.title, groups.chat_id,
+    bots.username AS bot, leads.first_name, group_acts.user_id
+FROM group_acts
+JOIN groups ON groups.id = group_acts.group_id
+JOIN bots ON bots.id = groups.bot_id
+LEFT JOIN leads ON leads.bot_id = groups.bot_id AND leads.chat_id = group_acts.user_id
+WHERE group_acts.account_id = %(account_id)s
+    AND group_acts.status IN ('waiting', 'failed')
+ORDER BY group_acts.id DESC
+LIMIT %(limit)s;
 
 -- name: list_bots :many
 -- The account's living bots, and what Telegram says of their webhooks.
@@ -124,6 +177,16 @@ WHERE provider_events.account_id = %(account_id)s
     AND provider_events.status IN ('unmatched', 'unconfirmed', 'failed')
     AND provider_events.id < %(before_id)s
 ORDER BY provider_events.id DESC
+LIMIT %(limit)s;
+
+-- name: list_groups :many
+-- The groups and channels that the account's living bots have heard of, those without rights first.
+SELECT groups.id, groups.title, groups.chat_id, groups.status, groups.reason, groups.status_since, groups.is_sold, bots.username AS bot
+FROM groups
+JOIN bots ON bots.id = groups.bot_id
+WHERE groups.account_id = %(account_id)s
+    AND bots.status <> 'removed'
+ORDER BY groups.status = 'ready', groups.id
 LIMIT %(limit)s;
 
 -- name: list_mishaps :many

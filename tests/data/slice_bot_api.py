@@ -21,6 +21,8 @@ METHODS = (
     *("sendMessage", "sendPhoto", "sendVideo", "sendVideoNote", "sendVoice", "sendAudio", "sendAnimation"),
     *("sendDocument", "sendMediaGroup", "copyMessage", "answerCallbackQuery", "answerPreCheckoutQuery"),
     *("editMessageText", "editMessageCaption", "editMessageMedia", "editMessageReplyMarkup", "deleteMessage"),
+    *("createChatInviteLink", "revokeChatInviteLink", "approveChatJoinRequest", "declineChatJoinRequest"),
+    *("banChatMember", "unbanChatMember", "getChatMember", "getChat"),
 )
 RECEIVED = ["Update", "ResponseParameters"]
 ORIGIN = "aiogram 3.31.0 and PaulSonOfLars/telegram-bot-api-spec, both MIT: see bot-api-slice.LICENSE"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grimbots.conf.settings import load
 from grimbots.services.funnels import versions
+from grimbots.services.sandbox.server import build
 from grimbots.services.sessions import Member
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.provider import FakeProvider
@@ -17,7 +20,9 @@ from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.people import make_member
+from grimbots.tests.services.sandbox.drivers import Driver, Webhook
 from grimbots.tests.services.shops import Shop, open_shop
+from grimbots.tests.services.vips import Vip
 
 
 @pytest.fixture
@@ -76,3 +81,36 @@ def buyer(app: Any, accounts: Any, query: Callable[..., list[Any]], io_loop: Any
 
     io_loop.run_sync(publish)
     return Buyer(app, accounts[0], query)
+
+
+@pytest.fixture
+def sink(io_loop: Any) -> Iterator[Webhook]:
+    """Give where the sandbox posts to; the tests read its updates themselves."""
+    made = Webhook()
+    io_loop.run_sync(made.start)
+    yield made
+    io_loop.run_sync(made.stop)
+
+
+@pytest.fixture
+def driver(io_loop: Any, tmp_path: Path, clock: Any) -> Iterator[Driver]:
+    """Give a sandbox whose time is the application's."""
+    environ = {"GRIMBOTS_SANDBOX": "1", "GRIMBOTS_DATA": str(tmp_path / "sandbox")}
+    server = build(load({**environ, "GRIMBOTS_SANDBOX_URL": "http://127.0.0.1:0"}), lambda: clock().timestamp())
+    io_loop.run_sync(server.start)
+    made = Driver(server)
+    made.token = io_loop.run_sync(partial(made.make_bot, made.username))
+    yield made
+    io_loop.run_sync(server.stop)
+
+
+@pytest.fixture
+def open_vip(
+    shop: Shop, driver: Driver, sink: Webhook, query: Callable[..., list[Any]], clock: Any
+) -> Callable[..., Any]:
+    """Give a function that opens a VIP shop."""
+
+    async def make(way: str = "invite", kind: str = "supergroup", **rights: Any) -> Vip:
+        return await Vip(shop, driver, query, clock).open(sink, way, kind, **rights)
+
+    return make

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import REGISTRY, Again
-from grimbots.services import campaigns, checks, clicks, crons, deliveries, events, messages, payments
+from grimbots.services import (
+    admissions,
+    campaigns,
+    checks,
+    clicks,
+    crons,
+    deliveries,
+    events,
+    messages,
+    payments,
+    subscriptions,
+)
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
@@ -88,16 +99,51 @@ async def expand_others_campaign(world: World) -> None:
     await campaigns.expand(world.own_shop.app, account_id=own_id, campaign_id=campaign_id, number=number)
 
 
+def add_group(world: World) -> int:
+    """Give the own bot a group."""
+    add = (
+        "INSERT INTO groups (account_id, bot_id, chat_id, status, status_since, asked_at)"
+        " VALUES (%s, %s, -100, 'ready', now(), now()) RETURNING id"
+    )
+    return int(world.query(add, world.own.account_id, world.own_shop.tenant.bot_id)[0][0])
+
+
+async def answer_others_buyer(world: World) -> None:
+    """Answer the other's buyer, who asks to come into the own bot's group."""
+    add = (
+        "INSERT INTO group_acts (account_id, group_id, user_id, act, cause, planned_at)"
+        " VALUES (%s, %s, %s, 'answer', 'u:0:0', now()) RETURNING id"
+    )
+    ((act_id,),) = world.query(add, world.own.account_id, add_group(world), OTHERS_CHAT)
+    await admissions.do(world.own_shop.app, act_id=act_id)
+    assert world.query("SELECT outcome FROM group_acts") == [("declined",)]
+
+
+async def end_access(world: World) -> None:
+    """End the time of an own buyer, who has bought of the other too."""
+    add = (
+        "INSERT INTO accesses (account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, lasts,"
+        " ends_at, told_at, entered_at, created_at)"
+        " SELECT account_id, %s, lead_id, 501, id, 'access', 'inside', true, false, '2000-01-01', now(), now(), now()"
+        " FROM payments WHERE id = %s RETURNING id"
+    )
+    ((access_id,),) = world.query(add, add_group(world), world.own.payment_id)
+    await subscriptions.tick(world.own_shop.app, timer_id=0, access_id=access_id, number=0)
+    assert world.query("SELECT status FROM accesses") == [("ending",)]
+
+
 async def keep_the_days(world: World) -> None:
     """Run a cron, which is the installation's and no account's."""
     await crons.run(world.own_shop.app, name="keep_days", due_at=0.0)
 
 
 RUNS: dict[str, list[Run]] = {
+    "accesses.tick": [end_access],
     "campaigns.expand": [expand_others_campaign],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
+    "groups.do": [answer_others_buyer],
     "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
     "payments.charge": [charge],

@@ -175,6 +175,51 @@ FROM payments;
 INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)
 SELECT account_id, current_date, id, '', name, name, 3, 2, 2, 1, 990, 1, 990 FROM bots;
 
+INSERT INTO groups (account_id, bot_id, chat_id, title, status, reason, status_since, asked_at, is_sold)
+SELECT account_id, id, -telegram_id, name, CASE id % 30 WHEN 0 THEN 'lost' ELSE 'ready' END, CASE id % 30 WHEN 0 THEN 'no_ban' END, now(),
+    now(), true
+FROM bots;
+
+-- A big account's bot knows another, which nobody is in.
+INSERT INTO groups (account_id, bot_id, chat_id, former_chat_id, title, status, reason, status_since, asked_at, is_sold)
+SELECT account_id, id, -1000000000000 - telegram_id, -1 - telegram_id, name, 'lost', 'no_ban', now(), now(), true
+FROM bots
+WHERE name ~ ' tenant-([1-9]|10)$';
+
+-- Whoever has paid once may be in the bot's group; of a big account one has left, one is being put out.
+INSERT INTO accesses (account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, link, lasts, ends_at, told_at, entered_at,
+    created_at)
+SELECT payments.account_id, groups.id, leads.id, leads.chat_id, min(payments.id), 'delivery',
+    CASE leads.chat_id % 1000 WHEN 3 THEN 'outside' WHEN 4 THEN 'ending' ELSE 'inside' END, true, 'link of ' || leads.first_name || leads.id,
+    false, now(), now(), now(), now()
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+JOIN groups ON groups.chat_id = -(SELECT telegram_id FROM bots WHERE bots.id = payments.bot_id)
+WHERE payments.state = 'paid'
+GROUP BY payments.account_id, groups.id, leads.id;
+
+INSERT INTO access_grants (account_id, access_id, payment_id, step, days, granted_at)
+SELECT account_id, id, payment_id, step, 30, now() FROM accesses;
+
+INSERT INTO group_acts (account_id, group_id, user_id, act, cause, status, outcome, error, planned_at, done_at)
+SELECT accesses.account_id, group_id, leads.chat_id, 'answer', 'act of ' || leads.first_name || leads.id, chosen.status,
+    CASE chosen.status WHEN 'done' THEN 'approved' END, CASE chosen.status WHEN 'failed' THEN leads.first_name END, now(),
+    CASE chosen.status WHEN 'done' THEN now() END
+FROM accesses
+JOIN leads ON leads.id = accesses.lead_id
+CROSS JOIN LATERAL (
+    SELECT CASE leads.chat_id % 1000 WHEN 5 THEN 'failed' WHEN 6 THEN 'waiting' WHEN 7 THEN 'planned' ELSE 'done' END
+) AS chosen (status);
+
+-- Money given back for which the place was not taken back yet.
+UPDATE payments SET state = 'refunded' WHERE id = (SELECT max(payment_id) FROM accesses);
+
+INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, created_at)
+SELECT accesses.account_id, groups.bot_id, payment_id, 'deliveries.retry', 'd of ' || accesses.id, 0, '{}', now() + interval '1 day', now()
+FROM accesses
+JOIN groups ON groups.id = accesses.group_id
+WHERE accesses.status = 'ending';
+
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()
 FROM bots

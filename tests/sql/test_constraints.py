@@ -6,6 +6,11 @@ import psycopg2
 import pytest
 
 FOREIGN = {
+    "accesses": "group_id = (SELECT min(id) FROM groups WHERE account_id <> accesses.account_id)",
+    "accesses lead": "lead_id = (SELECT min(id) FROM leads WHERE account_id <> accesses.account_id)",
+    "access_grants": "access_id = (SELECT min(id) FROM accesses WHERE account_id <> access_grants.account_id)",
+    "group_acts": "group_id = (SELECT min(id) FROM groups WHERE account_id <> group_acts.account_id)",
+    "groups": "bot_id = (SELECT max(id) FROM bots WHERE account_id <> groups.account_id)",
     "messages": "payment_id = (SELECT min(id) FROM payments WHERE account_id <> messages.account_id)",
     "messages version": "version_id = (SELECT min(id) FROM funnel_versions WHERE account_id <> messages.account_id)",
     "payment_transitions": "event_id = (SELECT max(id) FROM provider_events)",
@@ -14,6 +19,9 @@ FOREIGN = {
 }
 
 UNFINISHED = {
+    "accesses": ["status = 'inside', entered_at = NULL", "lasts = true, ends_at = now()"],
+    "groups": ["status = 'lost', reason = NULL", "status = 'ready', reason = 'no_ban'"],
+    "group_acts": ["status = 'done', done_at = NULL"],
     "deliveries": ["delivered_at = NULL"],
     "messages": [
         "status = 'sent', sent_at = NULL",

@@ -25,6 +25,7 @@ Values = dict[str, Any]
 OWN, OTHER = "tenant-1", "tenant-2"
 
 TRUSTED_ID = {
+    "accesses.find_by_id",
     "bots.announce_change",
     "bots.find_by_id",
     "clicks.add_all",
@@ -32,6 +33,7 @@ TRUSTED_ID = {
     "funnel_versions.find_by_id",
     "gateway_accounts.announce_change",
     "gateway_accounts.find_by_id",
+    "group_acts.find_by_id",
     "messages.claim",
     "messages.close_unsendable",
     "messages.find_by_nonce",
@@ -71,6 +73,7 @@ OPAQUE_KEY = {
 """They are told a key nobody can guess, or what was found by it; the key is the right to ask."""
 
 EVERY_ACCOUNT = {
+    "accesses.list_taken_back",
     "accounts.add",
     "accounts.change",
     "accounts.find",
@@ -95,6 +98,8 @@ EVERY_ACCOUNT = {
     "figures.wait_turn",
     "duties.take_turn",
     "gateway_accounts.list_page",
+    "group_acts.list_stale",
+    "groups.claim_lost",
     "installation.find",
     "installation.remember",
     "login_attempts.count",
@@ -150,6 +155,10 @@ VALUES: dict[str, Callable[[], Any]] = {
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
 CHOSEN: dict[str, Values] = {
+    "group_acts.close": {"status": "done"},
+    "groups.hasten_deliveries": {"now": ALWAYS},
+    "groups.move": {"to_chat_id": -1},
+    "groups.note": {"status": "lost", "reason": "no_ban"},
     "campaigns.add": {"audience": "all", "quiet_days": 0},
     "campaigns.list_slice": {
         "audience": "all",
@@ -173,6 +182,8 @@ CHOSEN: dict[str, Values] = {
     "provider_events.close": {"status": "applied"},
     "sales.count_by_bot": {"since": ALWAYS, "until": NEVER},
     "sales.count_trouble": {"limit": 1000},
+    "sales.list_acts": {"limit": 50},
+    "sales.list_groups": {"limit": 50},
     "sales.list_bots": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_events": {"before_id": PAST_ALL_IDS, "limit": 50},
     "sales.list_mishaps": {"before_id": PAST_ALL_IDS, "limit": 50},
@@ -284,6 +295,8 @@ def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: s
 
 def make_singular(table: str) -> str:
     """Give the noun of one row: deliveries -> delivery."""
+    if table.endswith("sses"):
+        return table.removesuffix("es")
     return table.removesuffix("ies") + "y" if table.endswith("ies") else table.removesuffix("s")
 
 

@@ -102,6 +102,10 @@ class Step(ABC):
         """Give what accepting this step puts into the basket."""
         return None
 
+    def find_group(self) -> int | None:
+        """Give the group or channel it lets into, by Telegram's id."""
+        return None
+
     def check(self) -> Iterator[Finding]:
         """Give what is wrong between its fields."""
         yield from ()

@@ -10,7 +10,16 @@ from typing import Any, ClassVar
 from grimbots.services.funnels.bodies import Shown
 from grimbots.services.funnels.effects import Charge as Open
 from grimbots.services.funnels.effects import Say, Verify
-from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentEvent, PaymentPending, Tapped
+from grimbots.services.funnels.events import (
+    AccessNews,
+    Charged,
+    ChargeFailed,
+    Expired,
+    Paid,
+    PaymentEvent,
+    PaymentPending,
+    Tapped,
+)
 from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Target, Texts, Whole
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
@@ -33,6 +42,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "pending": "Ainda não recebemos a confirmação do seu banco. Costuma levar só alguns segundos: "
         "espere um pouquinho e toque no botão de novo. Se ainda não pagou, use o código enquanto ele estiver válido.",
         "failed": "Não conseguimos gerar o seu PIX agora, e nada foi cobrado. Toque no botão para tentar de novo.",
+        "paused": "Esta oferta está em pausa por um momento, e nada foi cobrado. "
+        "Tente de novo daqui a pouco, tocando no botão.",
         "expired": "⏰ O código PIX de {{price}} venceu e não vale mais. Ainda quer <b>{{product}}</b>? "
         "É só gerar um novo código.",
     },
@@ -48,6 +59,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "pending": "Your bank has not confirmed the payment yet. It usually takes a few seconds: "
         "wait a moment and tap the button again. If you have not paid yet, use the code while it is valid.",
         "failed": "We could not make your PIX code now, and nothing was charged. Tap the button to try again.",
+        "paused": "This offer is on hold for a moment, and nothing was charged. "
+        "Try again in a little while with the button.",
         "expired": "⏰ The PIX code for {{price}} has expired and can no longer be paid. "
         "Still want <b>{{product}}</b>? Just make a new code.",
     },
@@ -99,7 +112,8 @@ class Charge(Step):
                 shown = self._present(replace(order, **changes), scene, event.amount_cents)
                 return Turn(scene.walk.change_order(event.payment_id, **changes), shown)
             case ChargeFailed():
-                return Turn(self._closed(event, scene), self._tell("failed", order, scene, AGAIN))
+                word = "paused" if event.paused else "failed"
+                return Turn(self._closed(event, scene), self._tell(word, order, scene, AGAIN))
             case PaymentPending():
                 return Turn(scene.walk, self._tell("pending", order, scene, PAID))
             case Expired():
@@ -108,6 +122,8 @@ class Charge(Step):
             case Paid():
                 paid = replace(self._closed(event, scene), basket=order.items)
                 return Turn(paid, self._tell("confirmed", order, scene), go=self.next)
+            case AccessNews():
+                return None
 
     def exits(self) -> Iterator[Exit]:
         yield Exit(self.next, "next", "paid")

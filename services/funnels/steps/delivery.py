@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from grimbots.services.funnels.deliveries.base import DeliveryKind
+from grimbots.services.funnels.deliveries.message import Message
 from grimbots.services.funnels.effects import Say
+from grimbots.services.funnels.events import AccessNews, PaymentEvent, Tapped
 from grimbots.services.funnels.fields import Button, Markup, OneButton, Switch, Target
+from grimbots.services.funnels.handovers import Gives
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn
 from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.texts import render_plain
 
-TEXTS: Mapping[str, str] = {
-    "pt-BR": "🎁 Aqui está o seu acesso a <b>{{product|seu pedido}}</b>. Bom proveito!",
-    "en": "🎁 Here is your access to <b>{{product|your order}}</b>. Enjoy!",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery(Showing):
-    """A text, a link, files: sent until Telegram takes all of it. `protect_content` forbids forwarding and saving."""
+    """A text, a link, files: sent until Telegram takes all of it. `protect_content` forbids forwarding and saving.
+
+    `gives` says what is handed over with them (deliveries/): nothing else, or a place in a group.
+    """
 
     kind: ClassVar[str] = "delivery"
     delivers: ClassVar[bool] = True
 
     text: str = field(default="", metadata={"rule": Markup()})
     link: Button | None = field(default=None, metadata={"rule": OneButton(actions=("url",))})
+    gives: DeliveryKind = field(default_factory=Message, metadata={"rule": Gives()})
     protect_content: bool = field(default=False, metadata={"rule": Switch()})
     next: str = field(default="", metadata={"rule": Target()})
 
@@ -36,24 +39,38 @@ class Delivery(Showing):
         said = () if scene.payment_id is None else self._hand_over(scene)
         return Turn(scene.walk, said, go=self.next or END)
 
+    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+        if isinstance(event, AccessNews):
+            return Turn(scene.walk, self.gives.tell(self, event, scene))
+        return self.gives.take_tap(event, scene) if isinstance(event, Tapped) else None
+
     def exits(self) -> Iterator[Exit]:
         if self.next:
             yield Exit(self.next, "next", "now")
+        yield from self.gives.exits()
+
+    def taps(self) -> Sequence[str]:
+        return self.gives.taps()
+
+    def find_group(self) -> int | None:
+        return self.gives.find_group()
 
     def has_buttons(self) -> bool:
-        return self.link is not None
+        return self.link is not None or self.gives.find_group() is not None
 
     def check(self) -> Iterator[Finding]:
         yield from Showing.check(self)
-        if not self.text and not self.link and not self.list_media():
-            yield Finding("text", "nothing_delivered")
+        yield from self.gives.check(self)
 
     def _hand_over(self, scene: Scene) -> tuple[Say, ...]:
-        variables = scene.variables()
-        rows = [{"text": render_plain(self.link.text, variables), "url": self.link.url}] if self.link else []
-        text = self.text or TEXTS[scene.version.language]
+        variables, language = scene.variables(), scene.version.language
+        rows = list(self.gives.rows(variables, language))
+        if self.link:
+            rows.append({"text": render_plain(self.link.text, variables), "url": self.link.url})
+        text = self.text or self.gives.default_text(language)
         media = self.find_media(scene)
         said = self.say(text, variables, media=media, rows=rows, payment_id=scene.payment_id, delivery=True)
+        said = (*said[:-1], replace(said[-1], grant=self.gives.grant(self, scene)))
         if not self.protect_content:
             return said
         return tuple(replace(one, body={**one.body, "protect_content": True}) for one in said)

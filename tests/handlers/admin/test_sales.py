@@ -201,3 +201,43 @@ async def test_empty_account_says_what_to_do(owner: Reader, accounts: Any, query
     page = (await owner.get("/sales/tenant1")).text
     assert "grimbots bot add" in page
     assert "Nenhuma cobrança ainda" in page
+
+
+@pytest.mark.gen_test
+async def test_groups_and_the_places_in_them_are_shown(
+    owner: Reader, shop: Shop, query: Callable[..., list[Any]]
+) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS)
+    tenant = shop.tenant
+    ((group_id,),) = query(
+        "INSERT INTO groups (account_id, bot_id, chat_id, title, status, reason, status_since, asked_at, is_sold)"
+        " VALUES (%s, %s, -1001234, %s, 'lost', 'no_ban', now(), now(), true) RETURNING id",
+        *(tenant.account_id, tenant.bot_id, NASTY),
+    )
+    query(
+        "INSERT INTO accesses (account_id, group_id, lead_id, user_id, payment_id, step, status, by_request, lasts,"
+        " ends_at, told_at, entered_at, created_at) VALUES (%s, %s, %s, 501, %s, 'access', 'inside', true, false,"
+        " '2026-04-01 15:00Z', now(), '2026-03-02 15:00Z', now())",
+        *(tenant.account_id, group_id, payment.lead_id, payment.id),
+    )
+    query(
+        "INSERT INTO access_grants (account_id, access_id, payment_id, step, days, granted_at)"
+        " SELECT account_id, id, payment_id, step, 30, now() FROM accesses"
+    )
+    query(
+        "INSERT INTO group_acts (account_id, group_id, user_id, act, cause, status, error, planned_at)"
+        " VALUES (%s, %s, 501, 'remove', 'u:1:1', 'failed', 'Bad Request: user is an administrator', now())",
+        *(tenant.account_id, group_id),
+    )
+    query("UPDATE payments SET error = 'no_ban in group “VIP” (-1001234)'")
+    story = await owner.get(f"/sales/tenant1/payments/{payment.id}")
+    for word in ("dentro", "30 dias", "02/03/2026 12:00", "01/04/2026 12:00", "is an administrator", "“VIP”", "banir"):
+        assert word in story.text
+    bots = await owner.get("/sales/tenant1/bots")
+    for word in ("-1001234", "sem permissão", "O bot não pode banir", "a retirar", "is an administrator"):
+        assert word in bots.text
+    index = await owner.get("/sales/tenant1")
+    assert "Grupos que não podem ser vendidos: 1" in index.text
+    assert "não conseguiu admitir ou retirar: 1" in index.text
+    for page in (story, bots, index):
+        assert "<script" not in page.html

@@ -41,6 +41,7 @@ def test_check_finds_nothing_in_the_examples(name: str) -> None:
 
 BUTTON = {"text": "a", "next": "offer"}
 OFFER = {"kind": "offer", "product": "x", "price_cents": 1, "text": "x", "accept": {"text": "x", "next": "charge"}}
+SUBSCRIPTION = {"kind": "subscription", "group": -5, "days": 30, "renew": "offer"}
 CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("not_object", [], ("", "")),
     ("not_object", {**FUNNEL, "steps": ["x"]}, ("", "steps[0]")),
@@ -64,6 +65,14 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("bad_text", make_funnel(bye={"text": "a\ud83d"}), ("bye", "text")),
     ("not_whole", make_funnel(offer={"price_cents": "1990"}), ("offer", "price_cents")),
     ("not_whole", make_funnel(offer={"price_cents": True}), ("offer", "price_cents")),
+    ("bad_group", make_funnel(delivery={"gives": {"kind": "invite", "group": 5}}), ("delivery", "gives.group")),
+    ("bad_days", make_funnel(delivery={"gives": {**SUBSCRIPTION, "days": 0}}), ("delivery", "gives.days")),
+    (
+        "too_many_days",
+        make_funnel(delivery={"gives": {**SUBSCRIPTION, "remind_days": [1] * 6}}),
+        ("delivery", "gives.remind_days"),
+    ),
+    ("not_one_of", make_funnel(delivery={"gives": {**SUBSCRIPTION, "by": "mail"}}), ("delivery", "gives.by")),
     ("not_switch", make_funnel(delivery={"protect_content": "yes"}), ("delivery", "protect_content")),
     ("unknown_target", {**FUNNEL, "start": "nowhere"}, ("", "start")),
     ("unknown_target", make_funnel(bump={"next": "nowhere"}), ("bump", "next")),

@@ -71,9 +71,9 @@ class Driver:
         assert reply.status == 200, reply.body
         return dict(reply.json)
 
-    async def call(self, name: str, **params: Any) -> Reply:
+    async def call(self, method: str, /, **params: Any) -> Reply:
         """Call a Bot API method as the bot."""
-        return await ask(f"{self.server.url}/bot{self.token}/{name}", "POST", params)
+        return await ask(f"{self.server.url}/bot{self.token}/{method}", "POST", params)
 
     async def send(self, text: str = "Oi", **params: Any) -> dict[str, Any]:
         """Send a message as the bot and give it."""

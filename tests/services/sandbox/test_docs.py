@@ -20,7 +20,8 @@ BUTTON = {"inline_keyboard": [[{"text": "Quero", "callback_data": "v1:a"}]]}
 def list_examples() -> list[tuple[str, str]]:
     """Give the path and the body ("": none) of each example."""
     return [
-        (path.replace("demo_bot", "loja_bot").replace("<txid>", TXID), body) for path, body in EXAMPLE.findall(TEXT)
+        (path.replace("demo_bot", "loja_bot").replace("<txid>", TXID), body.replace("demo_bot", "loja_bot"))
+        for path, body in EXAMPLE.findall(TEXT)
     ]
 
 
@@ -30,8 +31,22 @@ async def test_example_works(sandbox: Driver, webhook: Webhook, path: str, body:
     await sandbox.say(chat=77)
     await sandbox.call("sendMessage", chat_id=77, text="Oferta", reply_markup=BUTTON)
     await sandbox.put_charge(TXID, webhook.url)
+    await open_group(sandbox, webhook, path)
     reply = await sandbox.face(path, "POST" if body else "GET", json.loads(body) if body else None)
     assert reply.status == 200, reply.body
+
+
+async def open_group(sandbox: Driver, webhook: Webhook, path: str) -> None:
+    """Make the group -1 as an example about it finds it: with the bot, a link, and the person in it who is to leave."""
+    if not path.startswith("groups/"):
+        return
+    await sandbox.face("groups", "POST", {"title": "VIP", "type": "group"})
+    await sandbox.face("groups/-1/bots", "POST", {"bot": "loja_bot"})
+    row = await sandbox.call("createChatInviteLink", chat_id=-1)
+    known = "UPDATE invite_links SET link = 'https://t.me/+link' WHERE link = :link"
+    sandbox.server.sandbox.store.run(known, link=row.json["result"]["invite_link"])
+    if path.endswith("leaves"):
+        await sandbox.face("groups/-1/joins", "POST", {"user_id": 77, "link": "https://t.me/+link"})
 
 
 @pytest.mark.parametrize("route", [route for route, _ in ROUTES if route.startswith("/sandbox/api/")])

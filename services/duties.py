@@ -9,7 +9,20 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
-from grimbots.services import campaigns, checks, clicks, crons, processes, receptions, sweep, timers, webhooks
+from grimbots.services import (
+    alarms,
+    births,
+    campaigns,
+    checks,
+    clicks,
+    crons,
+    processes,
+    receptions,
+    sweep,
+    timers,
+    warmups,
+    webhooks,
+)
 from grimbots.services.errors import Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -28,6 +41,9 @@ SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
 CRONS_SECONDS = 10
 WEBHOOKS_SECONDS = 3
+BIRTHS_SECONDS = 3
+ALARMS_SECONDS = 5
+WARMUPS_SECONDS = 5
 
 Duty = Callable[["App"], Awaitable[object]]
 
@@ -44,6 +60,9 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "pools": (app.pools.load, POOLS_SECONDS),
         "crons": (crons.hand_out_due, CRONS_SECONDS),
         "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
+        "births": (births.bring_due, BIRTHS_SECONDS),
+        "alarms": (alarms.tell_due, ALARMS_SECONDS),
+        "warmups": (warmups.hand_out_due, WARMUPS_SECONDS),
     }
     return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
 

@@ -80,6 +80,7 @@ async def _add_rows(app: App, checks: dict[str, Any]) -> None:
     checks["processes"] = [asdict(process) for process in told]
     checks["redis"]["workers"] = processes.count_workers(app, told)
     checks["crons"] = [asdict(cron) for cron in await vitals.list_crons(app)]
+    checks["bots"] = await vitals.count_bots(app)
     checks["webhooks"] = await vitals.describe_webhooks(app)
 
 
@@ -89,6 +90,8 @@ def _list_warnings(app: App, checks: dict[str, Any]) -> Iterator[str]:
     yield from _warn_of_duties(checks)
     if "webhooks" in checks:
         yield from _warn_of_webhooks(app, checks["webhooks"])
+    if dead := checks.get("bots", {}).get("dead"):
+        yield f"telegram disowns {dead} bots: their sellers are told under /sales"
 
 
 def _warn_of_queues(app: App, redis: dict[str, Any]) -> Iterator[str]:

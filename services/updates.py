@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import logs, metrics
 from grimbots.queue.task import Done
-from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages
+from grimbots.services import arrivals, clicks, deliveries, effects, lateness, leads, messages, storages
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
@@ -114,6 +114,8 @@ async def _apply(
     if not await _note_applied(visit):
         return await _list_unfinished(visit)
     if isinstance(act, Started):
+        if greeting := await storages.claim(app, tx, bot, lead, param=act.param, cause=visit.cause):
+            return [greeting]
         await clicks.link(app, tx, lead, act.param)
     _count_swap(visit)
     jobs = await _note_presence(visit)

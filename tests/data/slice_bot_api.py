@@ -21,6 +21,7 @@ METHODS = (
     *("sendMessage", "sendPhoto", "sendVideo", "sendVideoNote", "sendVoice", "sendAudio", "sendAnimation"),
     *("sendDocument", "sendMediaGroup", "copyMessage", "answerCallbackQuery", "answerPreCheckoutQuery"),
     *("editMessageText", "editMessageCaption", "editMessageMedia", "editMessageReplyMarkup", "deleteMessage"),
+    *("getManagedBotToken", "replaceManagedBotToken"),
 )
 RECEIVED = ["Update", "ResponseParameters"]
 ORIGIN = "aiogram 3.31.0 and PaulSonOfLars/telegram-bot-api-spec, both MIT: see bot-api-slice.LICENSE"

@@ -28,6 +28,7 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/messages/([0-9]{1,18})/(resend|discard)": "/sales/tenant1/messages/1/resend",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/events": "/sales/tenant1/events",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots": "/sales/tenant1/bots",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots/([0-9]{1,18})/(webhook|token)": "/sales/tenant1/bots/1/webhook",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",
     r"/admin/queues/(pause|resume)": "/admin/queues/pause",
 }

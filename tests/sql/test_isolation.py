@@ -66,7 +66,13 @@ EVERY_ACCOUNT = {
     "accounts.change",
     "accounts.find",
     "accounts.list_all",
+    "alarms.claim_due",
+    "bots.claim_new",
+    "bots.count_by_status",
+    "bots.count_shown",
     "bots.find_by_telegram_id",
+    "bots.list_cold",
+    "bots.postpone",
     "campaigns.claim_due",
     "clicks.list_latest_addresses",
     "crons.add",
@@ -127,6 +133,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
 CHOSEN: dict[str, Values] = {
+    "bot_invitations.find": {"now": ALWAYS},
     "campaigns.add": {"audience": "all", "quiet_days": 0},
     "campaigns.list_slice": {
         "audience": "all",

@@ -8,6 +8,7 @@ from grimbots.tests.sql.prepared import STATEMENTS, explain, prepare
 
 SCANS = {
     "accounts.list_all": "a command's list of everything",
+    "bots.count_by_status": "a narrow row per bot, counted for /metrics",
     "bots.list_all": "a command's list of everything",
     "pools.list_all": "a command's list of everything",
     "webhooks.watch_missing": "a row per bot, once an hour",

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from grimbots.services.clients.telegram import Kind
+from grimbots.services.secrets import MasterKeyError
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
@@ -49,9 +50,10 @@ async def tell_due(app: App) -> int:
 
 async def _tell(app: App, alarm: Row) -> None:
     key = {"account_id": alarm.account_id}
-    tellers = await app.db.alarms.list_tellers(**key, bot_id=alarm.bot_id, limit=TELLERS_TRIED)
-    for teller in tellers:
-        kind = await _say(app, teller.id, TEXTS[alarm.kind].format(username=alarm.username, detail=alarm.detail))
+    about = await app.db.bots.find_by_id(bot_id=alarm.bot_id)
+    text = TEXTS[alarm.kind].format(username=about.username, detail=alarm.detail)
+    for teller in await app.db.alarms.list_tellers(**key, bot_id=alarm.bot_id, limit=TELLERS_TRIED):
+        kind = await _say(app, teller.id, text)
         if kind in (Kind.OK, Kind.AMBIGUOUS):
             await app.db.alarms.tell(**key, alarm_id=alarm.id, teller_id=teller.id)
             return
@@ -62,6 +64,10 @@ async def _tell(app: App, alarm: Row) -> None:
 
 
 async def _say(app: App, bot_id: int, text: str) -> Kind:
-    bot = await app.bots.by_id(app, bot_id)
+    try:
+        bot = await app.bots.by_id(app, bot_id)
+    except MasterKeyError as error:
+        log.error("bot %d can tell nobody anything: %s", bot_id, error)
+        return Kind.DEAD_BOT
     answer = await app.telegram.call(bot.token, "sendMessage", {"chat_id": bot.storage_chat_id, "text": text})
     return answer.kind

@@ -9,17 +9,15 @@ VALUES (%(account_id)s, %(bot_id)s, %(kind)s, %(detail)s, %(now)s);
 -- hot
 UPDATE alarms
 SET told_at = %(now)s
-FROM bots
-WHERE alarms.id = ANY (ARRAY(
-        SELECT id
-        FROM alarms
-        WHERE told_at IS NULL
-        ORDER BY id
-        LIMIT %(limit)s
-        FOR UPDATE SKIP LOCKED
-    ))
-    AND bots.id = alarms.bot_id
-RETURNING alarms.id, alarms.account_id, alarms.bot_id, alarms.kind, alarms.detail, bots.username;
+WHERE id = ANY (ARRAY(
+    SELECT id
+    FROM alarms
+    WHERE told_at IS NULL
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING id, account_id, bot_id, kind, detail;
 
 -- name: list_tellers :many
 -- The account's bots that can tell its seller, another one than the bot itself first.

@@ -173,7 +173,7 @@ INSERT INTO installation (name, value) VALUES ('master_key', 'id');
 ANALYZE;
 
 -- A big account's bot keeps its media in a chat; a second one waits to be brought to life.
-UPDATE bots SET storage_chat_id = 7000, token_shown_at = now() WHERE name ~ '^tenant-([1-9]|10)$';
+UPDATE bots SET storage_chat_id = 7000, token_shown_at = now() WHERE name ~ ' tenant-([1-9]|10)$';
 
 INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted, status, due_at, created_at, updated_at)
 SELECT account_id, telegram_id + 100000000, 'new_' || username, name, 'new ' || key, 'new ' || token_encrypted, 'new', now(), now(), now()

@@ -52,12 +52,13 @@ def face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
     assert ready.wait(READY_SECONDS)
     monkeypatch.setenv("GRIMBOTS_SANDBOX", "1")
     monkeypatch.setenv("GRIMBOTS_SANDBOX_URL", told["url"])
+    monkeypatch.setenv("TELEGRAM_URL", told["url"])
 
     def ask(path: str, **body: Any) -> Any:
+        url = told["url"] + (path if path.startswith("/") else f"/sandbox/api/{path}")
         data = json.dumps(body).encode() if body else None
-        with urllib.request.urlopen(
-            f"{told['url']}{path if path.startswith('/') else f'/sandbox/api/{path}'}", data, timeout=10
-        ) as answer:
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=READY_SECONDS) as answer:
             return json.loads(answer.read())
 
     yield ask

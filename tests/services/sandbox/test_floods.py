@@ -134,8 +134,8 @@ async def test_edits_and_refused_messages_do_not_count(sandbox: Driver) -> None:
 @pytest.mark.gen_test
 async def test_strictness_is_set_by_the_face(sandbox: Driver) -> None:
     await sandbox.say()
-    assert (await sandbox.face("limits")).json == {"chat_burst": 5}
-    assert (await sandbox.face("limits", "POST", {"chat_burst": 0})).json == {"chat_burst": 0}
+    assert (await sandbox.face("limits")).json["chat_burst"] == 5
+    assert (await sandbox.face("limits", "POST", {"chat_burst": 0})).json["chat_burst"] == 0
     for _ in range(9):
         await sandbox.send()
     assert (await sandbox.face("limits", "POST", {"chat_burst": -1})).status == 400

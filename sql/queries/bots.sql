@@ -70,6 +70,7 @@ FROM (
     SELECT
     FROM bots
     WHERE token_shown_at > %(since)s
+    ORDER BY token_shown_at DESC
     LIMIT %(limit)s
 ) AS shown;
 

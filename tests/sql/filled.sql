@@ -170,8 +170,6 @@ CROSS JOIN generate_series(1, 10);
 
 INSERT INTO installation (name, value) VALUES ('master_key', 'id');
 
-ANALYZE;
-
 -- A big account's bot keeps its media in a chat; a second one waits to be brought to life.
 UPDATE bots SET storage_chat_id = 7000, token_shown_at = now() WHERE name ~ ' tenant-([1-9]|10)$';
 
@@ -185,3 +183,5 @@ SELECT account_id, id, 'managed_' || username, now(), now() + interval '1 day' F
 
 INSERT INTO alarms (account_id, bot_id, kind, detail, made_at, told_at)
 SELECT account_id, id, 'taken', name, now(), CASE WHEN id % 100 <> 0 THEN now() END FROM bots;
+
+ANALYZE;

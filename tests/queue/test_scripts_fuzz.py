@@ -18,6 +18,8 @@ FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
     "the fence of an ack is not compared": Mutation("settle", "flight.fence == ack.fence and ", ""),
     "a repeated claim takes more": Mutation("claim", "if claim.number == last.number then", "if false then"),
+    "a claim forgets to count a suspect": Mutation("claim", "parts[at + 4] = parts[at + 4] + 1", "parts[at + 4] = 0"),
+    "a claim counts accounts together": Mutation("claim", "job.queue .. '|' .. job.account\n", "job.queue\n"),
     "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
     "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),
     "suspects run side by side": Mutation("claim", "and claiming.free_suspects < 1 then", "and false then"),
@@ -121,11 +123,13 @@ def any_server_url() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_walk_finds_no_violation_and_takes_every_branch(server_url: str) -> None:
     done = asyncio.run(walk(server_url, SEED, None, STEPS))
     assert done.untaken == set()
 
 
+@pytest.mark.slow
 def test_versions_share_the_data_during_a_deploy(server_url: str) -> None:
     asyncio.run(walk(server_url, SEED, None, DEPLOY_STEPS, deploying=True))
 

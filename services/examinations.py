@@ -90,8 +90,6 @@ def _list_warnings(app: App, checks: dict[str, Any]) -> Iterator[str]:
     yield from _warn_of_duties(checks)
     if "webhooks" in checks:
         yield from _warn_of_webhooks(app, checks["webhooks"])
-    if dead := checks.get("bots", {}).get("dead"):
-        yield f"telegram disowns {dead} bots: their sellers are told under /sales"
 
 
 def _warn_of_queues(app: App, redis: dict[str, Any]) -> Iterator[str]:

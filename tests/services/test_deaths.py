@@ -61,10 +61,16 @@ async def test_a_token_given_meanwhile_saves_the_bot(app: Any, accounts: Any, fa
 
 
 @pytest.mark.gen_test
-async def test_every_process_learns_of_a_death_at_once(app: Any, accounts: Any, fake_telegram: Any) -> None:
-    tenant, other = accounts[0], replace(app, bots=BotCache(300))
+async def test_every_process_learns_of_a_death_at_once(
+    app: Any, accounts: Any, fake_telegram: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, other, listens = accounts[0], replace(app, bots=BotCache(300)), asyncio.Event()
+    expire = other.bots._bots.expire
+    monkeypatch.setattr(other.bots._bots, "expire", lambda word: (expire(word), listens.set()))
     watching = asyncio.create_task(other.bots.watch(other))
     try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await listens.wait()  # its first word, when it begins to listen, is that anything may have changed
         fake_telegram.answer("getMe", **REVOKED)
         assert (await other.bots.by_id(other, tenant.bot_id)).status == "active"
         await deaths.confirm(app, tenant.bot_id)

@@ -53,6 +53,7 @@ telegram_errors = _counter(
 )
 
 # Read from the rows at every scrape (services/vitals.py).
+bots = _gauge("telegram_bots", "Bots by status: new (not in service yet), active, dead (Telegram disowns it)", "status")
 webhooks = _gauge("telegram_webhooks", "Bots by the state of their webhook: unseen, ours, missing, taken", "state")
 webhooks_failing = _gauge("telegram_webhooks_failing", "Bots to which Telegram failed to deliver within five minutes")
 webhook_pending = _gauge("telegram_webhook_pending_updates", "Updates that wait at Telegram, of all bots")

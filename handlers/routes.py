@@ -8,7 +8,7 @@ from grimbots.conf.settings import Settings
 from grimbots.handlers import telegram
 from grimbots.handlers.admin.assets import AssetHandler
 from grimbots.handlers.admin.audits import AuditHandler
-from grimbots.handlers.admin.bots import BotsHandler
+from grimbots.handlers.admin.bots import BotHandler, BotsHandler
 from grimbots.handlers.admin.calendars import CalendarHandler
 from grimbots.handlers.admin.dead import DeadHandler, DeadJobHandler, DeadReasonHandler
 from grimbots.handlers.admin.events import EventsHandler
@@ -68,6 +68,7 @@ def routes(settings: Settings) -> list[Route]:
         (ACCOUNT + r"/reports", ReportsHandler),
         (ACCOUNT + r"/reports\.csv", ReportFileHandler),
         (ACCOUNT + r"/bots", BotsHandler),
+        (ACCOUNT + r"/bots/([0-9]{1,18})/(webhook|token)", BotHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
         (ACCOUNT + r"/events", EventsHandler),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done
-from grimbots.services import bots, deliveries
+from grimbots.services import deaths, deliveries
 from grimbots.services.arrivals import MAX_ID
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.clients.telegram_errors import is_gone_for_good
@@ -130,7 +130,7 @@ async def _dead_bot(app: App, attempt: Attempt) -> NoReturn:
     """The message waits for the bot: a seller who gives it a new token wants its leads served."""
     message = attempt.message
     await _plan_again(app, attempt)
-    if not await bots.confirm_dead(app, message.bot_id):
+    if not await deaths.confirm(app, message.bot_id, attempt.answer):
         raise Again(DOUBTED_BOT_SECONDS, "telegram disowned the bot and then did not", spend=False)
     await app.queue.hold_source(f"b{message.bot_id}", DEAD_BOT_SECONDS)
     raise Again(DEAD_BOT_SECONDS, "the bot is dead", spend=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf import logs
@@ -16,9 +18,12 @@ from grimbots.services.errors import Conflict, Invalid, NotFound, Unauthorized, 
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
+    from grimbots.sql.database import Transaction
 
 TOKEN = re.compile(r"\d{1,16}:[A-Za-z0-9_-]{20,64}")
+USERNAME = re.compile(r"(?=.{5,32}$)[A-Za-z]\w*bot", re.ASCII | re.IGNORECASE)
 KEY_BYTES = 18
+SECRET_GRACE = timedelta(hours=1)  # for what Telegram was sending when it learned the new secret; an answer takes 60 s
 # Named in full: Telegram leaves chat_member out unless asked (Bot API, setWebhook, allowed_updates).
 ALLOWED_UPDATES = [
     "message",
@@ -28,6 +33,7 @@ ALLOWED_UPDATES = [
     "my_chat_member",
     "chat_member",
     "chat_join_request",
+    "managed_bot",
 ]
 
 
@@ -44,8 +50,10 @@ class Bot:
     funnel_id: int | None
     status: str
     token: str = field(repr=False)
-    # Of its webhook: the current one, and the one before, which Telegram may still send.
+    # Of its webhook: the current one, and for a while the one before, which Telegram may still send.
     secrets: tuple[bytes, ...] = field(repr=False)
+    manager_id: int | None = None
+    storage_chat_id: int | None = None
 
 
 class BotCache:
@@ -86,7 +94,7 @@ class BotCache:
 
 async def _load(app: App, which: Key) -> Bot | None:
     row = await (app.db.bots.find_by_id(bot_id=which) if isinstance(which, int) else app.db.bots.find_by_key(key=which))
-    return None if row is None else _from_row(app, row)
+    return None if row is None else from_row(app, row)
 
 
 async def authenticate(app: App, key: str, secret: str) -> Bot:
@@ -122,18 +130,47 @@ async def add(app: App, *, account: str, token: str, funnel: str | None, actor: 
         Conflict: the bot belongs to another account.
         Unavailable: Telegram cannot be reached; nothing or only the row was written: run it again.
     """
+    check_token(app, token)
+    tenant = await accounts.get_account(app, account)
+    funnel_id = await find_funnel(app, tenant.id, funnel)
+    me = await ask_me(app, token)
+    bot = await save(app, tenant.id, token, me, funnel_id, actor)
+    await set_webhook(app, bot)
+    return bot
+
+
+def check_token(app: App, token: str) -> None:
+    """Raise Invalid unless a token may be one, and its bot's updates may come here."""
     if not TOKEN.fullmatch(token):
         raise Invalid(
             "this is no bot token: copy it whole from @BotFather, like 123456789:AAExampleExampleExampleExample"
         )
     if app.settings.telegram_url == "https://api.telegram.org" and not app.settings.base_url.startswith("https://"):
         raise Invalid("Telegram calls https addresses only: set PUBLIC_URL to the https address of this server")
-    tenant = await accounts.get_account(app, account)
-    funnel_id = await _find_funnel(app, tenant.id, funnel)
-    me = await _call(app, token, "getMe")
-    bot = await _save(app, tenant.id, token, me, funnel_id, actor)
-    await set_webhook(app, bot)
-    return bot
+
+
+async def ask_me(app: App, token: str) -> dict[str, Any]:
+    """Ask Telegram whose token this is.
+
+    Raises:
+        Invalid: nobody's.
+        Unavailable: Telegram cannot be reached.
+    """
+    me: dict[str, Any] = await call(app, token, "getMe")
+    return me
+
+
+async def get_by_username(app: App, account: str, username: str) -> Bot:
+    """Return an account's living bot.
+
+    Raises:
+        NotFound: no such account, or it has no such bot.
+    """
+    tenant, name = await accounts.get_account(app, account), username.removeprefix("@")
+    row = await app.db.bots.find_by_username(account_id=tenant.id, username=name)
+    if row is None:
+        raise NotFound(f"account {account!r} has no bot @{name}: `grimbots bot list` shows them")
+    return from_row(app, row)
 
 
 async def list_bots(app: App, account: str | None = None) -> list[Any]:
@@ -149,11 +186,7 @@ async def remove(app: App, *, account: str, username: str, actor: str) -> None:
     Raises:
         NotFound: the account has no such bot.
     """
-    tenant = await accounts.get_account(app, account)
-    row = await app.db.bots.find_by_username(account_id=tenant.id, username=username.removeprefix("@"))
-    if row is None:
-        raise NotFound(f"account {account!r} has no bot @{username.removeprefix('@')}: `grimbots bot list` shows them")
-    bot = _from_row(app, row)
+    bot = await get_by_username(app, account, username)
     answer = await app.telegram.call(bot.token, "deleteWebhook", {})
     if answer.kind not in (Kind.OK, Kind.DEAD_BOT):
         raise Unavailable(f"Telegram did not drop the webhook ({answer.description}): nothing was removed, try again")
@@ -161,21 +194,13 @@ async def remove(app: App, *, account: str, username: str, actor: str) -> None:
 
 
 async def rotate_secret(app: App, *, account_id: int, bot_id: int, actor: str) -> None:
-    """Give a bot's webhook a new secret. The one before stays valid, so no update is refused meanwhile."""
+    """Give a bot's webhook a new secret. The one before is taken for a while, so no update is refused meanwhile."""
     async with app.db.transaction() as tx:
         if await tx.bots.raise_secret_generation(account_id=account_id, bot_id=bot_id, now=app.clock()) is None:
             raise NotFound(f"there is no bot {bot_id} in this account")
-        await tx.audit.note(
-            account_id=account_id,
-            actor=actor,
-            action="bot.rotate_secret",
-            subject=f"bot:{bot_id}",
-            details={},
-            at=app.clock(),
-        )
-        await tx.bots.announce_change(bot_id=bot_id)
+        await note_change(app, tx, account_id, bot_id, actor, "bot.rotate_secret", {})
     row = await app.db.bots.find_by_id(bot_id=bot_id)
-    await set_webhook(app, _from_row(app, row))
+    await set_webhook(app, from_row(app, row))
 
 
 def webhook_url(app: App, bot: Bot) -> str:
@@ -188,30 +213,38 @@ async def set_webhook(app: App, bot: Bot) -> None:
 
     Raises:
         Invalid: Telegram refuses the address.
-        Unavailable: Telegram cannot be reached.
+        Unavailable: Telegram cannot be reached; it goes on with the secret it has, which is taken until it knows this.
     """
-    parameters = {
+    await call(app, bot.token, "setWebhook", describe_webhook(app, bot))
+    await note_webhook_set(app, bot)
+
+
+def describe_webhook(app: App, bot: Bot) -> dict[str, Any]:
+    """Give setWebhook's parameters."""
+    return {
         "url": webhook_url(app, bot),
         "secret_token": app.vault.webhook_secret(bot.key, bot.secret_generation),
         "allowed_updates": ALLOWED_UPDATES,
         "max_connections": 40,
     }
-    await _call(app, bot.token, "setWebhook", parameters)
 
 
-async def confirm_dead(app: App, bot_id: int) -> bool:
-    """Ask Telegram once more, and declare the bot dead when the answer is the same. Returns whether it is dead."""
-    bot = await app.bots.by_id(app, bot_id)
-    if bot.status != "active":
-        return True
-    answer = await app.telegram.call(bot.token, "getMe", {})
-    if answer.kind is not Kind.DEAD_BOT:
-        return False
-    await _set_status(app, bot, "dead", f"Telegram answers {answer.http} {answer.description}", "task")
-    return True
+async def note_webhook_set(app: App, bot: Bot) -> None:
+    """Note that Telegram knows the current secret; the one before is taken for SECRET_GRACE yet."""
+    await app.db.bots.end_previous_secret(
+        account_id=bot.account_id,
+        bot_id=bot.id,
+        generation=bot.secret_generation,
+        until=app.clock() + SECRET_GRACE,
+    )
 
 
-async def _find_funnel(app: App, account_id: int, name: str | None) -> int | None:
+async def find_funnel(app: App, account_id: int, name: str | None) -> int | None:
+    """Return the id of an account's funnel, None for no name.
+
+    Raises:
+        NotFound: the account has no funnel of this name.
+    """
     if name is None:
         return None
     row = await app.db.funnels.find_by_name(account_id=account_id, name=name)
@@ -221,12 +254,17 @@ async def _find_funnel(app: App, account_id: int, name: str | None) -> int | Non
     return funnel_id
 
 
-async def _save(app: App, account_id: int, token: str, me: dict[str, Any], funnel_id: int | None, actor: str) -> Bot:
-    now, sealed = app.clock(), app.vault.encrypt(token)
+async def save(app: App, account_id: int, token: str, me: Mapping[str, Any], funnel_id: int | None, actor: str) -> Bot:
+    """Write a bot that `me` (Telegram's User) describes; a known one of the account is brought up to date.
+
+    Raises:
+        Conflict: it belongs to another account.
+    """
+    now = app.clock()
     names = {
         "username": me["username"],
         "name": me["first_name"],
-        "token_encrypted": sealed,
+        "token_encrypted": app.vault.encrypt(token),
         "funnel_id": funnel_id,
         "now": now,
     }
@@ -242,44 +280,50 @@ async def _save(app: App, account_id: int, token: str, me: dict[str, Any], funne
             await tx.bots.renew(account_id=account_id, bot_id=row.id, **names)
             row = await tx.bots.find_by_id(bot_id=row.id)
         await tx.webhooks.watch(account_id=account_id, bot_id=row.id, now=now)
-        await tx.audit.note(
-            account_id=account_id,
-            actor=actor,
-            action="bot.add",
-            subject=f"bot:{row.id}",
-            details={"username": me["username"]},
-            at=now,
-        )
-        await tx.bots.announce_change(bot_id=row.id)
-    return _from_row(app, row)
+        await note_change(app, tx, account_id, row.id, actor, "bot.add", {"username": me["username"]})
+    return from_row(app, row)
+
+
+async def note_change(
+    app: App, tx: Transaction, account_id: int, bot_id: int, actor: str, action: str, details: Mapping[str, Any]
+) -> None:
+    """Put a change on record, and make every process read the bot anew."""
+    await tx.audit.note(
+        account_id=account_id,
+        actor=actor,
+        action=action,
+        subject=f"bot:{bot_id}",
+        details=dict(details),
+        at=app.clock(),
+    )
+    await tx.bots.announce_change(bot_id=bot_id)
 
 
 async def _set_status(app: App, bot: Bot, status: str, reason: str, actor: str) -> None:
+    key = {"account_id": bot.account_id, "bot_id": bot.id}
     async with app.db.transaction() as tx:
-        await tx.bots.set_status(
-            account_id=bot.account_id, bot_id=bot.id, status=status, reason=reason, now=app.clock()
+        await tx.bots.set_status(**key, status=status, reason=reason, now=app.clock())
+        await tx.webhooks.forget(**key)
+        await note_change(
+            app, tx, **key, actor=actor, action="bot.status", details={"status": status, "reason": reason}
         )
-        await tx.webhooks.forget(account_id=bot.account_id, bot_id=bot.id)
-        details = {"status": status, "reason": reason}
-        await tx.audit.note(
-            account_id=bot.account_id,
-            actor=actor,
-            action="bot.status",
-            subject=f"bot:{bot.id}",
-            details=details,
-            at=app.clock(),
-        )
-        await tx.bots.announce_change(bot_id=bot.id)
 
 
-async def _call(app: App, token: str, method: str, parameters: dict[str, Any] | None = None) -> Any:
+async def call(app: App, token: str, method: str, parameters: dict[str, Any] | None = None) -> Any:
+    """Call Telegram for a person who waits, and give the result.
+
+    Raises:
+        Invalid: Telegram refuses, or does not know the token.
+        Unavailable: it did not answer, or not now.
+    """
     answer = await app.telegram.call(token, method, parameters or {})
     if answer.kind is Kind.OK:
         return answer.result
-    raise _refusal(method, answer)
+    raise refusal(method, answer)
 
 
-def _refusal(method: str, answer: Answer) -> Exception:
+def refusal(method: str, answer: Answer) -> Exception:
+    """Say what came of a call that a person waits for."""
     if answer.kind is Kind.DEAD_BOT:
         return Invalid("Telegram does not know this token: copy it again from @BotFather")
     if answer.kind in (Kind.NEVER_SENT, Kind.AMBIGUOUS, Kind.FLOOD):
@@ -289,7 +333,8 @@ def _refusal(method: str, answer: Answer) -> Exception:
     return Invalid(f"Telegram refuses {method}: {answer.description}")
 
 
-def _from_row(app: App, row: Any) -> Bot:
+def from_row(app: App, row: Any) -> Bot:
+    """Make a Bot of its row, its token decrypted."""
     return Bot(
         id=row.id,
         account_id=row.account_id,
@@ -300,10 +345,14 @@ def _from_row(app: App, row: Any) -> Bot:
         funnel_id=row.funnel_id,
         status=row.status,
         token=app.vault.decrypt(row.token_encrypted),
-        secrets=_derive_secrets(app, row.key, row.secret_generation),
+        secrets=_derive_secrets(app, row),
+        manager_id=row.manager_id,
+        storage_chat_id=row.storage_chat_id,
     )
 
 
-def _derive_secrets(app: App, key: str, generation: int) -> tuple[bytes, ...]:
-    generations = (generation, max(generation - 1, 1))
-    return tuple(app.vault.webhook_secret(key, one).encode() for one in generations)
+def _derive_secrets(app: App, row: Any) -> tuple[bytes, ...]:
+    newest, until = row.secret_generation, row.previous_secret_until
+    has_previous = newest > 1 and (until is None or app.clock() < until)
+    generations = (newest, newest - 1) if has_previous else (newest,)
+    return tuple(app.vault.webhook_secret(row.key, one).encode() for one in generations)

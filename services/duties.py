@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.services import (
+    alarms,
+    births,
     campaigns,
     checks,
     clicks,
@@ -20,6 +22,7 @@ from grimbots.services import (
     samples,
     sweep,
     timers,
+    warmups,
     webhooks,
 )
 from grimbots.services.errors import Unavailable
@@ -42,6 +45,9 @@ CRONS_SECONDS = 10
 WEBHOOKS_SECONDS = 3
 SAMPLES_SECONDS = 5
 FIGURES_SECONDS = 5
+BIRTHS_SECONDS = 3
+ALARMS_SECONDS = 5
+WARMUPS_SECONDS = 5
 
 Duty = Callable[["App"], Awaitable[object]]
 
@@ -60,6 +66,9 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "webhooks": (webhooks.watch_due, WEBHOOKS_SECONDS),
         "samples": (samples.take, SAMPLES_SECONDS),
         "figures": (figures.roll_up, FIGURES_SECONDS),
+        "births": (births.bring_due, BIRTHS_SECONDS),
+        "alarms": (alarms.tell_due, ALARMS_SECONDS),
+        "warmups": (warmups.hand_out_due, WARMUPS_SECONDS),
     }
     return [repeat(app, name, duty, every_seconds) for name, (duty, every_seconds) in duties.items()]
 

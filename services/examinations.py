@@ -100,6 +100,7 @@ async def _add_rows(app: App, checks: dict[str, Any]) -> None:
     checks["processes"] = [asdict(process) for process in told]
     checks["redis"]["workers"] = processes.count_workers(app, told)
     checks["crons"] = [asdict(cron) for cron in await vitals.list_crons(app)]
+    checks["bots"] = await vitals.count_bots(app)
     checks["webhooks"] = await vitals.describe_webhooks(app)
 
 

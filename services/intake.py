@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from grimbots.conf import metrics
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.job import Accepted, Job
-from grimbots.services import updates
+from grimbots.services import managed_bots, updates
 from grimbots.services.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
         if update is None or routed is None:
             await _bury_junk(app, bot, body)
             return None
-        if routed.acts:
-            await _enqueue(app, bot, update, routed)
+        job = _make_job(app, bot, update, routed)
+        if job is not None:
+            await _enqueue(app, job, routed)
     except QueueUnavailable as error:
         raise Unavailable("the queue takes nothing in now: send this update again") from error
     _count_received(routed.kind).inc()
@@ -86,16 +87,18 @@ def _is_too_deep(body: bytes, value: Any) -> bool:
     return True
 
 
-async def _enqueue(app: App, bot: Bot, update: dict[str, Any], routed: updates.Routed) -> None:
-    job = updates.handle.job(
-        id=f"u:{bot.id}:{routed.update_id}",
-        source=f"b{bot.id}",
-        account=str(bot.account_id),
-        group=routed.group,
-        bot_id=bot.id,
-        update=update,
-        received_at=app.clock().timestamp(),
-    )
+def _make_job(app: App, bot: Bot, update: dict[str, Any], routed: updates.Routed) -> Job | None:
+    """Make the job of an update, None for one that asks for nothing."""
+    place = {"id": f"u:{bot.id}:{routed.update_id}", "source": f"b{bot.id}", "account": str(bot.account_id)}
+    if routed.kind == managed_bots.KIND:
+        return managed_bots.adopt.job(**place, bot_id=bot.id, update=update)
+    if not routed.acts:
+        return None
+    received_at = app.clock().timestamp()
+    return updates.handle.job(**place, group=routed.group, bot_id=bot.id, update=update, received_at=received_at)
+
+
+async def _enqueue(app: App, job: Job, routed: updates.Routed) -> None:
     hold_ms = HOLD_BACK_MS if routed.kind in HELD_KINDS else 0
     accepted = await app.queue.enqueue(job, rank=routed.update_id, hold_ms=hold_ms)
     if accepted is Accepted.CLOSED:

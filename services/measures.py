@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
 
 MEASURE_SECONDS = 2.0
+BOT_STATUSES = ("new", "active", "dead")
 WEBHOOK_STATES = ("unseen", "ours", "missing", "taken")
 
 
@@ -56,6 +57,9 @@ async def _measure_rows(app: App) -> None:
 
 
 async def _measure_webhooks(app: App) -> None:
+    bots = await vitals.count_bots(app)
+    for status in BOT_STATUSES:
+        metrics.bots.labels(status).set(bots.get(status, 0))
     seen = await vitals.sum_up_webhooks(app)
     for state in WEBHOOK_STATES:
         metrics.webhooks.labels(state).set(getattr(seen, state))

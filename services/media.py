@@ -92,6 +92,11 @@ async def call(app: App, bot: Bot, method: str, params: Mapping[str, Any]) -> An
     return await Outgoing(app, bot, method, rest).leave({}, files)
 
 
+async def has_file_id(app: App, bot: Bot, part: Part) -> bool:
+    """Tell whether a file was uploaded by this bot in this form."""
+    return part in await _find_file_ids(Outgoing(app, bot, "", {}, [part]))
+
+
 def draw_qr(code: str) -> bytes:
     """Draw a code as a QR picture (PNG) that phones read off a screen. Takes milliseconds: call it in a thread."""
     picture = io.BytesIO()

@@ -69,8 +69,8 @@ def find_days(now: datetime, days: int, zone: tzinfo) -> tuple[datetime, datetim
 async def count_trouble(app: App, member: Member) -> Row:
     """Count what waits for a person, each up to 1000.
 
-    `messages`; `events`; `owed`: paid and not handed over; `bots`: which hear nothing, for their webhook is not ours;
-    `groups`: whose bot may not do there what is sold; `acts`: people it could not let in or put out.
+    `messages`; `events`; `owed`: paid and not handed over; `bots`: which hear nothing, dead or with a webhook that
+    is not ours; `groups`: whose bot may not do there what is sold; `acts`: people it could not let in or put out.
     """
     return await app.db.sales.count_trouble(account_id=member.account_id, limit=COUNTED_AT_MOST)
 

@@ -24,6 +24,7 @@ from grimbots.services import (
     lateness,
     leads,
     messages,
+    storages,
     webhooks,
 )
 from grimbots.services.arrivals import Act, Arrival, Press, Sign
@@ -133,6 +134,8 @@ async def _apply(
     if not await _note_applied(visit):
         return await _list_unfinished(visit)
     if isinstance(act, Started):
+        if greeting := await storages.claim(app, tx, bot, lead, param=act.param, cause=visit.cause):
+            return [greeting]
         await clicks.link(app, tx, lead, act.param)
     _count_swap(visit)
     jobs = await _note_presence(visit)

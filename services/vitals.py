@@ -71,6 +71,11 @@ async def describe_database(app: App) -> dict[str, Any]:
     return {"connections": connections._asdict(), "replication": replicas._asdict()}
 
 
+async def count_bots(app: App) -> dict[str, int]:
+    """Count the bots of the installation by status. Raises as `list_crons`."""
+    return {row.status: row.bots for row in await app.db.bots.count_by_status()}
+
+
 async def sum_up_webhooks(app: App) -> Any:
     """Count the webhooks by state, with what waits at Telegram. Raises as `list_crons`."""
     now = app.clock()

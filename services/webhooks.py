@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from grimbots.services import bots
+from grimbots.services import bots, deaths
 from grimbots.services.clients.telegram import Kind
 from grimbots.services.secrets import MasterKeyError
 
@@ -31,6 +31,7 @@ ASKED_A_MINUTE = 500
 ASKED_A_ROUND = 50
 ASKED_AT_ONCE = 5  # of Telegram's places, which buyers' messages need
 HOST_CHARS, ERROR_CHARS = 253, 200
+LOST = ("missing", "taken")
 END_OF_TIME = 2**32  # seconds; a later date is none
 LOST = frozenset({"missing", "taken"})
 LOST_LATELY = timedelta(days=1)  # many at once are the installation's own affair: another one has its tokens
@@ -82,9 +83,14 @@ async def _look(app: App, bot_id: int, places: asyncio.Semaphore) -> None:
         log.error("bot %d cannot be asked about: %s", bot_id, error)
         return
     async with places:
-        answer = await app.telegram.call(bot.token, "getWebhookInfo", {})
+        await look(app, bot)
+
+
+async def look(app: App, bot: Bot) -> None:
+    """Ask about one bot now and keep what is said."""
+    answer, bot_id = await app.telegram.call(bot.token, "getWebhookInfo", {}), bot.id
     if answer.kind is Kind.DEAD_BOT:
-        await bots.confirm_dead(app, bot_id)
+        await deaths.confirm(app, bot_id, answer)
     elif answer.kind is Kind.OK and isinstance(answer.result, dict) and "url" in answer.result:
         await _note(app, bot, read(answer.result, bots.webhook_url(app, bot)))
     else:
@@ -115,14 +121,16 @@ def _find_host(url: str) -> str:
 async def _note(app: App, bot: Bot, sight: Sight) -> None:
     key = {"account_id": bot.account_id, "bot_id": bot.id}
     async with app.db.transaction() as tx:
-        was = await tx.webhooks.note(**key, **asdict(sight), now=app.clock())
-        if was is not None and (was.was in LOST) is not (sight.state in LOST):
+        known = await tx.webhooks.note(**key, **asdict(sight), now=app.clock())
+        if known is None or known.was == sight.state:
+            return
+        if (known.was in LOST) is not (sight.state in LOST):
             await tx.bots.announce_change(bot_id=bot.id)  # its pools pass it over, or take it in again
-    if was is None or was.was == sight.state:
-        return
+        if sight.state in LOST:
+            await tx.alarms.add(**key, kind=sight.state, detail=sight.host or "", now=app.clock())
     if sight.state == "taken":
         log.warning("the webhook of bot %d was taken over: it points to %s, and nothing reaches us", bot.id, sight.host)
     elif sight.state == "missing":
         log.warning("bot %d has no webhook any more: nothing of it reaches us", bot.id)
-    elif was.was != "unseen":
+    elif known.was != "unseen":
         log.info("the webhook of bot %d is ours again", bot.id)

@@ -127,6 +127,7 @@ ENGLISH = {
     "bot.active": "",
     "bot.dead": "stopped: Telegram refused its token",
     "bot.removed": "removed",
+    "bot.new": "waiting its turn at Telegram",
     "attention": "Needs you",
     "trouble_owed": "Paid and not delivered yet: {count}",
     "trouble_bots": "Bots that hear nothing: {count}",
@@ -239,9 +240,33 @@ ENGLISH = {
     ),
     "webhook_missing": "Since {at} this bot has no webhook: Telegram sends its messages to nobody.",
     "webhook_cure": (
-        "If that was not you, somebody knows its token: revoke it at @BotFather. Then connect the bot again with "
-        "{command} and the new token; with the same token if it was you."
+        "If that was not you, somebody knows its token: revoke it at @BotFather and enter the new one here. If it was "
+        "you, connect it again."
     ),
+    "bot_dead_hint": (
+        "Links send nobody to this bot any more, and what it was to say waits. Get the new token at @BotFather and "
+        "enter it here; if Telegram changed its mind, connect it again."
+    ),
+    "bot_storage": "To upload its media before the first contact and to be warned in Telegram:",
+    "bot_storage_link": "open your chat with the bot and press Start",
+    "bot_warm_error": "A file of the funnel could not be stored at Telegram: {error}",
+    "bot_webhook": "Connect again",
+    "bot_webhook_sure": "Telegram sends this bot's messages here again, and the other server gets no more.",
+    "bot_webhook_yes": "Yes, connect",
+    "bot_token": "Change the token",
+    "bot_token_sure": "Contacts, sales and links stay. The token is stored encrypted and never shown.",
+    "bot_token_label": "New token, from @BotFather",
+    "bot_token_yes": "Change",
+    "bot_said.webhook": "The bot is connected again.",
+    "bot_said.token": "The token was changed and the bot is in service.",
+    "bot_said.webhook_invalid": "Telegram does not know this bot's token any more, or refused: enter a new token.",
+    "bot_said.webhook_conflict": "This bot waits its turn to enter service: there is nothing to connect again.",
+    "bot_said.webhook_unavailable": "Telegram did not answer. Try again in a moment.",
+    "bot_said.token_invalid": "Nothing changed: Telegram does not know this token. Copy it whole from @BotFather.",
+    "bot_said.token_conflict": (
+        "Nothing changed: this is another bot's token. This one's contacts never spoke with it; add it on its own."
+    ),
+    "bot_said.token_unavailable": "Telegram did not answer. Try again in a moment.",
     "webhook_error": "Telegram could not deliver to us, last at {at}: {error}",
     "groups_title": "Groups and channels",
     "groups_intro": (

@@ -129,6 +129,7 @@ PORTUGUESE = {
     "bot.active": "",
     "bot.dead": "parado: o Telegram recusou o token",
     "bot.removed": "removido",
+    "bot.new": "esperando a vez no Telegram",
     "attention": "Precisa de você",
     "trouble_owed": "Pago e ainda não entregue: {count}",
     "trouble_bots": "Bots que não recebem nada: {count}",
@@ -241,9 +242,33 @@ PORTUGUESE = {
     ),
     "webhook_missing": "Desde {at} este bot não tem webhook: o Telegram não manda as mensagens dele a ninguém.",
     "webhook_cure": (
-        "Se não foi você, alguém conhece o token dele: revogue-o no @BotFather. Depois conecte o bot de novo com "
-        "{command} e o token novo; com o mesmo token, se foi você."
+        "Se não foi você, alguém conhece o token dele: revogue-o no @BotFather e informe aqui o novo. Se foi você, "
+        "conecte-o de novo."
     ),
+    "bot_dead_hint": (
+        "Os links não mandam mais ninguém para este bot, e o que ele ia dizer espera. Pegue o token novo no @BotFather "
+        "e informe-o aqui; se o Telegram voltou atrás, conecte-o de novo."
+    ),
+    "bot_storage": "Para subir as mídias antes do primeiro contato e receber avisos no Telegram:",
+    "bot_storage_link": "abra a conversa com o bot e toque em Iniciar",
+    "bot_warm_error": "Uma mídia do funil não pôde ser guardada no Telegram: {error}",
+    "bot_webhook": "Conectar de novo",
+    "bot_webhook_sure": "O Telegram volta a mandar para cá as mensagens deste bot; outro servidor deixa de receber.",
+    "bot_webhook_yes": "Sim, conectar",
+    "bot_token": "Trocar o token",
+    "bot_token_sure": "Os contatos, as vendas e os links ficam. O token é guardado cifrado e nunca é mostrado.",
+    "bot_token_label": "Token novo, do @BotFather",
+    "bot_token_yes": "Trocar",
+    "bot_said.webhook": "O bot está conectado de novo.",
+    "bot_said.token": "O token foi trocado e o bot está em serviço.",
+    "bot_said.webhook_invalid": "O Telegram não conhece mais o token deste bot, ou recusou: informe um token novo.",
+    "bot_said.webhook_conflict": "Este bot ainda espera a vez de entrar em serviço: não há nada a reconectar.",
+    "bot_said.webhook_unavailable": "O Telegram não respondeu. Tente de novo em instantes.",
+    "bot_said.token_invalid": "Nada mudou: o Telegram não conhece este token. Copie-o inteiro do @BotFather.",
+    "bot_said.token_conflict": (
+        "Nada mudou: este token é de outro bot. Os contatos deste nunca falaram com o outro; adicione-o à parte."
+    ),
+    "bot_said.token_unavailable": "O Telegram não respondeu. Tente de novo em instantes.",
     "webhook_error": "O Telegram não conseguiu nos entregar, por último em {at}: {error}",
     "groups_title": "Grupos e canais",
     "groups_intro": (

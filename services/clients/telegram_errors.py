@@ -101,6 +101,11 @@ def is_gone_for_good(description: str) -> bool:
     return _strip_title(description).startswith(GONE_FOR_GOOD)
 
 
+def is_frozen(description: str) -> bool:
+    """Tell whether the bot's account is frozen: it may answer getMe yet, and do nothing."""
+    return _strip_title(description).startswith("FROZEN_")
+
+
 def _strip_title(description: str) -> str:
     """Drop the words of the HTTP code ("Bad Request: ") that begin nearly every description, and an album's own."""
     title, colon, rest = description.partition(": ")

@@ -15,6 +15,7 @@ ANSWER_LIMIT = 200
 def get_me(call: Call) -> dict[str, Any]:
     """Say who the token belongs to."""
     abilities = {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+    abilities["can_manage_bots"] = True
     return bots.as_user(call.bot) | abilities
 
 

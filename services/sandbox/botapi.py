@@ -9,7 +9,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from grimbots.services.sandbox import admitting, answering, bots, calls, editing, faults, floods, media, sending
+from grimbots.services.sandbox import (
+    admitting,
+    answering,
+    bots,
+    calls,
+    editing,
+    faults,
+    floods,
+    managing,
+    media,
+    sending,
+)
 from grimbots.services.sandbox.fault_shapes import NO_FAULT, Fault
 from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.registry import METHODS, Call, Method, Told, Upload, make_upload, read_params
@@ -17,7 +28,7 @@ from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
-METHOD_MODULES = (admitting, answering, editing, media, sending)  # importing them fills METHODS
+METHOD_MODULES = (admitting, answering, editing, managing, media, sending)  # importing them fills METHODS
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
 NOT_FOUND = Refusal(404, "Not Found")
 
@@ -61,8 +72,9 @@ class BotApiHandler(LocalHandler):
     def _find_bot(self, token: str) -> Row:
         if not TOKEN.fullmatch(token):
             raise NOT_FOUND
+        self.sandbox.floods.note_token(token, self.sandbox.clock())
         bot = bots.find_by_token(self.sandbox, token)
-        if bot is None:
+        if bot is None or bots.is_banned(self.sandbox, bot):
             raise Refusal(401, "Unauthorized")
         return bot
 
@@ -112,6 +124,8 @@ async def execute(
     await sandbox.commit(*queues)
     if spelled == "setWebhook":
         sandbox.courier.hurry(f"bot:{bot['id']}")
+    if spelled == "replaceManagedBotToken":
+        sandbox.courier.hurry(f"bot:{bot['id']}")  # it is told of the new token, as of one BotFather made
     return answer
 
 

@@ -34,7 +34,7 @@ def create(sandbox: Sandbox, username: str, name: str) -> Row:
         VALUES (:id, :token, :username, :name, :last_update_id)
         """,
         id=bot_id,
-        token=f"{bot_id}:{secrets.token_urlsafe(26)[:35]}",
+        token=_make_token(bot_id),
         username=username,
         name=name.strip()[:64] or username,
         last_update_id=100_000_000 + secrets.randbelow(800_000_000),
@@ -52,6 +52,25 @@ def get(sandbox: Sandbox, username: str) -> Row:
     if bot is None:
         raise NotFound(f"The sandbox has no bot @{username}; make it with POST /sandbox/api/bots.")
     return bot
+
+
+def revoke(sandbox: Sandbox, bot: Row) -> str:
+    """Give a bot a new token, as BotFather does; the old one is nobody's. Its webhook stays."""
+    token = _make_token(bot["id"])
+    sandbox.store.run("UPDATE bots SET token = :token WHERE id = :bot_id", token=token, bot_id=bot["id"])
+    return token
+
+
+def ban(sandbox: Sandbox, bot: Row, is_banned: bool) -> None:
+    """Ban a bot, or let it be again: every call is answered as if its token were revoked, and it hears nothing."""
+    sandbox.store.run("DELETE FROM banned_bots WHERE bot_id = :bot_id", bot_id=bot["id"])
+    if is_banned:
+        sandbox.store.run("INSERT INTO banned_bots VALUES (:bot_id)", bot_id=bot["id"])
+
+
+def is_banned(sandbox: Sandbox, bot: Row) -> bool:
+    """Tell whether Telegram has banned it."""
+    return sandbox.store.find("SELECT 1 FROM banned_bots WHERE bot_id = :bot_id", bot_id=bot["id"]) is not None
 
 
 def find_by_id(sandbox: Sandbox, bot_id: int) -> Row | None:
@@ -81,6 +100,10 @@ def list_all(sandbox: Sandbox) -> list[dict[str, Any]]:
 def as_user(bot: Row) -> dict[str, Any]:
     """Give the bot as a Bot API User."""
     return {"id": bot["id"], "is_bot": True, "first_name": bot["name"], "username": bot["username"]}
+
+
+def _make_token(bot_id: int) -> str:
+    return f"{bot_id}:{secrets.token_urlsafe(26)[:35]}"
 
 
 def _by_username(sandbox: Sandbox, username: str) -> Row | None:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from grimbots.services.errors import Invalid
-from grimbots.services.sandbox import bots, calls, charges, chats, faults, messages, parcels, payments, webhooks
+from grimbots.services.sandbox import (
+    bots,
+    calls,
+    charges,
+    chats,
+    faults,
+    managing,
+    messages,
+    parcels,
+    payments,
+    webhooks,
+)
 from grimbots.services.sandbox.requests import LocalHandler, take
 from grimbots.services.sandbox.store import Row
 
@@ -44,6 +55,49 @@ class BotsHandler(FaceHandler):
         bot = bots.create(self.sandbox, username, take(body, "name", str, username))
         await self.sandbox.commit()
         self.answer({"id": bot["id"], "username": bot["username"], "name": bot["name"], "token": bot["token"]})
+
+
+class RevokeHandler(FaceHandler):
+    """POST bots/<username>/revoke."""
+
+    async def post(self, username: str) -> None:
+        """Give the bot a new token, as BotFather's /revoke does, and show it."""
+        bot = self.get_bot(username)
+        with self.sandbox.store.change():
+            token = bots.revoke(self.sandbox, bot)
+            queue = managing.tell(self.sandbox, bot)
+        await self.sandbox.commit(*filter(None, [queue]))
+        self.answer({"token": token})
+
+
+class BanHandler(FaceHandler):
+    """POST bots/<username>/ban."""
+
+    async def post(self, username: str) -> None:
+        """Ban the bot, or let it be again with {"banned": false}."""
+        bot, is_banned = self.get_bot(username), take(self.read_json(), "banned", bool, True)
+        bots.ban(self.sandbox, bot, is_banned)
+        await self.sandbox.commit()
+        self.sandbox.courier.hurry(f"bot:{bot['id']}")
+        self.answer({"banned": is_banned})
+
+
+class ManagedBotsHandler(FaceHandler):
+    """POST bots/<username>/managed."""
+
+    async def post(self, username: str) -> None:
+        """Make a bot by this one's link, as the person `user_id`."""
+        body, manager = self.read_json(), self.get_bot(username)
+        owner = {
+            "id": take(body, "user_id", int),
+            "is_bot": False,
+            "first_name": take(body, "first_name", str, "Ana"),
+        }
+        wanted = take(body, "username", str).removeprefix("@")
+        with self.sandbox.store.change():
+            made, queue = managing.make(self.sandbox, manager, wanted, take(body, "name", str, wanted), owner)
+        await self.sandbox.commit(queue)
+        self.answer(bots.as_user(made))
 
 
 class AllMessagesHandler(FaceHandler):
@@ -177,15 +231,18 @@ class LimitsHandler(FaceHandler):
     """GET and POST limits: how strict the sandbox is until it is restarted."""
 
     async def get(self) -> None:
-        """Give how many messages of one chat may come at once; 0: any number."""
-        self.answer({"chat_burst": self.sandbox.floods.burst})
+        """Give how many messages of one chat may come at once (0: any number), and whether new tokens are held up."""
+        floods = self.sandbox.floods
+        self.answer({"chat_burst": floods.burst, "new_tokens": floods.limits_tokens})
 
     async def post(self) -> None:
         """Set it."""
-        burst = take(self.read_json(), "chat_burst", int)
+        body, floods = self.read_json(), self.sandbox.floods
+        burst = take(body, "chat_burst", int, floods.burst)
         if burst < 0:
             raise Invalid("'chat_burst' must be 0 or more.")
-        self.sandbox.floods.burst = burst
+        floods.burst = burst
+        floods.limits_tokens = take(body, "new_tokens", bool, floods.limits_tokens)
         await self.get()
 
 

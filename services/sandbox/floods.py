@@ -22,13 +22,20 @@ BACKLOG_SECONDS, BUCKET_SECONDS = 5.0, 1.0
 MOST_UNSENT = 310
 HOLD_SECONDS, LONG_SECONDS = 3.0, 60
 WEBHOOK_SECONDS = 1.0
+NEW_TOKENS = ((60, 20), (3600, 600))  # so many in so many seconds, from one address (ClientManager.cpp)
 
 
 @dataclass(slots=True)
 class Floods:
-    """The pace of every bot's calls. `burst` messages of a chat may come at once; 0 lets any number pass."""
+    """The pace of every bot's calls. `burst` messages of a chat may come at once; 0 lets any number pass.
+
+    `limits_tokens`: tokens not seen before come at the pace Telegram holds outsiders to; callers of a local network,
+    as all are here, it lets pass.
+    """
 
     burst: int = BURST
+    limits_tokens: bool = False
+    _tokens: dict[str, float] = field(default_factory=dict)
     _chats: dict[tuple[int, int], float] = field(default_factory=dict)
     _uploads: dict[tuple[int, int], float] = field(default_factory=lambda: defaultdict(lambda: -math.inf))
     _unsent: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -68,6 +75,20 @@ class Floods:
             self._unsent[key] -= 1
             if not self._unsent[key]:
                 del self._unsent[key]
+
+    def note_token(self, token: str, now: float) -> None:
+        """Note that a token is used.
+
+        Raises:
+            Refusal: it is new, and too many new ones came lately.
+        """
+        if token in self._tokens or not self.limits_tokens:
+            return
+        for span_seconds, most in NEW_TOKENS:
+            lately = sorted(at for at in self._tokens.values() if at > now - span_seconds)
+            if len(lately) >= most:
+                raise _refuse(math.ceil(lately[-most] + span_seconds - now))
+        self._tokens[token] = now
 
     def note_webhook(self, bot_id: int, now: float) -> None:
         """Note that a bot's webhook is set.

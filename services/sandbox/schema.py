@@ -23,6 +23,14 @@ CREATE TABLE IF NOT EXISTS bots (
     last_error_message  TEXT
 );
 
+CREATE TABLE IF NOT EXISTS managed_bots (
+    bot_id      INTEGER PRIMARY KEY REFERENCES bots,
+    manager_id  INTEGER NOT NULL REFERENCES bots,
+    owner       TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS banned_bots (bot_id INTEGER PRIMARY KEY REFERENCES bots);
+
 CREATE TABLE IF NOT EXISTS chats (
     bot_id         INTEGER NOT NULL REFERENCES bots,
     id             INTEGER NOT NULL,

@@ -31,6 +31,7 @@ KINDS = {
     "my_chat_member": ("membership", DAY_SECONDS),
     "chat_member": ("admissions", DAY_SECONDS),
     "chat_join_request": ("admissions", DAY_SECONDS),
+    "managed_bot": ("managers", DAY_SECONDS),
 }
 
 Execute = Callable[[Sandbox, Row, str, dict[str, Any], dict[str, Upload]], Awaitable[None]]
@@ -101,7 +102,7 @@ async def send(sandbox: Sandbox, parcel: Row, execute: Execute) -> Verdict | Non
 def _find_bot(sandbox: Sandbox, parcel: Row) -> Row | None:
     """Give the bot a parcel goes to, if it has a webhook now."""
     bot = bots.find_by_id(sandbox, int(parcel["owner"].removeprefix("bot:")))
-    return bot if bot is not None and bot["webhook_url"] else None
+    return bot if bot is not None and bot["webhook_url"] and not bots.is_banned(sandbox, bot) else None
 
 
 async def _deliver(sandbox: Sandbox, bot: Row, parcel: Row, execute: Execute) -> tuple[Verdict, bool]:

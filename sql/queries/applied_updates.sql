@@ -1,3 +1,9 @@
+-- name: forget :exec
+-- Of a bot that another took the place of.
+DELETE FROM applied_updates
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s;
+
 -- name: note :exec
 -- 0: applied before, on whichever of the days that are kept: an update sent again after midnight is still the same update.
 -- The lead's row is locked before (services/updates.py).

@@ -29,6 +29,12 @@ WHERE account_id = %(account_id)s
     AND form = %(form)s
     AND file_id = %(file_id)s;
 
+-- name: forget_all :exec
+-- Of a bot that another took the place of: a file id belongs to one bot.
+DELETE FROM bot_files
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s;
+
 -- name: release :exec
 -- An upload came to nothing: the next may try at once.
 UPDATE bot_files

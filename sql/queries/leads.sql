@@ -5,6 +5,14 @@ SET state = jsonb_set(state, '{orders,-1,payment_id}', to_jsonb(%(payment_id)s::
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;
 
+-- name: block_all :exec
+-- Of a bot that another took the place of: nobody has let that one write yet.
+UPDATE leads
+SET status = 'blocked'
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s
+    AND status = 'active';
+
 -- name: find_by_chat :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads

@@ -82,6 +82,11 @@ SELECT (
         FROM bot_webhooks
         WHERE account_id = %(account_id)s
             AND state IN ('missing', 'taken')
+        UNION ALL
+        SELECT
+        FROM bots
+        WHERE account_id = %(account_id)s
+            AND status = 'dead'
         LIMIT %(limit)s
     ) AS found
 ) AS bots, (
@@ -155,7 +160,7 @@ LIMIT %(limit)s;
 
 -- name: list_bots :many
 -- The account's living bots, and what Telegram says of their webhooks.
-SELECT bots.id, bots.username, bots.name, bots.status, bots.status_reason, funnels.name AS funnel, bot_webhooks.state,
+SELECT bots.id, bots.username, bots.name, bots.status, bots.status_reason, bots.storage_chat_id, bots.warm_error, funnels.name AS funnel, bot_webhooks.state,
     bot_webhooks.state_since, bot_webhooks.host, bot_webhooks.pending_count, bot_webhooks.error, bot_webhooks.error_at,
     bot_webhooks.seen_at
 FROM bots

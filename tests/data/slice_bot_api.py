@@ -23,6 +23,7 @@ METHODS = (
     *("editMessageText", "editMessageCaption", "editMessageMedia", "editMessageReplyMarkup", "deleteMessage"),
     *("createChatInviteLink", "revokeChatInviteLink", "approveChatJoinRequest", "declineChatJoinRequest"),
     *("banChatMember", "unbanChatMember", "getChatMember", "getChat"),
+    *("getManagedBotToken", "replaceManagedBotToken"),
 )
 RECEIVED = ["Update", "ResponseParameters"]
 ORIGIN = "aiogram 3.31.0 and PaulSonOfLars/telegram-bot-api-spec, both MIT: see bot-api-slice.LICENSE"

@@ -84,6 +84,7 @@ REFUSAL, BLOCKED = (gauge("telegram_errors_total", f'error_type="{kind}"') for k
 SWEEP, POOLS = (gauge("duty_success_timestamp_seconds", f'duty="{duty}",{INSTANCE}') for duty in ("sweep", "pools"))
 CRON, OWED = gauge("cron_success_timestamp_seconds", 'cron="keep_days"'), gauge("deliveries_owed", 'status="failed"')
 TAKEN, GOOD = (gauge("telegram_webhooks", f'state="{state}"') for state in ("taken", "ours"))
+DEAD = gauge("telegram_bots", 'status="dead"')
 FAILING, LEFT = gauge("telegram_webhooks_failing"), gauge("payments_events_left_over", 'status="unmatched"')
 LAG = gauge("database_replica_lag_bytes")
 USED, ALLOWED = gauge("database_connections"), gauge("database_connections_allowed")
@@ -160,6 +161,7 @@ CASES: dict[str, Case] = {
         11,
     ),
     "GrimBotsWebhooksLost": Case({TAKEN: "1x30"}, {TAKEN: "0x30", GOOD: "9x30"}, 6),
+    "GrimBotsBotsDead": Case({DEAD: "2x3 5x30"}, {DEAD: "7x3 8x30"}, 6, {"status": "dead"}),
     "GrimBotsDeliveriesOwed": Case({OWED: "1x30"}, {OWED: "1x8 0x30"}, 11),
     "GrimBotsEventsLeftOver": Case({LEFT: "3x5 4x30"}, {LEFT: "3x30"}, 8, {"status": "unmatched"}),
 }

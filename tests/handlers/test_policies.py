@@ -34,6 +34,7 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots": "/sales/tenant1/bots",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports": "/sales/tenant1/reports",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports\.csv": "/sales/tenant1/reports.csv",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots/([0-9]{1,18})/(webhook|token)": "/sales/tenant1/bots/1/webhook",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",
     r"/admin/queues/(pause|drain|resume)": "/admin/queues/pause",
 }

@@ -96,6 +96,16 @@ async def test_remove_drops_the_webhook_and_the_key_is_unknown(app: Any, account
 
 
 @pytest.mark.gen_test
+async def test_remove_keeps_every_row_of_its_leads_and_payments(app: Any, shop: Any, query: Any) -> None:
+    payment = await shop.charge(501)
+    tables = ("bots", "leads", "payments", "messages", "timers")
+    counts = [query(f"SELECT count(*) FROM {table}") for table in tables]
+    await bots.remove(app, account="tenant1", username="tenant1_bot", actor="command")
+    assert [query(f"SELECT count(*) FROM {table}") for table in tables] == counts
+    assert query("SELECT bot_id FROM payments WHERE id = %s", payment.id) == [(shop.tenant.bot_id,)]
+
+
+@pytest.mark.gen_test
 async def test_remove_refuses_another_accounts_bot(app: Any, accounts: Any, telegram: Any) -> None:
     await bots.add(app, account="tenant1", token=TOKEN, funnel=None, actor="command")
     with pytest.raises(NotFound):
@@ -167,14 +177,30 @@ async def test_change_in_another_process_reaches_this_cache(app: Any, accounts: 
 
 
 @pytest.mark.gen_test
-async def test_confirm_dead_asks_twice_and_says_so(app: Any, accounts: Any, fake_telegram: Any) -> None:
-    fake_telegram.answer("getMe", http=401, description="Unauthorized")
-    assert await bots.confirm_dead(app, accounts[0].bot_id)
-    row = (await bots.list_bots(app, "tenant1"))[0]
-    assert (row.status, row.status_reason) == ("dead", "Telegram answers 401 Unauthorized")
+async def test_previous_secret_ends_an_hour_after_telegram_has_the_new_one(
+    app: Any, accounts: Any, telegram: Any
+) -> None:
+    tenant = accounts[0]
+    previous = app.vault.webhook_secret(tenant.key, 1)
+    await bots.rotate_secret(app, account_id=tenant.account_id, bot_id=tenant.bot_id, actor="command")
+    app.clock.move(minutes=59)
+    assert await bots.authenticate(replace(app, bots=BotCache(0.0)), tenant.key, previous)
+    app.clock.move(minutes=1)
+    with pytest.raises(Unauthorized):
+        await bots.authenticate(replace(app, bots=BotCache(0.0)), tenant.key, previous)
 
 
 @pytest.mark.gen_test
-async def test_confirm_dead_keeps_a_bot_telegram_still_knows(app: Any, accounts: Any, telegram: Any) -> None:
-    assert not await bots.confirm_dead(app, accounts[0].bot_id)
-    assert (await bots.list_bots(app, "tenant1"))[0].status == "active"
+async def test_secret_that_telegram_still_sends_is_taken_however_long_the_new_one_fails_to_reach_it(
+    app: Any, accounts: Any, fake_telegram: Any
+) -> None:
+    tenant = accounts[0]
+    fake_telegram.answer("setWebhook", http=502, description="Bad Gateway", times=2)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await bots.rotate_secret(app, account_id=tenant.account_id, bot_id=tenant.bot_id, actor="command")
+        app.clock.move(days=1)
+    known = app.vault.webhook_secret(tenant.key, 1)
+    assert await bots.authenticate(replace(app, bots=BotCache(0.0)), tenant.key, known)
+    await bots.rotate_secret(app, account_id=tenant.account_id, bot_id=tenant.bot_id, actor="command")
+    assert _calls(fake_telegram, "setWebhook")[-1]["secret_token"] == app.vault.webhook_secret(tenant.key, 2)

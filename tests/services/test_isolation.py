@@ -20,9 +20,11 @@ from grimbots.services import (
     crons,
     deliveries,
     events,
+    managed_bots,
     messages,
     payments,
     subscriptions,
+    warmups,
 )
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
@@ -137,13 +139,27 @@ async def keep_the_days(world: World) -> None:
     await crons.run(world.own_shop.app, name="keep_days", due_at=0.0)
 
 
+async def warm(world: World) -> None:
+    ((version_id,),) = world.query("SELECT id FROM funnel_versions WHERE account_id = %s LIMIT 1", world.own.account_id)
+    await warmups.warm(world.own_shop.app, bot_id=world.own.bot_id, version_id=version_id)
+
+
+async def adopt_others_bot(world: World) -> None:
+    """Hear, as a manager, of a bot that is another account's."""
+    made = {"id": 900_000_002, "username": "tenant2_bot"}
+    update = {"update_id": 1, "managed_bot": {"user": {"id": 5}, "bot": made}}
+    await managed_bots.adopt(world.own_shop.app, bot_id=world.own.bot_id, update=update)
+
+
 RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
+    "bots.warm": [warm],
     "campaigns.expand": [expand_others_campaign],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
     "groups.do": [answer_others_buyer],
+    "managed_bots.adopt": [adopt_others_bot],
     "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
     "payments.charge": [charge],
@@ -153,6 +169,7 @@ RUNS: dict[str, list[Run]] = {
     "updates.handle": [start_with_others_token, tap_others_button],
 }
 REFUSED = {
+    adopt_others_bot,
     apply_event_of_others_charge,
     broadcast_others_message,
     expand_others_campaign,

@@ -238,4 +238,18 @@ SELECT id, 'code of ' || email FROM users;
 
 INSERT INTO installation (name, value) VALUES ('master_key', 'id');
 
+-- A big account's bot keeps its media in a chat; a second one waits to be brought to life.
+UPDATE bots SET storage_chat_id = 7000, token_shown_at = now() WHERE name ~ ' tenant-([1-9]|10)$';
+
+INSERT INTO bots (account_id, telegram_id, username, name, key, token_encrypted, status, due_at, created_at, updated_at)
+SELECT account_id, telegram_id + 100000000, 'new_' || username, name, 'new ' || key, 'new ' || token_encrypted, 'new', now(), now(), now()
+FROM bots
+WHERE storage_chat_id IS NOT NULL;
+
+INSERT INTO bot_invitations (account_id, manager_id, username, created_at, expires_at)
+SELECT account_id, id, 'managed_' || username, now(), now() + interval '1 day' FROM bots;
+
+INSERT INTO alarms (account_id, bot_id, kind, detail, made_at, told_at)
+SELECT account_id, id, 'taken', name, now(), CASE WHEN id % 100 <> 0 THEN now() END FROM bots;
+
 ANALYZE;

@@ -57,3 +57,15 @@ def change_one(connection, table: str, change: str) -> None:
     condition = "WHERE status = 'delivered'" if table == "deliveries" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {change} WHERE id = (SELECT min(id) FROM {table} {condition})")
+
+
+def test_every_telegram_id_is_a_bigint(filled):
+    """Joined to a text, or cut to 32 bits, such an id finds nothing, and nobody is told."""
+    with filled.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND column_name ~ '(^|_)(chat_id|telegram_id|telegram_message_id|update_id)$'"
+        )
+        columns = cursor.fetchall()
+    assert {("leads", "chat_id"), ("messages", "chat_id"), ("bots", "telegram_id")} <= {each[:2] for each in columns}
+    assert [each for each in columns if each[2] != "bigint"] == []

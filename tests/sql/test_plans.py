@@ -8,6 +8,7 @@ from grimbots.tests.sql.prepared import STATEMENTS, explain, prepare
 
 SCANS = {
     "accounts.list_all": "a command's list of everything",
+    "bots.count_by_status": "a narrow row per bot, counted for /metrics",
     "bots.list_all": "a command's list of everything",
     "samples.list_since": "half an hour of a ring that holds half an hour",
     "domains.list_all": "a command's list of everything",

@@ -20,6 +20,7 @@ class Goods:
 
     account: str
     account_id: int
+    bot_id: int
     mark: str
     payment_id: int
     message_id: int
@@ -58,7 +59,9 @@ async def stock(shop: Shop, query: Query) -> Goods:
     query("UPDATE provider_events SET status = 'unmatched', settled_at = received_at WHERE id = %s", event_id)
     job = payments.job(payment)
     await shop.app.queue.bury(job, "attempts")
-    return Goods(shop.tenant.name, shop.tenant.account_id, mark, payment.id, message_id, event_id, job.id)
+    return Goods(
+        shop.tenant.name, shop.tenant.account_id, shop.tenant.bot_id, mark, payment.id, message_id, event_id, job.id
+    )
 
 
 async def fill(shop: Shop, query: Query, clock: Any) -> None:

@@ -126,6 +126,11 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/reports.csv"), {404}),
         (get(OWN + "/reports.csv?days=30&account={other.account}"), {200}),
     ],
+    ACCOUNT + r"/bots/([0-9]{1,18})/(webhook|token)": [
+        (post(f"{base}/bots/{{other.bot_id}}/{verb}", token="123:" + "A" * 35), {404})
+        for base in (OTHERS, OWN)
+        for verb in ("webhook", "token")
+    ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),
         (get(OWN + "/messages?before=900000000000"), {200}),

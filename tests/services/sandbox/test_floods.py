@@ -35,6 +35,34 @@ def test_chat_takes_a_burst_then_one_a_second() -> None:
     assert send_until_refused(floods, 60.0) == 5
 
 
+def show_tokens(floods: Floods, now: float, first: int, count: int) -> list[int | None]:
+    """Use so many new tokens at an instant; give for each how long it is to wait, None where it was taken."""
+    waits: list[int | None] = []
+    for number in range(first, first + count):
+        try:
+            floods.note_token(f"{number}:x", now)
+        except Refusal as refusal:
+            waits.append(refusal.answer["parameters"]["retry_after"])
+        else:
+            waits.append(None)
+    return waits
+
+
+def test_new_tokens_come_twenty_a_minute_and_six_hundred_an_hour() -> None:
+    floods = Floods(limits_tokens=True)
+    assert show_tokens(floods, 0, 0, 21) == [None] * 20 + [60]
+    assert show_tokens(floods, 30, 0, 20) == [None] * 20  # known ones
+    assert show_tokens(floods, 30, 100, 1) == [30]
+    for minute in range(1, 30):
+        assert show_tokens(floods, minute * 60, minute * 1000, 20) == [None] * 20
+    assert show_tokens(floods, 1801, 900, 1) == [1799]
+    assert show_tokens(floods, 3600, 901, 1) == [None]
+
+
+def test_new_tokens_of_this_machine_come_as_they_like() -> None:
+    assert show_tokens(Floods(), 0, 0, 1000) == [None] * 1000
+
+
 def test_chats_are_apart() -> None:
     floods = Floods()
     assert [send_until_refused(floods, 0, chat_id) for chat_id in (1, 2)] == [5, 5]
@@ -106,8 +134,8 @@ async def test_edits_and_refused_messages_do_not_count(sandbox: Driver) -> None:
 @pytest.mark.gen_test
 async def test_strictness_is_set_by_the_face(sandbox: Driver) -> None:
     await sandbox.say()
-    assert (await sandbox.face("limits")).json == {"chat_burst": 5}
-    assert (await sandbox.face("limits", "POST", {"chat_burst": 0})).json == {"chat_burst": 0}
+    assert (await sandbox.face("limits")).json["chat_burst"] == 5
+    assert (await sandbox.face("limits", "POST", {"chat_burst": 0})).json["chat_burst"] == 0
     for _ in range(9):
         await sandbox.send()
     assert (await sandbox.face("limits", "POST", {"chat_burst": -1})).status == 400

@@ -9,8 +9,13 @@ Rules that hold for every kind of step:
 - The same button of the same message within ECHO_SECONDS is a double tap and does nothing. Money does not lean on that:
   an order bump's buttons act only while the lead stands at it, and a basket has one open charge (steps/charge.py),
   whatever is pressed and when.
-- A payment's event is handled on the payment's own version and step, wherever the lead stands by now; it moves the lead
-  only if the lead still stands at that charge.
+- A payment's event is handled on the payment's own version and step, wherever the lead stands by now. It moves the lead
+  only if the lead still stands at that charge, or what follows waits for something (a delay, a question) and the lead
+  is not buying something else.
+- What a lead waits for (a delay's end, an answer) concerns it only while it stands in that very wait: whoever walks on
+  meanwhile leaves it behind, and its timer finds nothing to do.
+- While a person has the chat the funnel is silent: nothing but payments and their buttons is acted upon. What came due
+  meanwhile follows when the chat is given back.
 - Steps follow one another at once at most as often as the funnel has steps, so even a loop that no check has seen ends.
 """
 
@@ -20,10 +25,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from grimbots.services.funnels.definitions import Version
-from grimbots.services.funnels.effects import Effect
-from grimbots.services.funnels.events import Event, Paid, PaymentEvent, Started, Tapped, Wrote
+from grimbots.services.funnels.effects import Effect, Wake
+from grimbots.services.funnels.events import (
+    Event,
+    Held,
+    Paid,
+    PaymentEvent,
+    Resumed,
+    Started,
+    StepEvent,
+    Tapped,
+    Woke,
+    Wrote,
+)
 from grimbots.services.funnels.steps.base import END, Scene, Turn
 from grimbots.services.funnels.walks import Tap, Walk
+
+Advance = tuple[Walk, tuple[Effect, ...]]
 
 ECHO_SECONDS = 3
 
@@ -31,24 +49,49 @@ ECHO_SECONDS = 3
 def advance(version: Version, lead: Walk, event: Event, now: datetime) -> tuple[Walk, tuple[Effect, ...]]:
     """Return where the lead stands after `event`, and what is to be done, in order."""
     match event:
-        case Started(param):
-            return _start(version, lead, param, now)
-        case Wrote():
-            return (lead, ()) if lead.version_id else _start(version, lead, "", now)
+        case Held(until):
+            return replace(lead, held_until=until), ()
+        case Resumed():
+            return _resume(version, replace(lead, held_until=None), now)
         case Tapped():
             return _take_tap(version, lead, event, now)
+        case Started() | Wrote() | Woke():
+            return (lead, ()) if lead.is_held(now) else _take(version, lead, event, now)
     return _take_payment_event(version, lead, event, now)
 
 
-def _start(version: Version, lead: Walk, param: str, now: datetime) -> tuple[Walk, tuple[Effect, ...]]:
+def _take(version: Version, lead: Walk, event: Started | Wrote | Woke, now: datetime) -> Advance:
+    if isinstance(event, Started):
+        return _start(version, lead, event.param, now)
+    if isinstance(event, Wrote):
+        return _react_where_it_stands(version, lead, event, now) if lead.version_id else _start(version, lead, "", now)
+    is_that_wait = lead.wait is not None and (lead.step, lead.wait.number) == (event.step, event.number)
+    return _react_where_it_stands(version, lead, event, now) if is_that_wait else (lead, ())
+
+
+def _react_where_it_stands(version: Version, lead: Walk, event: StepEvent, now: datetime) -> Advance:
+    step = version.steps.get(lead.step) if lead.version_id == version.id else None
+    scene = Scene(version, lead, now)
+    turn = step.react(event, scene) if step else None
+    return (lead, ()) if turn is None else _follow(scene, turn)
+
+
+def _resume(version: Version, lead: Walk, now: datetime) -> Advance:
+    """Go on with what came due while the bot was silent."""
+    if lead.wait is None or lead.wait.until is None or lead.wait.until > now:
+        return lead, ()
+    return _take(version, lead, Woke(lead.step, lead.wait.number), now)
+
+
+def _start(version: Version, lead: Walk, param: str, now: datetime) -> Advance:
     """Begin anew. Orders stay known: a charge that is open stays the charge of its basket."""
-    fresh = replace(lead, basket=(), tap=None, variables={**lead.variables, "start_param": param})
+    fresh = replace(lead, basket=(), tap=None, wait=None, variables={**lead.variables, "start_param": param})
     return _follow(Scene(version, fresh, now), Turn(fresh, go=version.start))
 
 
-def _take_tap(version: Version, lead: Walk, event: Tapped, now: datetime) -> tuple[Walk, tuple[Effect, ...]]:
+def _take_tap(version: Version, lead: Walk, event: Tapped, now: datetime) -> Advance:
     step = version.steps.get(event.step)
-    if step is None or _is_echo(lead.tap, event, now):
+    if step is None or _is_echo(lead.tap, event, now) or (lead.is_held(now) and not step.charges):
         return lead, ()
     scene = Scene(version, replace(lead, tap=Tap(event.nonce, event.button, now)), now)
     turn = step.react(event, scene)
@@ -61,23 +104,29 @@ def _is_echo(last: Tap | None, event: Tapped, now: datetime) -> bool:
     return abs(now - last.at) < timedelta(seconds=ECHO_SECONDS)
 
 
-def _take_payment_event(
-    version: Version, lead: Walk, event: PaymentEvent, now: datetime
-) -> tuple[Walk, tuple[Effect, ...]]:
+def _take_payment_event(version: Version, lead: Walk, event: PaymentEvent, now: datetime) -> Advance:
     step = version.steps.get(event.step)
     scene = Scene(version, lead, now, payment_id=event.payment_id)
     turn = step.react(event, scene) if step else None
     if turn is None:
         return lead, ()
     after, effects = _follow(scene, turn)
-    if not scene.stands_at(event.step):
-        after = replace(lead, orders=after.orders)
-    elif isinstance(event, Paid):
-        after = replace(after, basket=())
-    return after, effects
+    if scene.stands_at(event.step) or (_has_begun_to_wait(lead, after) and not _is_buying_else(lead, event)):
+        return (replace(after, basket=()) if isinstance(event, Paid) else after), effects
+    stayed = replace(after, version_id=lead.version_id, step=lead.step, basket=lead.basket, wait=lead.wait)
+    return stayed, tuple(effect for effect in effects if not isinstance(effect, Wake))
 
 
-def _follow(scene: Scene, turn: Turn) -> tuple[Walk, tuple[Effect, ...]]:
+def _has_begun_to_wait(before: Walk, after: Walk) -> bool:
+    return after.wait is not None and after.wait != before.wait
+
+
+def _is_buying_else(lead: Walk, event: PaymentEvent) -> bool:
+    order = lead.find_order(event.payment_id)
+    return bool(lead.basket) and (order is None or order.items != lead.basket)
+
+
+def _follow(scene: Scene, turn: Turn) -> Advance:
     """Enter step after step for as long as each leads on at once."""
     steps = scene.version.steps
     walk, effects = turn.walk, list(turn.effects)
@@ -85,7 +134,7 @@ def _follow(scene: Scene, turn: Turn) -> tuple[Walk, tuple[Effect, ...]]:
         if turn.go is None:
             break
         step = steps.get(turn.go)
-        walk = replace(walk, version_id=scene.version.id, step=step.id if step else END)
+        walk = replace(walk, version_id=scene.version.id, step=step.id if step else END, wait=None)
         if step is None:
             break
         turn = step.enter(replace(scene, walk=walk))

@@ -79,5 +79,26 @@ class Expired:
     step: str
 
 
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The time came that the lead waited for at `step`; `number` says which of its waits that was."""
+
+    step: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person took the chat over, for as long as until `until`."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Nothing keeps the bot from speaking any more: the person gave the chat back, or the lead unblocked the bot."""
+
+
 PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired
-Event = Started | Wrote | Tapped | PaymentEvent
+StepEvent = Tapped | Wrote | Woke | PaymentEvent
+Event = Started | Held | Resumed | StepEvent

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
-from grimbots.services import logins, webhooks
+from grimbots.services import logins, moves, webhooks
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ async def keep_days(app: App) -> None:
 CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "keep_days": (timedelta(hours=1), keep_days),
     "forget_logins": (timedelta(hours=1), logins.forget_old),
+    "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
 }
 

@@ -76,6 +76,10 @@ class Vault:
         """Return 4 url-safe characters that only this installation can put to `text` for this account."""
         return _encode(self._derive("click", account_id, text)[:CLICK_MARK_BYTES])
 
+    def post_key(self, account_id: int) -> bytes:
+        """Return the 32 bytes that what an account's funnels post to its servers is signed with."""
+        return self._derive("post", account_id)
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()

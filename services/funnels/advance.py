@@ -21,7 +21,7 @@ Rules that hold for every kind of step:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from grimbots.services.funnels.definitions import Version
@@ -31,7 +31,7 @@ from grimbots.services.funnels.events import (
     Held,
     Paid,
     PaymentEvent,
-    Resumed,
+    Returned,
     Started,
     StepEvent,
     Tapped,
@@ -41,61 +41,75 @@ from grimbots.services.funnels.events import (
 from grimbots.services.funnels.steps.base import END, Scene, Turn
 from grimbots.services.funnels.walks import Tap, Walk
 
-Advance = tuple[Walk, tuple[Effect, ...]]
-
 ECHO_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What an event led to: where the lead stands, what is to be done, and the steps it came through, in order."""
+
+    walk: Walk
+    effects: tuple[Effect, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 def advance(version: Version, lead: Walk, event: Event, now: datetime) -> tuple[Walk, tuple[Effect, ...]]:
     """Return where the lead stands after `event`, and what is to be done, in order."""
+    done = trace(version, lead, event, now)
+    return done.walk, done.effects
+
+
+def trace(version: Version, lead: Walk, event: Event, now: datetime) -> Trace:
+    """Return what `advance` does, and on which way."""
     match event:
         case Held(until):
-            return replace(lead, held_until=until), ()
-        case Resumed():
-            return _resume(version, replace(lead, held_until=None), now)
+            held = replace(lead, held_until=until)
+            return Trace(held) if until else _resume(version, held, now)
+        case Returned():
+            return _resume(version, lead, now)
         case Tapped():
             return _take_tap(version, lead, event, now)
         case Started() | Wrote() | Woke():
-            return (lead, ()) if lead.is_held(now) else _take(version, lead, event, now)
+            return Trace(lead) if lead.is_held(now) else _take(version, lead, event, now)
     return _take_payment_event(version, lead, event, now)
 
 
-def _take(version: Version, lead: Walk, event: Started | Wrote | Woke, now: datetime) -> Advance:
+def _take(version: Version, lead: Walk, event: Started | Wrote | Woke, now: datetime) -> Trace:
     if isinstance(event, Started):
         return _start(version, lead, event.param, now)
     if isinstance(event, Wrote):
         return _react_where_it_stands(version, lead, event, now) if lead.version_id else _start(version, lead, "", now)
     is_that_wait = lead.wait is not None and (lead.step, lead.wait.number) == (event.step, event.number)
-    return _react_where_it_stands(version, lead, event, now) if is_that_wait else (lead, ())
+    return _react_where_it_stands(version, lead, event, now) if is_that_wait else Trace(lead)
 
 
-def _react_where_it_stands(version: Version, lead: Walk, event: StepEvent, now: datetime) -> Advance:
+def _react_where_it_stands(version: Version, lead: Walk, event: StepEvent, now: datetime) -> Trace:
     step = version.steps.get(lead.step) if lead.version_id == version.id else None
     scene = Scene(version, lead, now)
     turn = step.react(event, scene) if step else None
-    return (lead, ()) if turn is None else _follow(scene, turn)
+    return Trace(lead) if turn is None else _follow(scene, turn)
 
 
-def _resume(version: Version, lead: Walk, now: datetime) -> Advance:
+def _resume(version: Version, lead: Walk, now: datetime) -> Trace:
     """Go on with what came due while the bot was silent."""
-    if lead.wait is None or lead.wait.until is None or lead.wait.until > now:
-        return lead, ()
+    if lead.wait is None or lead.is_held(now) or not lead.is_due(now):
+        return Trace(lead)
     return _take(version, lead, Woke(lead.step, lead.wait.number), now)
 
 
-def _start(version: Version, lead: Walk, param: str, now: datetime) -> Advance:
+def _start(version: Version, lead: Walk, param: str, now: datetime) -> Trace:
     """Begin anew. Orders stay known: a charge that is open stays the charge of its basket."""
     fresh = replace(lead, basket=(), tap=None, wait=None, variables={**lead.variables, "start_param": param})
     return _follow(Scene(version, fresh, now), Turn(fresh, go=version.start))
 
 
-def _take_tap(version: Version, lead: Walk, event: Tapped, now: datetime) -> Advance:
+def _take_tap(version: Version, lead: Walk, event: Tapped, now: datetime) -> Trace:
     step = version.steps.get(event.step)
     if step is None or _is_echo(lead.tap, event, now) or (lead.is_held(now) and not step.charges):
-        return lead, ()
+        return Trace(lead)
     scene = Scene(version, replace(lead, tap=Tap(event.nonce, event.button, now)), now)
     turn = step.react(event, scene)
-    return (lead, ()) if turn is None else _follow(scene, turn)
+    return Trace(lead) if turn is None else _follow(scene, turn)
 
 
 def _is_echo(last: Tap | None, event: Tapped, now: datetime) -> bool:
@@ -104,17 +118,17 @@ def _is_echo(last: Tap | None, event: Tapped, now: datetime) -> bool:
     return abs(now - last.at) < timedelta(seconds=ECHO_SECONDS)
 
 
-def _take_payment_event(version: Version, lead: Walk, event: PaymentEvent, now: datetime) -> Advance:
+def _take_payment_event(version: Version, lead: Walk, event: PaymentEvent, now: datetime) -> Trace:
     step = version.steps.get(event.step)
     scene = Scene(version, lead, now, payment_id=event.payment_id)
     turn = step.react(event, scene) if step else None
     if turn is None:
-        return lead, ()
-    after, effects = _follow(scene, turn)
-    if scene.stands_at(event.step) or (_has_begun_to_wait(lead, after) and not _is_buying_else(lead, event)):
-        return (replace(after, basket=()) if isinstance(event, Paid) else after), effects
-    stayed = replace(after, version_id=lead.version_id, step=lead.step, basket=lead.basket, wait=lead.wait)
-    return stayed, tuple(effect for effect in effects if not isinstance(effect, Wake))
+        return Trace(lead)
+    done = _follow(scene, turn)
+    if scene.stands_at(event.step) or (_has_begun_to_wait(lead, done.walk) and not _is_buying_else(lead, event)):
+        return replace(done, walk=replace(done.walk, basket=())) if isinstance(event, Paid) else done
+    stayed = replace(done.walk, version_id=lead.version_id, step=lead.step, basket=lead.basket, wait=lead.wait)
+    return replace(done, walk=stayed, effects=tuple(one for one in done.effects if not isinstance(one, Wake)))
 
 
 def _has_begun_to_wait(before: Walk, after: Walk) -> bool:
@@ -126,10 +140,10 @@ def _is_buying_else(lead: Walk, event: PaymentEvent) -> bool:
     return bool(lead.basket) and (order is None or order.items != lead.basket)
 
 
-def _follow(scene: Scene, turn: Turn) -> Advance:
+def _follow(scene: Scene, turn: Turn) -> Trace:
     """Enter step after step for as long as each leads on at once."""
     steps = scene.version.steps
-    walk, effects = turn.walk, list(turn.effects)
+    walk, effects, path = turn.walk, list(turn.effects), []
     for _ in range(len(steps)):
         if turn.go is None:
             break
@@ -137,6 +151,7 @@ def _follow(scene: Scene, turn: Turn) -> Advance:
         walk = replace(walk, version_id=scene.version.id, step=step.id if step else END, wait=None)
         if step is None:
             break
+        path.append(step.id)
         turn = step.enter(replace(scene, walk=walk))
         walk, effects = turn.walk, [*effects, *turn.effects]
-    return walk, tuple(effects)
+    return Trace(walk, tuple(effects), tuple(path))

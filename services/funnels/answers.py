@@ -93,3 +93,9 @@ LONGEST: Mapping[str, str] = {
     "phone": "+" + "9" * 15,
     "cpf": "000.000.000-00",
 }
+SAMPLES: Mapping[str, str] = {
+    "text": "Belo Horizonte",
+    "email": "ana@example.com",
+    "phone": "+55 11 98765-4321",
+    "cpf": "529.982.247-25",
+}

@@ -68,8 +68,9 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
     }
+    answered = dict.fromkeys(asked, "-")  # that a lead may come without an answer is for _check_variables
     has_basket = step.needs_basket or step.delivers or step.sells() is not None
-    return Survey(files, longest, NAMED_BY_BASKET if has_basket else {})
+    return Survey(files, longest, {**answered, **NAMED_BY_BASKET} if has_basket else answered)
 
 
 def _check_callbacks(step: Step) -> Iterator[Finding]:
@@ -79,9 +80,9 @@ def _check_callbacks(step: Step) -> Iterator[Finding]:
 
 
 def _check_graph(version: Version) -> Iterator[Finding]:
-    exits = {step.id: list(step.exits()) for step in version.steps.values()}
+    exits = list_exits(version)
     yield from _check_targets(version, exits)
-    yield from _check_reach(version, exits)
+    yield from _checkreach(version, exits)
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
     yield from _check_offers(version)
@@ -97,8 +98,8 @@ def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterato
                 yield Finding(way.field, "unknown_target", {"target": way.target}, step)
 
 
-def _check_reach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    reached = _reach(exits, [version.start], ANY)
+def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
+    reached = reach(exits, [version.start])
     for step in exits:
         if step not in reached:
             yield Finding("", "unreachable", step=step)
@@ -121,12 +122,12 @@ def _list_ways(exits: Mapping[str, list[Exit]], by: Collection[str]) -> dict[str
 
 
 def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    """An offer leads to a charge, which has something to charge for and delivers at once; nothing is delivered unpaid."""
+    """An offer leads to a charge, a charge has an offer and delivers at once, nothing is delivered unpaid."""
     ways = [way for ways in exits.values() for way in ways]
     paid = [way.target for way in ways if way.by == "paid"]
     waited = [way.target for way in ways if way.by in UNPAID - {"now"}]
-    empty_handed = _reach(exits, [version.start, *paid], UNSOLD - {"paid"})
-    unpaid = _reach(exits, [version.start, *waited], {"now"})
+    empty_handed = reach(exits, [version.start, *paid], UNSOLD - {"paid"})
+    unpaid = reach(exits, [version.start, *waited], {"now"})
     for step in version.steps.values():
         if step.needs_basket and step.id in empty_handed:
             yield Finding("", "charge_without_offer", step=step.id)
@@ -161,7 +162,7 @@ def _check_variables(version: Version, exits: Mapping[str, list[Exit]]) -> Itera
 
 
 def _charges(version: Version, exits: Mapping[str, list[Exit]], step: str) -> bool:
-    follow = _reach(exits, [step], UNPAID)
+    follow = reach(exits, [step], UNPAID)
     return any(version.steps[name].charges for name in follow if name in version.steps)
 
 
@@ -180,7 +181,12 @@ def _delivers(version: Version, exits: Mapping[str, list[Exit]], step: Step) -> 
     return True
 
 
-def _reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collection[str]) -> set[str]:
+def list_exits(version: Version) -> dict[str, list[Exit]]:
+    """Give the ways out of every step."""
+    return {step.id: list(step.exits()) for step in version.steps.values()}
+
+
+def reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collection[str] = ANY) -> set[str]:
     """Give every step that is reached from `starts` by ways of these kinds."""
     reached: set[str] = set()
     todo = list(starts)

@@ -89,16 +89,16 @@ class Woke:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A person took the chat over, for as long as until `until`."""
+    """A person took the chat over until then; None: he gave it back."""
 
-    until: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
-    """Nothing keeps the bot from speaking any more: the person gave the chat back, or the lead unblocked the bot."""
+class Returned:
+    """The lead let a bot in again that it had blocked."""
 
 
 PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired
 StepEvent = Tapped | Wrote | Woke | PaymentEvent
-Event = Started | Held | Resumed | StepEvent
+Event = Started | Held | Returned | StepEvent

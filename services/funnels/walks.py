@@ -86,6 +86,10 @@ class Walk:
         """Tell whether a person has the chat."""
         return self.held_until is not None and now < self.held_until
 
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether the instant it waits for has come."""
+        return self.wait is not None and self.wait.until is not None and self.wait.until <= now
+
     def with_bought(self, items: tuple[Item, ...]) -> Walk:
         """Remember what was paid for."""
         return replace(self, bought=tuple(dict.fromkeys((*self.bought, *(item.offer for item in items)))))

@@ -12,6 +12,16 @@ WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
     AND chat_id = %(chat_id)s;
 
+-- name: find_by_username :one
+-- The one that was heard of last: a user name may have moved on to somebody else.
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+FROM leads
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s
+    AND lower(username) = lower(%(username)s)
+ORDER BY updated_at DESC
+LIMIT 1;
+
 -- name: lock_by_id :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads
@@ -35,6 +45,12 @@ RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, lang
     walked_at, walked_update_id;
 
 -- name: save_walk :exec
+-- And what moved it, unless `event` is null.
+WITH noted AS (
+    INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
+    SELECT %(account_id)s, %(lead_id)s, %(moved_on)s, %(cause)s, %(event)s, %(now)s
+    WHERE %(event)s::jsonb IS NOT NULL
+)
 UPDATE leads
 SET version_id = %(version_id)s,
     step = %(step)s,

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -88,13 +89,15 @@ class Scene:
 class Step(ABC):
     """One step of a funnel.
 
-    `delivers` and `charges` tell the check what a kind is there for; `needs_basket`: only after an offer.
+    `delivers` and `charges` tell the check what a kind is there for; `needs_basket`: only after an offer; `speaks`: the
+    lead is told something.
     """
 
     kind: ClassVar[str]
     delivers: ClassVar[bool] = False
     charges: ClassVar[bool] = False
     needs_basket: ClassVar[bool] = False
+    speaks: ClassVar[bool] = False
 
     id: str
 
@@ -121,6 +124,10 @@ class Step(ABC):
     def reads(self) -> Iterator[tuple[str, str]]:
         """Give the variables it looks at besides those in its texts, each with the field that names it."""
         yield from ()
+
+    def sample(self, chance: Random) -> str | None:
+        """Give something a lead may write here, for a simulation; None where no words are waited for."""
+        return None
 
     def asks_for_bought(self) -> Iterator[tuple[str, str]]:
         """Give the offers whose purchase it asks for, each with the field that names it."""

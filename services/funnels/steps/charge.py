@@ -78,6 +78,7 @@ class Charge(Step):
     kind: ClassVar[str] = "charge"
     charges: ClassVar[bool] = True
     needs_basket: ClassVar[bool] = True
+    speaks: ClassVar[bool] = True
 
     expires_in_minutes: int = field(metadata={"rule": Whole(least=1, most=MAX_MINUTES, code="bad_minutes")})
     description: str = field(default="", metadata={"rule": Plain()})

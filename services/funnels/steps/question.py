@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 from typing import ClassVar
 
-from grimbots.services.funnels.answers import LONGEST, READERS
+from grimbots.services.funnels.answers import LONGEST, READERS, SAMPLES
 from grimbots.services.funnels.events import StepEvent, Tapped, Woke, Wrote
 from grimbots.services.funnels.fields import MAX_MINUTES, Markup, Name, OneOf, Target, Whole
 from grimbots.services.funnels.options import Option, Options
@@ -96,6 +97,12 @@ class Question(Showing):
     def asks(self) -> Mapping[str, str]:
         values = [option.value for option in self.options]
         return {self.variable: max(values, key=len, default="") if self.answer == CHOICE else LONGEST[self.answer]}
+
+    def sample(self, chance: Random) -> str | None:
+        if self.answer == "number":
+            least = self.least if self.least is not None else 0
+            return str(chance.randint(least, self.most if self.most is not None else least + 100))
+        return None if self.answer == CHOICE else SAMPLES[self.answer]
 
     def check(self) -> Iterator[Finding]:
         yield from Showing.check(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from grimbots.services.funnels.bodies import Shown
 from grimbots.services.funnels.fields import Album, File
@@ -15,6 +16,8 @@ from grimbots.services.funnels.steps.base import Scene, Step
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing(Step):
     """A step that may show one of these beside its text."""
+
+    speaks: ClassVar[bool] = True
 
     photo: str = field(default="", metadata={"rule": File("photo")})
     video: str = field(default="", metadata={"rule": File("video")})

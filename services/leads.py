@@ -50,7 +50,7 @@ async def lock(tx: Transaction, bot: Bot, chat_id: int, person: Person, now: dat
 
 
 async def lock_by_id(tx: Transaction, *, account_id: int, lead_id: int) -> Row:
-    """Return a lead, locked."""
+    """Return a lead, locked; None where the account has none of this id."""
     return await tx.leads.lock_by_id(account_id=account_id, lead_id=lead_id)
 
 

@@ -24,7 +24,7 @@ async def plan(
     """Plan a notice once, and return its job; none where the seller has not said which chat is his."""
     seller = await tx.notices.find_lead(account_id=lead.account_id, bot_id=lead.bot_id)
     if seller is None:
-        log.warning("step %s has a notice and its bot no chat for it: grimbots bot notices", effect.step)
+        log.warning("step %s has a notice and its bot no chat for it: grimbots chat notices", effect.step)
         return []
     message = await messages.plan(
         tx,

@@ -48,7 +48,7 @@ async def wake(
     cause = f"t:{timer_id}"
     async with app.db.transaction() as tx:
         lead = await leads.lock_by_id(tx, account_id=account_id, lead_id=lead_id)
-        if lead.status == "active" and _still_waits(lead, step, number):
+        if lead is not None and lead.status == "active" and _still_waits(lead, step, number):
             await moves.make(app, tx, lead, version_id, Woke(step, number), cause=cause)
         await timers.finish(tx, timer_id, app.clock())
         return Done(await effects.pending(tx, account_id=account_id, cause=cause))

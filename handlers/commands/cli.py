@@ -25,6 +25,7 @@ from grimbots.handlers.commands import (
     backup,
     bot,
     campaign,
+    chat,
     dev,
     doctor,
     funnel,
@@ -67,6 +68,7 @@ NOUNS = (
     gateway,
     pool,
     campaign,
+    chat,
     queue,
 )
 # What a person can do something about; anything else is a bug and shows its traceback.

@@ -10,8 +10,8 @@ Rules that hold for every kind of step:
   an order bump's buttons act only while the lead stands at it, and a basket has one open charge (steps/charge.py),
   whatever is pressed and when.
 - A payment's event is handled on the payment's own version and step, wherever the lead stands by now. It moves the lead
-  only if the lead still stands at that charge, or what follows waits for something (a delay, a question) and the lead
-  is not buying something else.
+  only if the lead still stands at that charge, or what follows waits for something (a delay, a question); and not
+  while the lead is buying something else.
 - What a lead waits for (a delay's end, an answer) concerns it only while it stands in that very wait: whoever walks on
   meanwhile leaves it behind, and its timer finds nothing to do.
 - While a person has the chat the funnel is silent: nothing but payments and their buttons is acted upon. What came due
@@ -125,7 +125,8 @@ def _take_payment_event(version: Version, lead: Walk, event: PaymentEvent, now: 
     if turn is None:
         return Trace(lead)
     done = _follow(scene, turn)
-    if scene.stands_at(event.step) or (_has_begun_to_wait(lead, done.walk) and not _is_buying_else(lead, event)):
+    follows = scene.stands_at(event.step) or _has_begun_to_wait(lead, done.walk)
+    if follows and not _is_buying_else(lead, event):
         return replace(done, walk=replace(done.walk, basket=())) if isinstance(event, Paid) else done
     stayed = replace(done.walk, version_id=lead.version_id, step=lead.step, basket=lead.basket, wait=lead.wait)
     return replace(done, walk=stayed, effects=tuple(one for one in done.effects if not isinstance(one, Wake)))
@@ -144,10 +145,10 @@ def _follow(scene: Scene, turn: Turn) -> Trace:
     """Enter step after step for as long as each leads on at once."""
     steps = scene.version.steps
     walk, effects, path = turn.walk, list(turn.effects), []
-    for _ in range(len(steps)):
-        if turn.go is None:
-            break
+    while turn.go is not None:
         step = steps.get(turn.go)
+        if step is not None and len(path) == len(steps):
+            break
         walk = replace(walk, version_id=scene.version.id, step=step.id if step else END, wait=None)
         if step is None:
             break

@@ -15,8 +15,8 @@ from grimbots.services.funnels.texts import count_units
 MAX_UNITS = 200  # of a text; what is longer is no answer to a question
 EMAIL = re.compile(r"[^\s@,;<>()]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,63}")
 NUMBERS: Mapping[str, re.Pattern[str]] = {
-    "pt-BR": re.compile(r"[+-]?(\d{1,12}|\d{1,3}(\.\d{3}){1,3})(,\d{1,6})?"),
-    "en": re.compile(r"[+-]?(\d{1,12}|\d{1,3}(,\d{3}){1,3})(\.\d{1,6})?"),
+    "pt-BR": re.compile(r"[+-]?(\d{1,12}|\d{1,3}(\.\d{3}){1,3})(,\d{1,6})?", re.ASCII),
+    "en": re.compile(r"[+-]?(\d{1,12}|\d{1,3}(,\d{3}){1,3})(\.\d{1,6})?", re.ASCII),
 }
 POINTS: Mapping[str, dict[int, str | None]] = {
     "pt-BR": {ord("."): None, ord(","): "."},
@@ -25,8 +25,10 @@ POINTS: Mapping[str, dict[int, str | None]] = {
 CPF_SIGNS = re.compile(r"[\s./-]")
 PHONE_SIGNS = re.compile(r"[\s().-]")
 BRAZIL = "+55"
-BRAZILIAN = re.compile(r"[1-9]\d(9\d{8}|[2-5]\d{7})")  # area code; a mobile's nine digits or a fixed line's eight
-FOREIGN = re.compile(r"\+(?!55)[1-9]\d{7,14}")  # E.164
+BRAZILIAN = re.compile(
+    r"[1-9]\d(9\d{8}|[2-5]\d{7})", re.ASCII
+)  # area code; a mobile's nine digits or a fixed line's eight
+FOREIGN = re.compile(r"\+(?!55)[1-9]\d{7,14}", re.ASCII)  # E.164
 
 
 def read_text(typed: str, language: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grimbots.services.funnels.media import ALBUM_METHOD, KINDS
-from grimbots.services.funnels.splitting import MAX_CAPTION_UNITS, MAX_TEXT_UNITS, is_blank, measure, split
+from grimbots.services.funnels.splitting import MAX_CAPTION_UNITS, MAX_TEXT_UNITS, fits, is_blank, split
 
 MARKUP = {"parse_mode": "HTML"}
 
@@ -42,7 +42,7 @@ def compose(html: str, media: Sequence[Shown], rows: Sequence[Mapping[str, Any]]
         return _write_texts(html, keyboard)
     if is_blank(html):
         return [_show(media, {}, keyboard)]
-    if measure(html) > MAX_CAPTION_UNITS or (len(media) > 1 and rows):
+    if not fits(html, MAX_CAPTION_UNITS) or (len(media) > 1 and rows):
         return [_show(media, {}, {}), *_write_texts(html, keyboard)]
     return [_show(media, {"caption": html, **MARKUP}, keyboard)]
 

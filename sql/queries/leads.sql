@@ -46,21 +46,23 @@ RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, lang
 
 -- name: save_walk :exec
 -- And what moved it, unless `event` is null.
-WITH noted AS (
-    INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
-    SELECT %(account_id)s, %(lead_id)s, %(moved_on)s, %(cause)s, %(event)s, %(now)s
-    WHERE %(event)s::jsonb IS NOT NULL
+WITH saved AS (
+    UPDATE leads
+    SET version_id = %(version_id)s,
+        step = %(step)s,
+        state = %(state)s,
+        start_param = %(start_param)s,
+        walked_at = %(now)s,
+        walked_update_id = coalesce(%(update_id)s, walked_update_id),
+        updated_at = %(now)s
+    WHERE account_id = %(account_id)s
+        AND id = %(lead_id)s
+    RETURNING id, account_id
 )
-UPDATE leads
-SET version_id = %(version_id)s,
-    step = %(step)s,
-    state = %(state)s,
-    start_param = %(start_param)s,
-    walked_at = %(now)s,
-    walked_update_id = coalesce(%(update_id)s, walked_update_id),
-    updated_at = %(now)s
-WHERE account_id = %(account_id)s
-    AND id = %(lead_id)s;
+INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
+SELECT account_id, id, %(moved_on)s, %(cause)s, %(event)s, %(now)s
+FROM saved
+WHERE %(event)s::jsonb IS NOT NULL;
 
 -- name: set_status :exec
 UPDATE leads

@@ -1,12 +1,12 @@
 -- name: forget_old :exec
 -- The oldest, in bites; ids rise with time.
 DELETE FROM moves
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT id
     FROM moves
     ORDER BY id
     LIMIT %(limit)s
-)
+))
     AND at < %(before)s;
 
 -- name: list_all :many

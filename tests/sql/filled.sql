@@ -180,7 +180,8 @@ SELECT account_id, lead_id, version_id, 'm of ' || cause, '{}', now() FROM payme
 
 INSERT INTO takeovers (account_id, bot_id, lead_id, actor, began_at, until, ended_at)
 SELECT account_id, bot_id, id, first_name, now(), now() + interval '1 day', CASE WHEN chat_id % 2 = 0 THEN now() END
-FROM leads;
+FROM leads
+ORDER BY chat_id % 2;
 
 UPDATE bots SET notices_lead_id = (SELECT min(id) FROM leads WHERE leads.bot_id = bots.id);
 

@@ -1,4 +1,4 @@
-"""notify: tells the seller, in the chat that `grimbots bot notices` named, that a lead has come here."""
+"""notify: tells the seller, in the chat that `grimbots chat notices` named, that a lead has come here."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ async def _plan_for(app: App, tx: Transaction, campaign: Row, version: Version, 
 
 
 def _say_beginning(version: Version, walk: Walk, now: datetime) -> Sequence[Effect]:
-    """Return what a funnel says to who begins it; what else it does there (a notice, a delay) is for who came himself."""
+    """Return what a funnel says to who begins it; what else it does there (a delay, a post) is for who came himself."""
     begun = advance(version, walk, Started(walk.variables.get("start_param", "")), now)[1]
     return [effect for effect in begun if isinstance(effect, Say)]
 

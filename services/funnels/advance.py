@@ -144,7 +144,8 @@ def _is_buying_else(lead: Walk, event: PaymentEvent) -> bool:
 def _follow(scene: Scene, turn: Turn) -> Trace:
     """Enter step after step for as long as each leads on at once."""
     steps = scene.version.steps
-    walk, effects, path = turn.walk, list(turn.effects), []
+    walk, effects = turn.walk, list(turn.effects)
+    path: list[str] = []
     while turn.go is not None:
         step = steps.get(turn.go)
         if step is not None and len(path) == len(steps):

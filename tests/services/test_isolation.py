@@ -126,7 +126,7 @@ async def end_others_takeover(world: World) -> None:
 def add_post(world: World, account_id: int, status: str) -> int:
     ((post_id,),) = world.query(
         "INSERT INTO posts (account_id, bot_id, lead_id, cause, ordinal, step, url, body, status, planned_at)"
-        " SELECT account_id, bot_id, id, 'test', 0, 'crm', 'http://127.0.0.1:1/', '{}', %s, now()"
+        " SELECT account_id, bot_id, id, 'test ' || account_id, 0, 'crm', 'http://127.0.0.1:1/', '{}', %s, now()"
         " FROM leads WHERE account_id = %s LIMIT 1 RETURNING id",
         status,
         account_id,

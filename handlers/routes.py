@@ -8,6 +8,7 @@ from grimbots.conf.settings import Settings
 from grimbots.handlers import telegram
 from grimbots.handlers.admin.assets import AssetHandler
 from grimbots.handlers.admin.bots import BotsHandler
+from grimbots.handlers.admin.chats import ChatHandler, ChatsHandler
 from grimbots.handlers.admin.events import EventsHandler
 from grimbots.handlers.admin.languages import LanguageHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginHandler, LogoutHandler
@@ -53,6 +54,8 @@ def routes(settings: Settings) -> list[Route]:
         (ACCOUNT, SalesHandler),
         (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
         (ACCOUNT + r"/bots", BotsHandler),
+        (ACCOUNT + r"/chats", ChatsHandler),
+        (ACCOUNT + r"/chats/([0-9]{1,18})/return", ChatHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
         (ACCOUNT + r"/events", EventsHandler),

@@ -165,6 +165,24 @@ ENGLISH = {
         "{command} and the new token; with the same token if it was you."
     ),
     "webhook_error": "Telegram could not deliver to us, last at {at}: {error}",
+    # Chats
+    "chats_tab": "Chats",
+    "chats_title": "Chats that a person has",
+    "chats_intro": (
+        "The bot is silent in these chats; payments and deliveries go on. Given back, it goes on where it was."
+    ),
+    "chats_none": "The bots have all chats.",
+    "chat_until": "until {at}",
+    "chat_return": "Give back to the bot",
+    "chat_take": "Take a chat over",
+    "chat_bot": "Bot",
+    "chat_lead": "Person: @username or chat number",
+    "chat_hours": "For how many hours",
+    "said.taken": "The chat is yours. The bot is silent in it until it is given back or the time is over.",
+    "said.untaken": "Nothing was done: this person has not begun the funnel, so the bot says nothing to them.",
+    "said.returned": "The bot has the chat again.",
+    "said.not_found": "This bot does not know this person. Check the bot, and the @username or the chat number.",
+    "said.bad_hours": "Write 1 to 720 hours.",
     # Messages
     "messages_title": "Messages that did not arrive",
     "messages_intro": (

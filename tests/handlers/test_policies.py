@@ -28,6 +28,8 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/messages/([0-9]{1,18})/(resend|discard)": "/sales/tenant1/messages/1/resend",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/events": "/sales/tenant1/events",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots": "/sales/tenant1/bots",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats": "/sales/tenant1/chats",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats/([0-9]{1,18})/return": "/sales/tenant1/chats/1/return",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",
     r"/admin/queues/(pause|resume)": "/admin/queues/pause",
 }

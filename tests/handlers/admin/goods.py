@@ -25,6 +25,7 @@ class Goods:
     message_id: int
     event_id: int
     job_id: str
+    lead_id: int
 
 
 async def sell(shop: Shop, chat_id: int, *amounts: int) -> Any:
@@ -58,7 +59,9 @@ async def stock(shop: Shop, query: Query) -> Goods:
     query("UPDATE provider_events SET status = 'unmatched', settled_at = received_at WHERE id = %s", event_id)
     job = payments.job(payment)
     await shop.app.queue.bury(job, "attempts")
-    return Goods(shop.tenant.name, shop.tenant.account_id, mark, payment.id, message_id, event_id, job.id)
+    return Goods(
+        shop.tenant.name, shop.tenant.account_id, mark, payment.id, message_id, event_id, job.id, payment.lead_id
+    )
 
 
 async def fill(shop: Shop, query: Query, clock: Any) -> None:

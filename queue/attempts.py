@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.queue.job import Claimed, Release, Verdict
+from grimbots.queue.job import Claimed, ClaimReply, Release, Verdict
 from grimbots.queue.outcomes import Ended, Outcome, TimedOut, UnknownTask, decide
 from grimbots.queue.reports import count_end, count_start, report_end, report_unheard
 from grimbots.queue.task import Done, LeaseLost, Task
@@ -92,33 +92,36 @@ class Attempts:
         self._context = context
         self._tasks = tasks
         self._slots = slots
-        self._taken: list[Attempt] = []
+        self._taken: list[tuple[ClaimReply, Heartbeat]] = []
         self._open: set[Attempt] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = math.inf
 
-    def take(self, claimed: Claimed, lease: Heartbeat) -> None:
-        """Give a claimed job a slot; `start` follows."""
-        attempt = Attempt(claimed, self._tasks.get(claimed.job.task), lease)
-        self._open.add(attempt)
+    def take(self, reply: ClaimReply, lease: Heartbeat) -> None:
+        """Give what a claim brought its slots; `start` follows."""
         self._none_open.clear()
-        self._slots.start(claimed)
-        self._taken.append(attempt)
+        self._slots.start(reply.started)
+        self._taken.append((reply, lease))
 
     def start(self) -> None:
         """Run what was taken, each job as a coroutine with its task's time limit."""
         taken, self._taken = self._taken, []
-        loop = asyncio.get_running_loop()
-        for attempt in taken:
-            count_start(attempt.claimed)
-            attempt.run = loop.create_task(self._run(attempt), name=attempt.claimed.job.id)
-            if attempt.late_at < self._alarm_at:
-                self._set_alarm(attempt.late_at)
+        for reply, lease in taken:
+            for claimed in reply.claimed:
+                self._start(Attempt(claimed, self._tasks.get(claimed.job.task), lease))
+
+    def _start(self, attempt: Attempt) -> None:
+        self._open.add(attempt)
+        count_start(attempt.claimed)
+        attempt.run = asyncio.get_running_loop().create_task(self._run(attempt), name=attempt.claimed.job.id)
+        if attempt.late_at < self._alarm_at:
+            self._set_alarm(attempt.late_at)
 
     def stop(self, reason: Exception) -> None:
-        """Stop every run."""
+        """Stop every run, also of what was only taken yet."""
+        self.start()
         for attempt in list(self._open):
             attempt.stop(reason)
 
@@ -135,6 +138,7 @@ class Attempts:
 
     def reconcile(self, mine: Sequence[Claimed], consumer: str) -> None:
         """Make this process and Redis agree: give back what Redis thinks runs here, stop what it thinks does not."""
+        self.start()
         known = {attempt.claimed.fence for attempt in self._open}
         owned = {claimed.fence for claimed in mine}
         for claimed in mine:
@@ -152,7 +156,7 @@ class Attempts:
     def close(self, attempt: Attempt, outcome: Outcome) -> None:
         """Forget an attempt whose last move was answered."""
         self._open.discard(attempt)
-        if not self._open:
+        if not (self._open or self._taken):
             self._none_open.set()
         task = attempt.task.name if attempt.task else "unknown"
         count_end(task, outcome, time.monotonic() - attempt.started_at)

@@ -7,9 +7,10 @@ every job that runs (Job, Claimed, Ack) is not frozen: that would make making it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 
@@ -122,12 +123,31 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """How many jobs of an account a claim brought in a queue, and how many of them are suspects."""
+
+    queue: str
+    account: str
+    jobs: int
+    suspects: int
+
+
+@dataclass(frozen=True)
 class ClaimReply:
-    """`next_due_ms`: milliseconds until something of `due` is ripe, None when nothing will be; 0: claim again."""
+    """`next_due_ms`: milliseconds until something of `due` is ripe, None when nothing will be; 0: claim again.
+
+    `started` is enough to ask for more; the jobs themselves are read when they are looked at.
+    """
 
     verdict: Verdict
-    claimed: Sequence[Claimed] = ()
     next_due_ms: int | None = None
+    started: Sequence[Started] = ()
+    read: Callable[[], Sequence[Claimed]] = field(default=tuple, repr=False, compare=False)
+
+    @cached_property
+    def claimed(self) -> Sequence[Claimed]:
+        """The jobs, in the order of their claims."""
+        return self.read()
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from grimbots.queue.job import Claimed, Share
+from grimbots.queue.job import Claimed, Share, Started
 
 
 class Contender(Protocol):
@@ -77,14 +77,14 @@ class Slots:
             self._suspect_asker = asker
         return free, suspects
 
-    def settle(self, asker: Contender, claimed: Iterable[Claimed]) -> None:
+    def settle(self, asker: Contender, started: Iterable[Started]) -> None:
         """End a claim; what it brought is counted by `start`. Who got all it asked for is hungry still."""
         if self._suspect_asker is asker:
             self._suspect_asker = None
         reserved = self._reserved.pop(asker, None)
         if not reserved:
             return
-        got = Counter(one.job.queue for one in claimed)
+        got = count_jobs(started)
         for queue, asked in reserved.items():
             hungry = self._hungry[queue]
             hungry.remove(asker)
@@ -92,11 +92,12 @@ class Slots:
                 hungry.append(asker)  # behind the others
             self._wake(queue, asker)
 
-    def start(self, claimed: Claimed) -> None:
-        """Count a job that begins."""
-        self._free[claimed.job.queue] -= 1
-        self._held[claimed.job.queue][claimed.job.account] += 1
-        self._suspects += claimed.suspect
+    def start(self, started: Iterable[Started]) -> None:
+        """Count jobs that begin."""
+        for part in started:
+            self._free[part.queue] -= part.jobs
+            self._held[part.queue][part.account] += part.jobs
+            self._suspects += part.suspects
 
     def end(self, claimed: Claimed) -> None:
         """Count a job that has ended."""
@@ -135,3 +136,11 @@ class Slots:
 
     def _competes(self, contender: Contender) -> bool:
         return contender not in self._reserved and contender.can_claim()
+
+
+def count_jobs(started: Iterable[Started]) -> Counter[str]:
+    """Count the jobs of each queue that a claim brought."""
+    jobs = Counter[str]()
+    for part in started:
+        jobs[part.queue] += part.jobs
+    return jobs

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ from grimbots.queue.job import (
     Resume,
     Retry,
     Share,
+    Started,
     StopKind,
     Upkeep,
     UpkeepReply,
@@ -207,7 +209,12 @@ def _decode_claim(raw: Sequence[Any]) -> ClaimReply:
     verdict = _VERDICTS[raw[0]]
     if verdict is not Verdict.OK:
         return ClaimReply(verdict)
-    return ClaimReply(verdict, _decode_claimed(raw[2]), None if raw[1] < 0 else raw[1])
+    _, next_due_ms, claimed, parts = raw
+    started = [
+        Started(decode_text(parts[i]), decode_text(parts[i + 1]), *parts[i + 2 : i + 4])
+        for i in range(0, len(parts), 4)
+    ]
+    return ClaimReply(verdict, None if next_due_ms < 0 else next_due_ms, started, partial(_decode_claimed, claimed))
 
 
 def _decode_upkeep(raw: Sequence[Any]) -> UpkeepReply:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -24,7 +23,7 @@ from grimbots.queue.job import Ack, Claim, ClaimReply, Drain, Retry, Verdict
 from grimbots.queue.line import Line
 from grimbots.queue.membership import Membership
 from grimbots.queue.outcomes import Released
-from grimbots.queue.slots import Slots
+from grimbots.queue.slots import Slots, count_jobs
 from grimbots.queue.task import REGISTRY, LeaseLost, Task
 from grimbots.queue.upkeep import run_upkeep
 
@@ -157,7 +156,7 @@ class ShardWorker:
 
     def take(self, reply: ClaimReply) -> None:
         """Count what a claim over the line brought as running here; `start` follows."""
-        self._slots.settle(self, reply.claimed)
+        self._slots.settle(self, reply.started)
         if self._asked.number == self._number:
             self._take(self._asked, reply)
         else:  # the wait's answer came first; it may have left Redis before what was sent with this claim happened
@@ -172,13 +171,13 @@ class ShardWorker:
         self._number += 1
         self._waiting = None
         self._claimed.set()
-        for claimed in reply.claimed:
-            if self._draining:  # the claim was out when the drain began
+        if self._draining:  # the claim was out when the drain began
+            for claimed in reply.claimed:
                 self._attempts.give_back(claimed, self.membership.consumer)
-            else:
-                self._attempts.take(claimed, self.membership.lease)
+        elif reply.started:
+            self._attempts.take(reply, self.membership.lease)
         self._set_alarm(reply.next_due_ms)
-        self._count_claim(len(reply.claimed))
+        self._count_claim(bool(reply.started))
         if _may_leave_work(claim, reply):
             self.poke()
 
@@ -213,8 +212,8 @@ class ShardWorker:
             seconds = max(LEAST_ALARM_SECONDS, next_due_ms / 1000)
             self._alarm = asyncio.get_running_loop().call_later(seconds, self.poke)
 
-    def _count_claim(self, claimed: int) -> None:
-        if not claimed:
+    def _count_claim(self, has_started: bool) -> None:
+        if not has_started:
             metrics.queue_empty_claims.inc()
         elif self._woken_at is not None:
             metrics.queue_wake_seconds.observe(self._heard_at - self._woken_at)
@@ -270,7 +269,7 @@ def _may_postpone(move: Drain) -> bool:
 
 def _may_leave_work(claim: Claim, reply: ClaimReply) -> bool:
     """Tell whether a queue gave all that the claim wanted of it: there may be more."""
-    taken = Counter(claimed.job.queue for claimed in reply.claimed)
+    taken = count_jobs(reply.started)
     return any(taken[name] >= wanted for name, wanted in claim.free.items())
 
 

@@ -3,7 +3,8 @@
 -- ARGV   claim: consumer, number, free suspects, n, n * queue
 --        queue: name, free slots, room of an account, n, n * (account, its room): slots that it may still take
 --        mine:  consumer
--- Output claim: { 'OK', ms to the next due or -1, { id, fence, claimed at, packed job, ... } } or { 'UNREGISTERED' }
+-- Output claim: { 'OK', ms to the next due or -1, { id, fence, claimed at, packed job, ... },
+--                 { queue, account, jobs, suspects among them, ... } } or { 'UNREGISTERED' }
 --               0 ms: claim again, there was more to look at than one claim may
 --        mine:  { id, fence, claimed at, packed job, ... }
 --
@@ -262,6 +263,30 @@ local function read_last_claim(consumer)
   return packed and cjson.decode(packed) or { number = 0, first = 0, jobs = 0, limit = 0 }
 end
 
+-- How many jobs of which account a claim starts in each queue: { queue, account, jobs, suspects among them, ... }.
+local function tally(entries)
+  local places, parts = {}, {}
+  for _, entry in ipairs(entries) do
+    local job = entry.job
+    local name = job.queue .. '|' .. job.account
+    local at = places[name]
+    if not at then
+      at = #parts
+      places[name], parts[at + 1], parts[at + 2], parts[at + 3], parts[at + 4] = at, job.queue, job.account, 0, 0
+    end
+    parts[at + 3] = parts[at + 3] + 1
+    if is_suspect(job) then parts[at + 4] = parts[at + 4] + 1 end
+  end
+  return parts
+end
+
+-- What a claim answered, as far as this consumer still runs it.
+local function answer_repeated_claim(consumer, last)
+  local listed, entries = list_flights(consumer, last.first, last.jobs), {}
+  for i = 1, #listed, 4 do entries[#entries + 1] = { job = unpack_header(listed[i], listed[i + 3]) } end
+  return { 'OK', next_due(), listed, tally(entries) }
+end
+
 local function take_wanted()
   local wanted = { queue = take(), slots = math.min(take_number(), CLAIM_LIMIT), skipped = 0 }
   wanted.room, wanted.rooms, wanted.started, wanted.rounds = take_number(), {}, {}, {}
@@ -283,16 +308,14 @@ function moves.claim()
   local claim = take_claim()
   if not has_lease(claim.consumer) then return { 'UNREGISTERED' } end
   local last = read_last_claim(claim.consumer)
-  if claim.number == last.number then
-    return { 'OK', next_due(), list_flights(claim.consumer, last.first, last.jobs) }
-  end
-  if claim.number < last.number then return { 'OK', next_due(), {} } end   -- late, over a connection given up since
+  if claim.number == last.number then return answer_repeated_claim(claim.consumer, last) end
+  if claim.number < last.number then return { 'OK', next_due(), {}, {} } end   -- late, over a connection given up since
   promote_due()
   claim.stops = read_set(STOPS)
   claim.more = resume_parked(claim.stops)
   for _, wanted in ipairs(claim.wanted) do claim_queue(wanted, claim) end
   local listed = write_flights(claim.consumer, claim.number, claim.jobs, last)
-  return { 'OK', claim.more and 0 or next_due(), listed }
+  return { 'OK', claim.more and 0 or next_due(), listed, tally(claim.jobs) }
 end
 
 function moves.mine()

@@ -36,6 +36,9 @@ KEPT = {old: new for old, new in REPLACED.items() if "_KEPT" in old or "TRIM" in
 FIELDS = {
     "slots = take_number() } end": "slots = take_number() } take() for _ = 1, take_number() do take() take() end end",
     "  for _ = 1, take_number() do claim.full[take()] = true end\n": "",
+    "claim.consumer, last.first, last.jobs) }": "claim.consumer, last.first, last.jobs), {} }",
+    "return { 'OK', next_due(), {} } end": "return { 'OK', next_due(), {}, {} } end",
+    "return { 'OK', next_due(), listed }": "return { 'OK', next_due(), listed, {} }",
     "function moves.ack()": "local function ack(consumer)",
     "local consumer, id, fence, pause_ms, follow_ups = take(), take(), take(), take_number(), {}": (
         "local id, fence, pause_ms, follow_ups = take(), take(), take_number(), {}"

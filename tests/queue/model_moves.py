@@ -74,6 +74,8 @@ def _bury(model: Model, move: BuryNew, _reply: Any) -> Accepted:
 def _claim(model: Model, move: Claim, reply: ClaimReply) -> ClaimReply:
     if move.consumer not in model.leases:
         return ClaimReply(Verdict.UNREGISTERED)
+    if not model.is_previous:
+        _check_tally(reply)
     last = model.last_claims.get(move.consumer, LastClaim(0, {}))
     if move.number <= last.number:
         fences = last.fences if move.number == last.number else {}
@@ -83,6 +85,16 @@ def _claim(model: Model, move: Claim, reply: ClaimReply) -> ClaimReply:
     _check_started(model, move, reply)
     model.last_claims[move.consumer] = LastClaim(move.number, {one.job.id: one.fence for one in reply.claimed})
     return reply
+
+
+def _check_tally(reply: ClaimReply) -> None:
+    """What a process counts before it has read the jobs is what they turn out to be."""
+    jobs, suspects = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for one in reply.claimed:
+        jobs[one.job.queue, one.job.account] += 1
+        suspects[one.job.queue, one.job.account] += one.suspect
+    counted = {(part.queue, part.account): (part.jobs, part.suspects) for part in reply.started}
+    expect(counted == {name: (jobs[name], suspects[name]) for name in jobs}, f"{reply} counts wrongly")
 
 
 class Budget:

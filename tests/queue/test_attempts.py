@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from grimbots.queue.attempts import Attempts
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.heartbeat import DEFAULT_TIMING, Heartbeat
-from grimbots.queue.job import Claim, Claimed, Mine, Register, Share, Verdict
+from grimbots.queue.job import Claim, ClaimReply, Mine, Register, Share, Verdict
 from grimbots.queue.sightings import State
 from grimbots.queue.slots import Slots
 from grimbots.queue.store import BATCH_MOVES
@@ -44,16 +43,14 @@ def _lease() -> Heartbeat:
     return Heartbeat(CONSUMER, lambda _: Verdict.OK, on_lost=ignore, timing=DEFAULT_TIMING)
 
 
-async def _claim(queue: Queue) -> Sequence[Claimed]:
+async def _claim(queue: Queue) -> ClaimReply:
     await queue.enqueue(make_job(HANG, "1"))
     return await _claim_all(queue)
 
 
-async def _claim_all(queue: Queue) -> Sequence[Claimed]:
+async def _claim_all(queue: Queue) -> ClaimReply:
     queue.lines[0].send(Register(CONSUMER))
-    reply = await queue.lines[0].send(Claim(CONSUMER, 1, {"tasks": 5}))
-    claimed: Sequence[Claimed] = reply.claimed
-    return claimed
+    return cast("ClaimReply", await queue.lines[0].send(Claim(CONSUMER, 1, {"tasks": 5})))
 
 
 async def _is(queue: Queue, state: State) -> bool:
@@ -74,7 +71,7 @@ async def test_says_that_redis_did_not_hear_of_what_was_given_back(
 ) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         attempts = Attempts(queue.lines[0], [], {}, Slots({"tasks": 5}))
-        (claimed,) = await _claim(queue)
+        (claimed,) = (await _claim(queue)).claimed
         server.freeze()
         for _ in range(BATCH_MOVES):  # one call cannot carry all of them
             attempts.give_back(claimed, CONSUMER)
@@ -85,8 +82,7 @@ async def test_says_that_redis_did_not_hear_of_what_was_given_back(
 async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
     context: list[str] = []
     attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
-    for claimed in await _claim(queue):
-        attempts.take(claimed, _lease())
+    attempts.take(await _claim(queue), _lease())
     attempts.start()
     attempts.reconcile(await queue.lines[0].send(Mine(CONSUMER)), CONSUMER)
     await queue.lines[0].send(Mine(CONSUMER))
@@ -98,8 +94,7 @@ async def test_leaves_alone_what_both_think_runs_here(queue: Queue) -> None:
 async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
     context: list[str] = []
     attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, Slots({"tasks": 5}))
-    for claimed in await _claim(queue):
-        attempts.take(claimed, _lease())
+    attempts.take(await _claim(queue), _lease())
     attempts.start()
     await wait_until(lambda: context == ["started"])
     attempts.reconcile([], CONSUMER)
@@ -111,8 +106,7 @@ async def test_stops_what_redis_thinks_does_not_run_here(queue: Queue) -> None:
 async def test_frees_a_slot_when_the_job_ended(queue: Queue) -> None:
     slots = Slots({"tasks": 5})
     attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
-    (claimed,) = await _claim(queue)
-    attempts.take(claimed, _lease())
+    attempts.take(await _claim(queue), _lease())
     attempts.start()
     taken = slots.list_free()
     attempts.reconcile([], CONSUMER)
@@ -124,9 +118,9 @@ async def test_frees_a_slot_when_the_job_ended(queue: Queue) -> None:
 async def test_tells_how_many_slots_an_account_may_still_take(queue: Queue) -> None:
     slots = Slots({"tasks": 5, "gateway": 1}, account_share=0.75)
     attempts = Attempts(queue.lines[0], [], {HANG.name: HANG}, slots)
-    (claimed,) = await _claim(queue)
+    reply = await _claim(queue)
     before = slots.list_shares(slots.list_free())
-    attempts.take(claimed, _lease())
+    attempts.take(reply, _lease())
     attempts.start()
     during = slots.list_shares(slots.list_free())
     attempts.reconcile([], CONSUMER)
@@ -152,9 +146,8 @@ async def test_stops_each_job_once_at_its_own_limit(queue: Queue) -> None:
     attempts = Attempts(queue.lines[0], context, tasks, Slots({"tasks": 5}))
     for name, task in tasks.items():
         await queue.enqueue(make_job(task, name, name=name))
-    for claimed in await _claim_all(queue):
-        attempts.take(claimed, _lease())
-        attempts.start()
+    attempts.take(await _claim_all(queue), _lease())
+    attempts.start()
     await wait_until(lambda: len(context) == 2)
     assert sorted(context) == ["short", "shorter"]
     attempts.reconcile([], CONSUMER)
@@ -166,9 +159,8 @@ async def test_ends_what_is_stopped_before_it_begins(queue: Queue) -> None:
     context: list[str] = []
     slots = Slots({"tasks": 5})
     attempts = Attempts(queue.lines[0], context, {HANG.name: HANG}, slots)
-    for claimed in await _claim(queue):
-        attempts.take(claimed, _lease())
+    attempts.take(await _claim(queue), _lease())
+    assert slots.list_free() == {"tasks": 4}
     attempts.reconcile([], CONSUMER)
-    attempts.start()
     await attempts.finish(5)
     assert (context, slots.list_free()) == ([], {"tasks": 5})

@@ -15,6 +15,7 @@ from grimbots.queue.job import (
     Intake,
     Mine,
     Share,
+    Started,
     Verdict,
 )
 from grimbots.queue.store import PREFIX
@@ -81,6 +82,7 @@ async def test_claim_replayed_gives_the_same_jobs(shard: Shard) -> None:
     first, repeated = await shard.do(move), await shard.do(move)
     assert [one.job.id for one in first.claimed] == ["1", "2"]
     assert repeated.claimed == first.claimed
+    assert repeated.started == first.started == [Started("tasks", first.claimed[0].job.account, 2, 0)]
 
 
 @pytest.mark.gen_test

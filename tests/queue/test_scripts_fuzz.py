@@ -18,6 +18,8 @@ FAULTS = {
     "the fence is not compared": Mutation("flights", "if flight.fence ~= fence then return nil end", ""),
     "the fence of an ack is not compared": Mutation("settle", "flight.fence == ack.fence and ", ""),
     "a repeated claim takes more": Mutation("claim", "if claim.number == last.number then", "if false then"),
+    "a claim forgets to count a suspect": Mutation("claim", "parts[at + 4] = parts[at + 4] + 1", "parts[at + 4] = 0"),
+    "a claim counts accounts together": Mutation("claim", "job.queue .. '|' .. job.account\n", "job.queue\n"),
     "a late claim takes work": Mutation("claim", "if claim.number < last.number then", "if false then"),
     "a started job remembers its retry": Mutation("claim", "    job.settled = nil\n", ""),
     "suspects run side by side": Mutation("claim", "and claiming.free_suspects < 1 then", "and false then"),

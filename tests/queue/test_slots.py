@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from grimbots.queue.job import Claimed, Job
+from grimbots.queue.job import Claimed, Job, Started
 from grimbots.queue.slots import Slots
 
 
@@ -30,6 +30,10 @@ def make_claimed(*, suspect: bool = False) -> Claimed:
     return Claimed(Job("1", "a.b", "tasks", "b", "1"), "1", 0, suspect, 0)
 
 
+def make_started(jobs: int = 1, suspects: int = 0) -> Started:
+    return Started("tasks", "1", jobs, suspects)
+
+
 @pytest.fixture
 def slots() -> Slots:
     return Slots({"tasks": 5})
@@ -38,17 +42,17 @@ def slots() -> Slots:
 def claim(slots: Slots, shard: Shard, work: int = 100) -> int:
     """Claim as a line does: ask, get at most what there is, settle, start."""
     free, _ = slots.take(shard)
-    brought = [make_claimed()] * min(work, free.get("tasks", 0))
+    jobs = min(work, free.get("tasks", 0))
+    brought = [make_started(jobs)] if jobs else []
     slots.settle(shard, brought)
-    for claimed in brought:
-        slots.start(claimed)
-    return len(brought)
+    slots.start(brought)
+    return jobs
 
 
 def test_gives_one_shard_all_there_is(slots: Slots) -> None:
     only = Shard(slots, "only")
     assert slots.take(only) == ({"tasks": 5}, 1)
-    slots.start(make_claimed())
+    slots.start([make_started()])
     assert slots.take(only) == ({"tasks": 4}, 1)
 
 
@@ -56,8 +60,8 @@ def test_reserves_what_a_claim_under_way_may_bring(slots: Slots) -> None:
     one, two = Shard(slots, "one"), Shard(slots, "two")
     assert slots.take(one) == ({"tasks": 5}, 1)
     assert slots.take(two) == ({}, 0)
-    slots.settle(one, [make_claimed()])
-    slots.start(make_claimed())
+    slots.settle(one, [make_started()])
+    slots.start([make_started()])
     assert two.poked
     assert slots.take(two)[0] == {"tasks": 4}
 
@@ -109,10 +113,10 @@ def test_leaves_nothing_to_who_cannot_claim(slots: Slots) -> None:
 def test_lets_one_suspect_run_at_a_time(slots: Slots) -> None:
     one, two = Shard(slots, "one"), Shard(slots, "two")
     assert slots.take(one)[1] == 1
-    slots.settle(one, [suspect := make_claimed(suspect=True)])
-    slots.start(suspect)
+    slots.settle(one, brought := [make_started(suspects=1)])
+    slots.start(brought)
     assert slots.take(two)[1] == 0
     slots.settle(two, [])
-    slots.end(suspect)
+    slots.end(make_claimed(suspect=True))
     assert slots.take(two)[1] == 1
     assert slots.take(one)[1] == 0

@@ -258,7 +258,7 @@ async def test_wait_and_claim_says_when_redis_forgot_the_script(store: Store, re
     await redis.script_flush()
     assert await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01) is None
     await store.run([Beat(CONSUMER)])
-    assert await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01) == ClaimReply(Verdict.OK, [])
+    assert await store.wait_and_claim(Claim(CONSUMER, 1, {"tasks": 1}), 0.01) == ClaimReply(Verdict.OK, None, [])
 
 
 @pytest.mark.gen_test

@@ -536,7 +536,7 @@ async def test_hears_only_the_first_answer_to_a_number_and_looks_again(
         await wait_until(lambda: _is_blocked(flushed_redis_url))
         sent.clear()
         again = await queue.lines[0].send(Mine(worker.shards[0].membership.consumer))
-        worker.shards[0].take(ClaimReply(Verdict.OK, again))
+        worker.shards[0].take(ClaimReply(Verdict.OK, read=lambda: again))
         await wait_until(lambda: any(isinstance(move, Claim) for move in sent))
         assert notes.ran == [1]
         notes.go.set()

@@ -194,6 +194,7 @@ ENGLISH = {
     "method.sendMessage": "text",
     "method.sendPhoto": "photo",
     "method.sendVideo": "video",
+    "method.sendVideoNote": "round video",
     "method.sendVoice": "voice note",
     "method.sendAudio": "audio",
     "method.sendDocument": "document",

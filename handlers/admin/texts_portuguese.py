@@ -193,6 +193,7 @@ PORTUGUESE = {
     "method.sendMessage": "texto",
     "method.sendPhoto": "foto",
     "method.sendVideo": "vídeo",
+    "method.sendVideoNote": "vídeo redondo",
     "method.sendVoice": "áudio de voz",
     "method.sendAudio": "áudio",
     "method.sendDocument": "documento",

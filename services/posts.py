@@ -119,7 +119,7 @@ async def _try(app: App, post: Row) -> tuple[str, bool]:
         response = await app.http.request(
             "POST",
             post.url,
-            party=f"post:{post.account_id}",
+            party="post",
             headers=headers,
             body=body,
             timeout_seconds=TIMEOUT_SECONDS,

@@ -18,9 +18,12 @@ import tornado.web
 from grimbots.services import leads, notices, posts, takeovers, timers, wakes
 from grimbots.services.errors import Conflict, Invalid, NotFound
 from grimbots.services.funnels import versions
+from grimbots.services.sweep import sweep
 from grimbots.tests.conftest import Clock
 from grimbots.tests.ports import pick_port
+from grimbots.tests.queue.desks import wait_until
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.workers import work
 
 Query = Callable[..., list[Any]]
 STEPS: list[dict[str, Any]] = [
@@ -280,3 +283,22 @@ async def test_find_by_word_finds_by_number_and_name(ana: Buyer) -> None:
     for word in (str(ana.chat_id), "@anab", "AnaB"):
         assert await leads.find_by_word(ana.app, ana.tenant.account_id, f"@{ana.tenant.name}_bot", word)
     assert await leads.find_by_word(ana.app, ana.tenant.account_id, f"{ana.tenant.name}_bot", "@eva") is None
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_wait_ends_through_the_queue_and_is_said(
+    ana: Buyer, clock: Clock, query: Query, fake_telegram: Any
+) -> None:
+    steps = [{**step, "next": "bye"} if step["id"] == "tell" else step for step in STEPS if step["id"] != "crm"]
+    funnel = {"name": "esperas", "steps": steps}
+    await versions.publish(ana.app, ana.tenant.account_id, funnel, {}, actor="test")
+    await ana.say("/start")
+    await ana.say("Bia")
+    clock.move(minutes=10)
+    async with work(ana.app):
+        await timers.fire_due(ana.app)
+        await sweep(ana.app)
+        await fake_telegram.wait_for_calls(3)
+        await wait_until(lambda: query("SELECT DISTINCT status FROM messages") == [("sent",)])
+    assert list_said(query) == ["Oi", "Nome?", "Até, Bia!"]
+    assert query("SELECT kind FROM timers WHERE status = 'fired'") == [("wakes.wake",)]

@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := conf handlers queue services sql
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 SECONDS ?= 60
+WORKERS ?= 3
 SEED ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
@@ -14,7 +15,7 @@ export PATH := $(PATH):$(abspath $(BIN))
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
-	@echo "make test     run the tests (ARGS='tests/queue -x' chooses)"
+	@echo "make test     run the tests, three side by side (ARGS='tests/queue -x' chooses, WORKERS=0 is for a debugger)"
 	@echo "make coverage the queue's tests, failing where a branch of queue/ is taken by none of them"
 	@echo "make check    formatting, lint, types, import directions"
 	@echo "make fix      format, and fix what ruff can fix"
@@ -39,7 +40,7 @@ run:
 
 test:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The fuzzer judges scripts, and the slow tests kill processes: neither takes a branch of Python that the others do not.
 coverage:
@@ -63,16 +64,17 @@ fix:
 	$(BIN)/ruff format --quiet .
 
 browser:
-	@deploy/install_chromium.sh
+	@deploy/install_missing.sh chromium:chromium,chromium-browser,google-chrome
 
 redis:
-	@deploy/install_redis.sh
+	@deploy/install_missing.sh redis-server:redis-server redis-sentinel:redis-sentinel
 
 front:
-	@deploy/install_front.sh
+	@deploy/install_missing.sh nginx:nginx haproxy:haproxy supervisor:supervisord age:age systemd:systemd-analyze
 
 monitoring:
-	@deploy/install_monitoring.sh
+	@deploy/install_missing.sh prometheus:prometheus prometheus:promtool \
+		prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool
 
 fuzz:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

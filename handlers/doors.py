@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import secrets
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine, format_timestamp
 from tornado.web import Application
 
+from grimbots.conf import logs
 from grimbots.handlers.base import count_request
 from grimbots.handlers.telegram import LARGEST_UPDATE_BYTES, PATH, SECRET_HEADER, TelegramHandler
 from grimbots.services import bots, intake
@@ -77,7 +79,7 @@ class Entrance(HTTPMessageDelegate):
         if self._usual is not None:
             self._usual.finish()
             return
-        self._connection.write(_write_answer(self._reply))
+        self._connection.write(_write_answer(self._reply, self._request_id))
         self._connection.finish()
         self._open_requests.discard(self)
         count_request(TelegramHandler.__name__, 200, time.monotonic() - self._taken_at)
@@ -104,7 +106,8 @@ class Entrance(HTTPMessageDelegate):
         return None if self._site.settings["draining"].is_set() else bot
 
     async def _take(self) -> None:
-        self._taken_at = time.monotonic()
+        self._taken_at, self._request_id = time.monotonic(), secrets.token_hex(8)
+        logs.begin(request_id=self._request_id)
         try:
             self._reply = await intake.receive(self._app, self._bot, self._body)
         except Exception:  # noqa: BLE001 (done over again the usual way, which tells it; an update may be stored twice)
@@ -123,8 +126,8 @@ async def _wait(done: Awaitable[None] | None) -> None:
         await done
 
 
-def _write_answer(reply: dict[str, Any] | None) -> bytes:
-    head = _write_head(int(time.time()))
+def _write_answer(reply: dict[str, Any] | None, request_id: str) -> bytes:
+    head = b"%sX-Request-Id: %s\r\n" % (_write_head(int(time.time())), request_id.encode())
     if reply is None:
         return head + b"Content-Length: 0\r\n\r\n"
     body = json.dumps(reply, ensure_ascii=False).encode()

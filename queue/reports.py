@@ -58,6 +58,7 @@ def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, verdict: Verdic
     if verdict is Verdict.OK and outcome not in UNEXPECTED:
         return
     job, cause = claimed.job, type(ended).__name__
+    ids = {"job_id": job.id, "task": job.task}  # whose context this is depends on who sent the move
     if verdict is Verdict.LOST:
         metrics.queue_lost.inc()
         log.warning("job %s (%s) was lost to another process; here it ended: %s", job.id, job.task, outcome)
@@ -66,9 +67,9 @@ def report_end(claimed: Claimed, outcome: Outcome, ended: Ended, verdict: Verdic
         count_deaths(_find_death(claimed, outcome))
     if verdict is Verdict.DEAD and outcome in UNEXPECTED:
         error = ended if isinstance(ended, BaseException) else None
-        log.error("job %s (%s) is dead: %s", job.id, job.task, cause, exc_info=error)
+        log.error("job %s (%s) is dead: %s", job.id, job.task, cause, exc_info=error, extra=ids)
     elif verdict is Verdict.DEAD:
-        log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome)
+        log.warning("job %s (%s) is dead: %s", job.id, job.task, outcome, extra=ids)
     else:
         log.warning("job %s (%s) failed and will be tried again: %s", job.id, job.task, cause)
 

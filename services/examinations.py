@@ -25,7 +25,7 @@ OLD_JOB_SECONDS = 60
 LEAST_FREE_PART = 0.05
 LONG_LAG_SECONDS = 1.0
 POSTGRES_LAG_BYTES, REDIS_LAG_BYTES = 64 << 20, 16 << 20
-MOST_FAILING_PART = 0.1
+MOST_FAILING_PART, MOST_LOST_PART = 0.1, 0.1
 WATCH_PATIENCE = timedelta(minutes=5)  # and three turns of all bots
 
 
@@ -141,8 +141,8 @@ def _warn_of_duties(checks: dict[str, Any]) -> Iterator[str]:
 
 
 def _warn_of_webhooks(app: App, seen: dict[str, Any]) -> Iterator[str]:
-    if lost := seen["missing"] + seen["taken"]:
-        yield f"the webhooks of {lost} bots are not ours any more: their sellers are told under /sales"
+    if seen["lost_lately"] > MOST_LOST_PART * seen["bots"]:
+        yield f"the webhooks of {seen['lost_lately']} of {seen['bots']} bots were taken over or deleted within a day"
     if seen["failing"] > MOST_FAILING_PART * seen["bots"]:
         yield f"telegram could not deliver to {seen['failing']} of {seen['bots']} bots within the last minutes"
     turn = webhooks.MINUTE * max(1.0, seen["bots"] / webhooks.ASKED_A_MINUTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 from collections.abc import Awaitable, Callable
@@ -42,6 +43,10 @@ def task(
                 raise Again(AWAY_SECONDS, "Postgres is away", spend=False) from error
             except Exception as error:
                 logs.mark(error)  # the queue logs it, should the job die of it
+                raise
+            except asyncio.CancelledError:
+                if (attempt := CURRENT.get()) and attempt.stopped_by:
+                    logs.mark(attempt.stopped_by)  # this is what it ends with: its time is up, for one
                 raise
 
         return register(run)

@@ -73,7 +73,10 @@ async def describe_database(app: App) -> dict[str, Any]:
 
 async def sum_up_webhooks(app: App) -> Any:
     """Count the webhooks by state, with what waits at Telegram. Raises as `list_crons`."""
-    return await app.db.webhooks.sum_up(failed_since=app.clock() - webhooks.FAILED_LATELY)
+    now = app.clock()
+    return await app.db.webhooks.sum_up(
+        failed_since=now - webhooks.FAILED_LATELY, lost_since=now - webhooks.LOST_LATELY
+    )
 
 
 async def describe_webhooks(app: App) -> dict[str, Any]:

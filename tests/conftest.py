@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from grimbots.conf.settings import Settings, is_loopback, load
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
+from grimbots.tests.turns import Turns
 
 # How long an example takes says nothing on a machine that does other things too.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -40,8 +42,10 @@ class NetworkRefused(Exception):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse every connection that leaves this machine, for as long as the tests run."""
+    """Refuse every connection that leaves this machine, for as long as the tests run; side by side, take turns."""
     sys.addaudithook(_refuse_network)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        config.pluginmanager.register(Turns())
 
 
 def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import Iterator
 from itertools import cycle, islice
 
-FIRST, LAST = 28_200, 32_700  # those of e2e/installation.py lie before
-_START = random.randrange(FIRST, LAST)
-_PORTS: Iterator[int] = cycle([*range(_START, LAST), *range(FIRST, _START)])
+FIRST, LAST = 20_000, 32_700
+
+
+def share_out(first: int, last: int, worker: str, workers: int) -> range:
+    """Give the ports of one of pytest's processes (`gw0`, `gw1` ...): no two that run side by side share one."""
+    size = (last - first) // workers
+    begin = first + int(worker.removeprefix("gw")) * size
+    return range(begin, begin + size)
+
+
+_OURS = share_out(
+    FIRST, LAST, os.environ.get("PYTEST_XDIST_WORKER", "gw0"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+)
+_START = random.randrange(len(_OURS))
+_PORTS: Iterator[int] = cycle([*_OURS[_START:], *_OURS[:_START]])
 
 
 def pick_port(count: int = 1) -> int:

@@ -67,6 +67,7 @@ RETURNING known.state AS was;
 -- Of every account: how many webhooks are in which state, how many updates wait at Telegram, how old the oldest look is.
 SELECT count(*) AS bots, count(*) FILTER (WHERE state = 'unseen') AS unseen, count(*) FILTER (WHERE state = 'ours') AS ours,
     count(*) FILTER (WHERE state = 'missing') AS missing, count(*) FILTER (WHERE state = 'taken') AS taken,
+    count(*) FILTER (WHERE state IN ('missing', 'taken') AND state_since > %(lost_since)s) AS lost_lately,
     count(*) FILTER (WHERE error_at > %(failed_since)s) AS failing, coalesce(sum(pending_count), 0)::bigint AS pending,
     coalesce(max(pending_count), 0) AS most_pending, min(coalesce(seen_at, state_since)) AS oldest_look_at
 FROM bot_webhooks;

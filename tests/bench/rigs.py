@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -21,17 +20,16 @@ import psycopg2
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait_ready
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
-from grimbots.handlers.commands.ports import find_free
 from grimbots.handlers.commands.supervisors import is_listening
 from grimbots.server import now
 from grimbots.sql.migrate import migrate
 from grimbots.tests.bench.loads import Client
 from grimbots.tests.bench.shops import Shop, open_shop
 from grimbots.tests.fakes.provider import FakeProvider
+from grimbots.tests.ports import pick_port
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_000)  # below those the kernel gives out by itself
 START_SECONDS, STOP_SECONDS, PATIENCE_SECONDS = 60.0, 40.0, 120.0
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, OTHER_CORE = CORES[0], CORES[-1]  # on a machine of one core they share it, and the figures say little
@@ -121,7 +119,7 @@ async def open_rig() -> AsyncIterator[Rig]:
 async def open_receiver() -> AsyncIterator[int]:
     """Start the bare Bot API alone, and give its port."""
     with tempfile.TemporaryDirectory() as name:
-        port = _find_port()
+        port = pick_port()
         child = await _start_receiver(port, dict(os.environ), Path(name))
         try:
             yield port
@@ -130,7 +128,7 @@ async def open_receiver() -> AsyncIterator[int]:
 
 
 async def _open(folder: Path, provider_url: str, children: list[Child]) -> Rig:
-    port, receiver_port = _find_port(), _find_port()
+    port, receiver_port = pick_port(), pick_port()
     environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     environ |= {"HOST": HOST, "PORT": str(port), "GRIMBOTS_DATA": str(folder), "GRIMBOTS_SANDBOX": "1"}
     environ |= {"GRIMBOTS_SANDBOX_URL": provider_url, "TELEGRAM_URL": f"http://{HOST}:{receiver_port}"}
@@ -142,11 +140,6 @@ async def _open(folder: Path, provider_url: str, children: list[Child]) -> Rig:
     pids = {child.name.lower(): child.process.pid for child in children} | {"generator": os.getpid()}
     await migrate(environ["DATABASE_URL"])
     return Rig(folder, environ, pids, port, Client(HOST, receiver_port), await open_shop(environ))
-
-
-def _find_port() -> int:
-    """Give a free port that others, who look at the same time, will hardly hit upon."""
-    return find_free(HOST, random.choice(PORTS))
 
 
 async def _start_receiver(port: int, environ: dict[str, str], folder: Path) -> Child:

@@ -47,6 +47,14 @@ class Sink:
         ]
 
 
+def _unpack(body: bytes, encoding: str | None) -> bytes:
+    if encoding == "br":  # the SDK's choice as soon as some package has brought brotli along
+        import brotli
+
+        return bytes(brotli.decompress(body))
+    return gzip.decompress(body) if encoding == "gzip" else body
+
+
 @contextmanager
 def open_sink() -> Iterator[Sink]:
     """Give a listening sink."""
@@ -55,8 +63,7 @@ def open_sink() -> Iterator[Sink]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            packed = self.headers.get("Content-Encoding") == "gzip"
-            sink.take((gzip.decompress(body) if packed else body).decode())
+            sink.take(_unpack(body, self.headers.get("Content-Encoding")).decode())
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()

@@ -96,7 +96,7 @@ def tell(alertmanager: str) -> Callable[..., Any]:
     return post
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_critical_alert_arrives_in_telegram_and_by_mail(
     tell: Callable[..., Any], fake_telegram: Any, mailbox: tuple[Mailbox, int]
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_critical_alert_arrives_in_telegram_and_by_mail(
     assert "Um trabalho <espera>\nA job waits queue=tasks" in letter.get_body().get_content().replace("\r\n", "\n")
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_seller_s_matter_arrives_by_mail_alone(
     tell: Callable[..., Any], fake_telegram: Any, mailbox: tuple[Mailbox, int]
 ) -> None:

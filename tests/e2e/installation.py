@@ -20,7 +20,6 @@ from grimbots.conf.settings import load
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait, wait_ready
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
-from grimbots.handlers.commands.ports import find_free
 from grimbots.handlers.commands.sandbox import make_bot
 from grimbots.handlers.commands.supervisors import is_listening
 from grimbots.server import build_app
@@ -28,11 +27,11 @@ from grimbots.services import accounts, bots, gateway_accounts
 from grimbots.services.funnels import versions
 from grimbots.sql.migrate import migrate
 from grimbots.tests import rows
+from grimbots.tests.ports import pick_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
-FIRST_PORT = 18_100
 ACCOUNT = "kill"
 
 
@@ -52,8 +51,7 @@ class Installation:
 
     async def open(self) -> None:
         """Start everything and migrate."""
-        first = FIRST_PORT + os.getpid() % 1000 * 10  # a port must stay ours while what listens there is dead
-        self.sandbox_port, self.port = find_free(HOST, first), find_free(HOST, first + 5)
+        self.sandbox_port, self.port = pick_port(), pick_port()  # ours, also while what listens there is dead
         sandbox_url = f"http://{HOST}:{self.sandbox_port}"
         self.environ = {
             "PATH": os.environ["PATH"],

@@ -10,6 +10,7 @@ from grimbots.tests.e2e.installation import open_installation, until
 from grimbots.tests.e2e.visitors import Ad
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=170)
 async def test_go_needs_no_store_and_no_click_is_lost(tmp_path: Path) -> None:
@@ -36,6 +37,7 @@ async def test_go_needs_no_store_and_no_click_is_lost(tmp_path: Path) -> None:
         assert list((tmp_path / "spool").iterdir()) == []
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=120)
 async def test_go_does_not_wait_for_a_postgres_that_hangs(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from grimbots.handlers.commands.ports import find_free
 from grimbots.tests import rows
 from grimbots.tests.browsers import choose_browser
+from grimbots.tests.ports import pick_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS, STEP_MS = 90, 15_000
@@ -32,7 +32,7 @@ class Shop:
     """A running `grimbots dev`."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = find_free("127.0.0.1", 18_300)
+        self.port = pick_port()
         self.data = folder / "var"
         self.url = f"http://127.0.0.1:{self.port}"
         environ = {name: value for name, value in os.environ.items() if name not in STORES}

@@ -21,7 +21,7 @@ TITLES = {
     404: "Not Found",
     429: "Too Many Requests",
 }
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

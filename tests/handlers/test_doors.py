@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from grimbots.conf import metrics
+from grimbots.handlers.doors import Site
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.operators import Operator
 from grimbots.tests.queue.desks import wait_until
@@ -21,6 +22,7 @@ class Caller:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, secret: str) -> None:
         self.reader, self.writer = reader, writer
+        self.usual = 0  # how often the usual way was taken, which nobody outside can see
         self._path, self._secret = path, secret
 
     def write(self, body: bytes, *lines: str, version: str = "1.1", secret: str | None = None) -> bytes:
@@ -45,7 +47,9 @@ class Caller:
 
 
 @pytest.fixture
-def caller(io_loop: Any, http_port: int, http_server: Any, app: Any, accounts: Any) -> Any:
+def caller(
+    io_loop: Any, http_port: int, http_server: Any, app: Any, accounts: Any, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """Give a connection to a bot's webhook, the bot known to the process."""
     path, secret = f"/webhook/telegram/{accounts[0].key}", app.vault.webhook_secret(accounts[0].key, 1)
 
@@ -54,6 +58,13 @@ def caller(io_loop: Any, http_port: int, http_server: Any, app: Any, accounts: A
         return Caller(*await asyncio.open_connection("127.0.0.1", http_port), path, secret)
 
     made = io_loop.run_sync(connect)
+    start_usual = Site.start_usual
+
+    def count(*arguments: Any) -> Any:
+        made.usual += 1
+        return start_usual(*arguments)
+
+    monkeypatch.setattr(Site, "start_usual", count)
     yield made
     made.writer.close()
 
@@ -64,10 +75,6 @@ def _update(update_id: int, text: str = "/start", **more: Any) -> bytes:
     return json.dumps({"update_id": update_id, "message": message, **more}).encode()
 
 
-def _is_short(answer: tuple[int, dict[str, str], bytes]) -> bool:
-    return "X-Request-Id" not in answer[1]  # the usual way gives every answer an id
-
-
 async def _count_pending(app: Any) -> int:
     return {queue.queue: queue for queue in await Inspector(app.queue).queues()}["tasks"].pending
 
@@ -76,8 +83,18 @@ async def _count_pending(app: Any) -> int:
 async def test_updates_of_one_connection_are_stored_before_they_are_answered(caller: Caller, app: Any) -> None:
     for number in (1, 2, 3):
         answer = await caller.send(caller.write(_update(number)))
-        assert (answer[0], answer[2], _is_short(answer)) == (200, b"", True)
+        assert (answer[0], answer[2], caller.usual) == (200, b"", 0)
         assert await _count_pending(app) == number
+
+
+@pytest.mark.gen_test
+async def test_both_ways_give_each_answer_an_id_of_its_own(caller: Caller) -> None:
+    answers = [await caller.send(caller.write(body)) for body in (_update(1), _update(2), b"")]
+    assert caller.usual == 1
+    assert {len(headers["X-Request-Id"]) for _, headers, _ in answers} == {16}
+    assert len({headers["X-Request-Id"] for _, headers, _ in answers}) == 3
+    shared = set.intersection(*(set(headers) for _, headers, _ in answers))
+    assert [set(headers) - shared for _, headers, _ in answers] == [set(), set(), {"Content-Type"}]
 
 
 @pytest.mark.gen_test
@@ -87,20 +104,20 @@ async def test_updates_sent_without_waiting_are_answered_in_their_order(caller: 
     second = await caller.read()
     assert (first[0], first[2], second[0]) == (200, b"", 200)
     assert json.loads(second[2]) == {"method": "answerCallbackQuery", "callback_query_id": "77"}
-    assert _is_short(second)
+    assert caller.usual == 0
 
 
 @pytest.mark.gen_test
 async def test_update_comes_in_pieces(caller: Caller, app: Any) -> None:
     request = caller.write(_update(1, "x" * (LIMIT_BYTES - len(_update(1, "")))))
     answer = await caller.send(request[:30], request[30:400], request[400:70_000], request[70_000:])
-    assert (answer[0], _is_short(answer), await _count_pending(app)) == (200, True, 1)
+    assert (answer[0], caller.usual, await _count_pending(app)) == (200, 0, 1)
 
 
 @pytest.mark.gen_test
 async def test_junk_takes_the_short_way_to_the_dead(caller: Caller, app: Any) -> None:
     answer = await caller.send(caller.write(b"junk"))
-    assert (answer[0], _is_short(answer)) == (200, True)
+    assert (answer[0], caller.usual) == (200, 0)
     assert [job.reason for job in await Inspector(app.queue).dead()] == ["junk"]
 
 
@@ -117,7 +134,7 @@ async def test_junk_takes_the_short_way_to_the_dead(caller: Caller, app: Any) ->
 @pytest.mark.gen_test
 async def test_what_is_not_in_order_goes_the_usual_way(caller: Caller, body: bytes, how: Any, status: int) -> None:
     answer = await caller.send(caller.write(body, **how))
-    assert (answer[0], _is_short(answer)) == (status, False)
+    assert (answer[0], caller.usual) == (status, 1)
 
 
 @pytest.mark.gen_test
@@ -125,7 +142,7 @@ async def test_chunked_update_goes_the_usual_way(caller: Caller, app: Any) -> No
     update = _update(1)
     request = caller.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(update), update), "Transfer-Encoding: chunked")
     answer = await caller.send(request)
-    assert (answer[0], _is_short(answer), await _count_pending(app)) == (200, False, 1)
+    assert (answer[0], caller.usual, await _count_pending(app)) == (200, 1, 1)
 
 
 @pytest.mark.gen_test

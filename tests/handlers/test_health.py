@@ -35,7 +35,7 @@ def working(io_loop: Any, app: Any) -> Any:
 
 
 async def _until(check: Any, status: str) -> tuple[int, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (answer := await check("/health"))[1]["status"] != status:
             await asyncio.sleep(0.02)
     return answer

@@ -52,7 +52,7 @@ def add_bots(app: Any, tenant: Tenant, query: Callable[..., Any]) -> list[tuple[
     )
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_ten_thousand_bots_make_no_more_series_than_one(
     app: Any, accounts: list[Tenant], http_client: Any, base_url: str, scrape: Any, query: Any, fake_telegram: Any
 ) -> None:

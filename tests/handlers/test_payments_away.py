@@ -29,7 +29,7 @@ from grimbots.sql.migrate import migrate
 from grimbots.tests.fakes.provider import FakeProvider
 from grimbots.tests.services.shops import Shop, open_shop
 
-WATCHED_SECONDS = 10
+WATCHED_SECONDS = 30
 
 
 class Server:
@@ -139,7 +139,7 @@ async def read_bodies(shop: Shop) -> list[bytes]:
     return [(await shop.app.db.provider_events.find_by_id(event_id=id_)).body for id_ in await shop.list_events()]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_with_postgres_killed_is_kept_and_stored_in_order_once_it_is_back(
     post: Any, shop: Shop, postgres: Server
 ) -> None:
@@ -151,14 +151,14 @@ async def test_event_with_postgres_killed_is_kept_and_stored_in_order_once_it_is
     assert await read_bodies(shop) == bodies
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_with_redis_killed_is_stored_for_the_sweep(post: Any, shop: Shop, redis: Server) -> None:
     await redis.kill()
     assert (await post()).code == 200
     assert await read_bodies(shop) == [b"{}"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_with_both_killed_is_kept(post: Any, shop: Shop, postgres: Server, redis: Server) -> None:
     await postgres.kill()
     await redis.kill()
@@ -168,7 +168,7 @@ async def test_event_with_both_killed_is_kept(post: Any, shop: Shop, postgres: S
     assert await read_bodies(shop) == [b"{}"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_with_postgres_hanging_is_kept_while_its_sender_still_waits(
     post: Any, shop: Shop, postgres: Server
 ) -> None:
@@ -183,7 +183,7 @@ async def test_event_with_postgres_hanging_is_kept_while_its_sender_still_waits(
     assert sorted(await read_bodies(shop)) == [b'{"n":0}', b'{"n":1}']
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_that_nothing_can_keep_is_answered_503_with_retry_after(
     post: Any, web: Any, shop: Shop, postgres: Server, tmp_path: Path, expect_errors: list[str]
 ) -> None:
@@ -197,7 +197,7 @@ async def test_event_that_nothing_can_keep_is_answered_503_with_retry_after(
     assert b"Postgres" not in answer.body and b"spool" not in answer.body and len(expect_errors) == 1
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_event_of_a_key_never_heard_of_is_answered_503_while_postgres_is_away(
     post: Any, shop: Shop, postgres: Server
 ) -> None:
@@ -207,7 +207,7 @@ async def test_event_of_a_key_never_heard_of_is_answered_503_while_postgres_is_a
     assert (await post(key="guessed")).code == 404
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_account_connected_while_this_process_runs_is_known_when_postgres_goes(
     http_client: Any, base_url: str, shop: Shop, postgres: Server
 ) -> None:

@@ -194,7 +194,7 @@ async def test_other_methods_are_not_allowed(http_client: Any, base_url: str, ac
     assert answer.code == 405
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_every_public_sample_is_answered_200(post: Any) -> None:
     if not SAMPLES.exists():
         pytest.skip("the sample updates (shared/data/updates.jsonl) are not here")

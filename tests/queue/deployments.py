@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,12 +14,12 @@ from urllib.parse import quote
 import pytest
 import redis.asyncio
 
+from grimbots.tests.ports import pick_port
 from grimbots.tests.queue.desks import wait_until
 
 HOST = "127.0.0.1"
-START_SECONDS = 15.0
+START_SECONDS = 30.0
 MASTER = "grimbots"
-BUS_OFFSET = 10_000
 
 needs_sentinel = pytest.mark.skipif(
     not (shutil.which("redis-server") and shutil.which("redis-sentinel")),
@@ -94,23 +92,6 @@ class Node:
             return False
 
 
-def _find_ports(count: int) -> list[int]:
-    """Find free ports whose bus ports are free too; runs side by side begin elsewhere."""
-    ports: list[int] = []
-    for port in range(11_000 + os.getpid() % 1000 * 10, 22_000):
-        if all(_is_free(one) for one in (port, port + BUS_OFFSET)):
-            ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise RuntimeError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex((HOST, port)) != 0
-
-
 @asynccontextmanager
 async def _run_nodes(nodes: Sequence[Node]) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
@@ -128,7 +109,7 @@ class Failover:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        ports = _find_ports(6)
+        ports = [pick_port() for _ in range(6)]
         self.servers = [
             Node(_make(folder / f"r{port}"), port, "redis-server", (*DURABLE, "--unixsocket", f"{folder}/{port}.sock"))
             for port in ports[:3]
@@ -199,7 +180,11 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         options = (*DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", "1500")
-        self.nodes = [Node(_make(folder / f"n{port}"), port, "redis-server", options) for port in _find_ports(6)]
+        self._bus_ports = {pick_port(): pick_port() for _ in range(6)}
+        self.nodes = [
+            Node(_make(folder / f"n{port}"), port, "redis-server", (*options, "--cluster-port", str(bus_port)))
+            for port, bus_port in self._bus_ports.items()
+        ]
 
     def make_url(self, shards: int) -> str:
         """Give the address with a number of shards."""
@@ -212,8 +197,9 @@ class Cluster:
         for n, (master, (first, last)) in enumerate(zip(masters, bounds, strict=True)):
             await master.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
             await master.ask("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+        first = self.nodes[0].port
         for node in self.nodes[1:]:
-            await node.ask("CLUSTER", "MEET", HOST, self.nodes[0].port)
+            await node.ask("CLUSTER", "MEET", HOST, first, self._bus_ports[first])
         await wait_until(self._all_know_all, START_SECONDS)
         for master, replica in zip(masters, replicas, strict=True):
             await replica.ask("CLUSTER", "REPLICATE", await read_id(master))

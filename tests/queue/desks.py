@@ -16,7 +16,7 @@ from grimbots.queue.task import Done, Task
 from grimbots.queue.worker import Worker
 
 SLOTS = {"tasks": 50, "webhook": 20, "gateway": 20, "checks": 5, "campaigns": 10}
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS, DRAIN_SECONDS = 30.0, 10.0
 
 Function = Callable[..., Awaitable[Done | None]]
 
@@ -60,7 +60,7 @@ async def run_worker(
     try:
         yield worker
     finally:
-        await worker.drain(PATIENCE_SECONDS)
+        await worker.drain(DRAIN_SECONDS)
         await asyncio.gather(working, return_exceptions=True)
 
 

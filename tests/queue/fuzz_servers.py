@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-START_SECONDS = 20.0
+START_SECONDS = 30.0
 
 
 def find_programs() -> dict[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import redis.asyncio
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 
 

@@ -56,7 +56,7 @@ async def _run(folder: Path, port: int, program: str, *options: str) -> AsyncIte
 
 
 @needs_sentinel
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_asks_the_next_sentinel_where_one_does_not_know_the_master(tmp_path: Path) -> None:
     files = {"ignorant": "", "knowing": f"sentinel monitor shop {HOST} 7000 1"}
     for name, text in files.items():
@@ -74,7 +74,7 @@ async def test_asks_the_next_sentinel_where_one_does_not_know_the_master(tmp_pat
 
 
 @needs_sentinel
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_asks_the_next_node_where_one_does_not_know_who_has_the_slot(tmp_path: Path) -> None:
     ports = pick_port(4)  # two to serve on, two for the buses
     async with (

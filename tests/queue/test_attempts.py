@@ -65,7 +65,7 @@ async def test_gives_back_what_redis_thinks_runs_here(queue: Queue, attempts: At
     await wait_until(lambda: _is(queue, State.PENDING))
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_says_that_redis_did_not_hear_of_what_was_given_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -78,7 +78,7 @@ async def test_job_that_is_not_done_never_expires(queue: Queue, client: Any) -> 
         go.set()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_done_jobs_leave_only_their_ids_for_a_minute(queue: Queue, client: Any) -> None:
     async with _settled(queue, 500):
         keys = await _list_keys(client)
@@ -89,7 +89,7 @@ async def test_done_jobs_leave_only_their_ids_for_a_minute(queue: Queue, client:
         assert all([len(await client.get(key)) < 40 for key in done[:50]])
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_every_key_lies_in_the_shards_slot(queue: Queue, client: Any) -> None:
     await queue.bury(make_job(TASK, "dead"), "buried")
     await queue.hold_source("b7", 60)
@@ -98,7 +98,7 @@ async def test_every_key_lies_in_the_shards_slot(queue: Queue, client: Any) -> N
         assert {key[: len(PREFIX)] for key in await _list_keys(client)} == {PREFIX}
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_idle_process_asks_redis_a_few_times_a_second(queue: Queue, client: Any) -> None:
     async with run_worker(queue, TASK) as worker:
         await wait_until(worker.is_working)
@@ -108,7 +108,7 @@ async def test_idle_process_asks_redis_a_few_times_a_second(queue: Queue, client
     assert asked <= 3 * 40, f"{asked} commands in 3 s of idleness, those inside the scripts among them"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_idle_process_holds_three_connections(queue: Queue, client: Any) -> None:
     async with _settled(queue, 200):
         clients = await client.client_list()

@@ -74,7 +74,8 @@ def _work(n: int, chat: str = "9") -> Job:
     return make_job(WORK, f"work{n}", chat=chat, n=n)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_takes_over_at_once_from_its_killed_predecessor(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -90,7 +91,7 @@ async def test_takes_over_at_once_from_its_killed_predecessor(
     assert _firsts(_read(tmp_path, "effect")) == list(range(6))
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_buries_a_job_that_kills_twice_as_a_suspect_and_its_neighbours_live(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -100,7 +101,7 @@ async def test_buries_a_job_that_kills_twice_as_a_suspect_and_its_neighbours_liv
         await queue.enqueue(_work(10 + n, chat=f"{n}"))
     for _ in range(4):  # twice among its neighbours, which makes them suspects too, and twice as the only suspect
         async with _victim(flushed_redis_url, 3, tmp_path) as victim:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await victim.process.wait() == -signal.SIGKILL
     async with _victim(flushed_redis_url, 3, tmp_path):
         await wait_until(lambda: set(_read(tmp_path, "effect")) == {0, 1, 2, 10, 11, 12})
@@ -108,7 +109,7 @@ async def test_buries_a_job_that_kills_twice_as_a_suspect_and_its_neighbours_liv
     assert [(dead.job.id, dead.reason) for dead in await queue.reads.list_dead()] == [("killer", "poison")]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_spends_and_repeats_nothing_in_a_rolling_restart(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -126,7 +127,7 @@ async def test_spends_and_repeats_nothing_in_a_rolling_restart(
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_does_nothing_more_after_a_freeze_past_its_lease(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -146,7 +147,7 @@ async def test_does_nothing_more_after_a_freeze_past_its_lease(
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=90)
+@pytest.mark.gen_test
 async def test_ends_a_process_whose_loop_is_stuck(
     queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
 ) -> None:
@@ -177,7 +178,7 @@ async def _family(url: str, processes: int, folder: Path) -> AsyncIterator[async
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=90)
+@pytest.mark.gen_test
 async def test_a_parent_replaces_a_stuck_process_and_its_job_runs_again(
     queue: Queue, flushed_redis_url: str, tmp_path: Path, impatience: None
 ) -> None:
@@ -189,7 +190,7 @@ async def test_a_parent_replaces_a_stuck_process_and_its_job_runs_again(
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_parent_outlives_a_poisonous_job_which_is_buried(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:
@@ -203,8 +204,9 @@ async def test_a_parent_outlives_a_poisonous_job_which_is_buried(
     assert [(dead.job.id, dead.reason) for dead in await queue.reads.list_dead()] == [("killer", "poison")]
 
 
+@pytest.mark.alone
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_parent_starts_a_killed_process_whose_jobs_are_back_before_its_lease_ends(
     queue: Queue, flushed_redis_url: str, tmp_path: Path
 ) -> None:

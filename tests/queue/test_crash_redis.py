@@ -50,7 +50,7 @@ def _check_ran(ran: list[int]) -> None:
         assert [n for n in ran if n % CHATS == chat] == list(range(chat, JOBS, CHATS))
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_loses_and_repeats_nothing_when_redis_is_killed_under_load(tmp_path: Path) -> None:
     ran: list[int] = []
     async with run_server(tmp_path) as server, open_queue(server.url) as queue, run_worker(queue, NOTE, context=ran):
@@ -64,7 +64,7 @@ async def test_loses_and_repeats_nothing_when_redis_is_killed_under_load(tmp_pat
     _check_ran(ran)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_goes_on_after_redis_was_silent_under_load(tmp_path: Path) -> None:
     ran: list[int] = []
     async with run_server(tmp_path) as server, open_queue(server.url) as queue, run_worker(queue, NOTE, context=ran):
@@ -77,7 +77,7 @@ async def test_goes_on_after_redis_was_silent_under_load(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("move", [b"enqueue", b"claim", b"ack", b"retry", b"upkeep", b"beat", b"register"])
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_runs_each_job_once_when_a_reply_is_lost(tmp_path: Path, move: bytes) -> None:
     ran: list[int] = []
 
@@ -103,8 +103,9 @@ async def _is_settled(queue: Queue, jobs: int) -> bool:
     return "tasks" in counts and counts["tasks"].settled == jobs
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("word", [b"BRPOP", b"EVALSHA"])
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_comes_back_from_a_half_open_connection(tmp_path: Path, word: bytes) -> None:
     ran: list[int] = []
     async with (
@@ -123,7 +124,8 @@ async def test_comes_back_from_a_half_open_connection(tmp_path: Path, word: byte
         assert monotonic() - began < 5
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_says_that_it_does_not_claim_while_redis_is_silent(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue, run_worker(queue, NOTE) as worker:
         await wait_until(worker.is_working)
@@ -133,7 +135,7 @@ async def test_says_that_it_does_not_claim_while_redis_is_silent(tmp_path: Path)
         await wait_until(worker.is_working)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_starts_working_when_redis_comes_late(tmp_path: Path) -> None:
     ran: list[int] = []
     server = RedisServer(tmp_path)
@@ -143,7 +145,7 @@ async def test_starts_working_when_redis_comes_late(tmp_path: Path) -> None:
         await wait_until(lambda: _is_settled(queue, 1))
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_says_that_it_works_from_its_first_claim_on(tmp_path: Path) -> None:
     ran: list[int] = []
     server = RedisServer(tmp_path)
@@ -156,7 +158,7 @@ async def test_says_that_it_works_from_its_first_claim_on(tmp_path: Path) -> Non
             assert worker.is_working()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_claims_nothing_at_first_when_redis_was_started_anew(tmp_path: Path) -> None:
     ran: list[int] = []
     async with (
@@ -173,7 +175,8 @@ async def test_claims_nothing_at_first_when_redis_was_started_anew(tmp_path: Pat
         assert monotonic() - began > 1.5  # every process finds out first what it still runs
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_drains_in_time_while_redis_is_away(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         worker = Worker(queue, [], tasks={NOTE.name: NOTE})
@@ -187,7 +190,7 @@ async def test_drains_in_time_while_redis_is_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_keeps_its_lease_through_an_outage_longer_than_it(tmp_path: Path) -> None:
     ran: list[int] = []
 

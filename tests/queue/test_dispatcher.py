@@ -16,6 +16,7 @@ from grimbots.queue import dispatcher
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import Accepted, Beat, Claim, ClaimReply, Drain, Enqueue, Job
 from grimbots.queue.store import NewerProtocol
+from grimbots.queue.worker import ShardWorker
 from grimbots.tests.queue.desks import make_job, make_task, open_queue, run_worker, wait_until
 from grimbots.tests.queue.proxy import run_proxy
 from grimbots.tests.queue.servers import RedisServer, run_server
@@ -70,20 +71,22 @@ async def test_gathers_under_load_while_a_call_is_out(queue: Queue, flushed_redi
 
 
 @pytest.mark.gen_test
-async def test_starts_a_job_in_the_round_trip_that_stored_it(queue: Queue, flushed_redis_url: str) -> None:
-    started, finish = asyncio.Event(), asyncio.Event()
+async def test_starts_a_job_in_the_round_trip_that_stored_it(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim that starts it comes with it, or was in Redis before it with the wait for work."""
+    started = asyncio.Event()
 
     async def note(context: Any) -> None:
         started.set()
-        await finish.wait()
 
-    task = make_task(note)
+    def claim_beside(worker: ShardWorker, beside: Sequence[Drain]) -> Claim | None:
+        return next_claim(worker, beside) if beside else None  # none leaves by itself from now on
+
+    task, next_claim = make_task(note), ShardWorker.next_claim
     async with run_worker(queue, task) as worker:
         await wait_until(worker.is_working)
+        monkeypatch.setattr(ShardWorker, "next_claim", claim_beside)
         await queue.enqueue(make_job(task, "1"))
-        await asyncio.sleep(0)  # no call can come and go meanwhile
-        assert started.is_set()
-        finish.set()
+        await started.wait()
 
 
 class Claimer:
@@ -128,7 +131,7 @@ async def test_starts_what_landed_when_the_next_call_has_left(queue: Queue) -> N
     assert claimer.notes == ["claim", "UNREGISTERED", "claim", "start", "UNREGISTERED", "start"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_answers_what_landed_though_the_next_call_cannot_leave(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         line = queue.lines[0]
@@ -180,7 +183,8 @@ async def test_holds_a_source(queue: Queue) -> None:
     assert ran == [2, 1]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_refuses_at_once_while_redis_is_away(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.kill()
@@ -188,7 +192,8 @@ async def test_refuses_at_once_while_redis_is_away(tmp_path: Path) -> None:
         assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "2"))) < 0.1
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_accepts_again_soon_after_redis_is_back(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.kill()
@@ -199,7 +204,8 @@ async def test_accepts_again_soon_after_redis_is_back(tmp_path: Path) -> None:
         assert monotonic() - began < 1.0
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_refuses_in_time_while_redis_is_silent(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.ask("CLIENT", "PAUSE", 3000, "ALL")
@@ -209,13 +215,14 @@ async def test_refuses_in_time_while_redis_is_silent(tmp_path: Path) -> None:
         assert (await queue.reads.count_jobs())["tasks"].enqueued == 1
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_starts_without_redis_and_refuses(tmp_path: Path) -> None:
     async with open_queue(RedisServer(tmp_path).url) as queue:
         assert await _refusal_seconds(lambda: queue.enqueue(make_job(TASK, "1"))) < 1.6
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_asks_a_server_that_cannot_now_a_few_times_a_second(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.ask("CONFIG", "SET", "min-replicas-to-write", 1)
@@ -260,7 +267,7 @@ async def _settled(queue: Queue, jobs: int) -> bool:
     return counts["tasks"].settled == jobs
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test
 async def test_goes_on_after_the_fault_of_a_script(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str]
 ) -> None:
@@ -285,6 +292,7 @@ async def test_refuses_data_of_a_newer_protocol(flushed_redis_url: str, expect_e
     assert "line broke" in expect_errors[0]
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_stops_what_was_not_started(flushed_redis_url: str) -> None:
     queue = Queue(flushed_redis_url, consumer_host="test", slot=0, queue_slots={})
@@ -313,6 +321,7 @@ async def test_guards_nothing_outside_of_a_job(queue: Queue) -> None:
     queue.guard()
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_gives_up_an_enqueue_that_was_cancelled(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
@@ -343,7 +352,8 @@ async def _is_sent(server: RedisServer) -> bool:
     return "cmd=evalsha" in str(await server.ask("CLIENT", "LIST"))
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_takes_its_own_standstill_for_no_silence_of_redis(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.ask("CLIENT", "PAUSE", 300, "ALL")

@@ -54,7 +54,7 @@ class Senders:
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=90)
+@pytest.mark.gen_test
 async def test_loses_nothing_it_accepted_when_the_master_dies(tmp_path: Path) -> None:
     ran: list[int] = []
     async with (
@@ -91,7 +91,7 @@ def _check(ran: list[int]) -> None:
     assert again < len(ran) / 10
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_answers_only_what_a_replica_has(tmp_path: Path) -> None:
     async with run_failover(tmp_path) as redis, open_queue(redis.url, replicas=1) as queue:
         assert await queue.enqueue(make_job(NOTE, "1", n=1)) is Accepted.ACCEPTED
@@ -108,7 +108,7 @@ async def test_answers_only_what_a_replica_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test(timeout=90)
+@pytest.mark.gen_test
 async def test_a_partition_loses_what_no_replica_had(tmp_path: Path) -> None:
     """Who still reaches a master that was cut off is answered by it; WAIT tells the difference."""
     async with run_failover(tmp_path) as redis:

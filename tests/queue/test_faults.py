@@ -54,7 +54,7 @@ async def _is(queue: Queue, state: State) -> bool:
     return seen is not None and seen.state is state
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_enqueues_again_after_a_fault_where_nobody_works(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str]
 ) -> None:
@@ -72,7 +72,7 @@ async def test_enqueues_again_after_a_fault_where_nobody_works(
     assert "a script of the queue failed" in expect_errors[0]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_runs_again_what_redis_did_not_hear_the_end_of(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,7 +89,7 @@ async def test_runs_again_what_redis_did_not_hear_the_end_of(
     assert expect_errors
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_keeps_up_after_an_upkeep_that_failed(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -102,7 +102,7 @@ async def test_keeps_up_after_an_upkeep_that_failed(
     assert expect_errors
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_ends_when_the_data_became_newer_than_the_program(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str]
 ) -> None:
@@ -115,7 +115,7 @@ async def test_ends_when_the_data_became_newer_than_the_program(
         await queue.enqueue(make_job(WAIT, "1", n=1))
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_ends_when_the_data_contradicts_itself(
     queue: Queue, flushed_redis_url: str, expect_errors: list[str]
 ) -> None:

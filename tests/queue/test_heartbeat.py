@@ -15,7 +15,7 @@ from grimbots.queue.job import Verdict
 from grimbots.queue.task import LeaseLost
 
 FAST = Timing(lease_seconds=10, margin_seconds=3, beat_seconds=0.02, retry_seconds=0.01)
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 
 
 class Redis:
@@ -64,6 +64,7 @@ def test_holds_after_registering(make: Callable[..., Heartbeat]) -> None:
     make().guard()
 
 
+@pytest.mark.alone
 def test_holds_no_longer_than_the_margin_before_the_lease_ends(make: Callable[..., Heartbeat], redis: Redis) -> None:
     redis.answer = None
     assert make(registered_at=monotonic() - 6.5).holds

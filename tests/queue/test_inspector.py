@@ -146,7 +146,7 @@ async def test_claims_with_every_slot_taken(flushed_redis_url: str) -> None:
         go.set()
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test
 async def test_says_when_redis_is_away(tmp_path: Path) -> None:
     async with open_queue(RedisServer(tmp_path).url) as queue:
         with pytest.raises(QueueUnavailable):

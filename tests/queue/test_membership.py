@@ -51,7 +51,8 @@ async def _wait(effects: Effects, *, n: int) -> None:
 WAIT = make_task(_wait)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_starts_no_effect_while_the_lease_is_not_sure(queue: Queue) -> None:
     effects = Effects(queue)
     brief = Timing(lease_seconds=3.2, margin_seconds=3, beat_seconds=3600)
@@ -71,7 +72,7 @@ async def _forget_consumer(url: str, consumer: str) -> None:
         await client.zadd("{q0}:consumers", {consumer: 1})  # its lease ended long ago: the next upkeep reaps it
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_starts_no_effect_after_the_lease_was_lost(queue: Queue, flushed_redis_url: str) -> None:
     effects = Effects(queue)
     async with run_worker(queue, WAIT, context=effects, timing=NEVER_BEATS) as worker:
@@ -83,7 +84,7 @@ async def test_starts_no_effect_after_the_lease_was_lost(queue: Queue, flushed_r
         await wait_until(lambda: effects.refused == 1 and effects.done == [1])
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_notices_a_lost_lease_by_its_beat(queue: Queue, flushed_redis_url: str) -> None:
     effects = Effects(queue)
     async with run_worker(queue, WAIT, context=effects, timing=Timing(beat_seconds=0.02)) as worker:
@@ -97,7 +98,7 @@ async def test_notices_a_lost_lease_by_its_beat(queue: Queue, flushed_redis_url:
         assert worker.is_working()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_notices_a_lost_lease_when_redis_is_back(flushed_redis_url: str) -> None:
     """With every slot taken no claim tells of it."""
     async with open_queue(flushed_redis_url, slots={"tasks": 1}) as queue:
@@ -116,7 +117,7 @@ async def test_notices_a_lost_lease_when_redis_is_back(flushed_redis_url: str) -
         assert (effects.started, effects.refused) == (2, 1)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_ends_when_a_later_process_took_its_slot(queue: Queue, flushed_redis_url: str) -> None:
     worker = Worker(queue, Effects(queue), tasks={})
     working = worker.start()
@@ -130,7 +131,7 @@ async def test_ends_when_a_later_process_took_its_slot(queue: Queue, flushed_red
     await worker.drain(1)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_gives_back_after_an_interruption_what_it_does_not_run(queue: Queue, flushed_redis_url: str) -> None:
     other = make_task(_wait, queue="elsewhere")  # this worker has no slots for it
     async with run_worker(queue, other, context=Effects(queue)) as worker:
@@ -155,7 +156,7 @@ async def _is_pending(queue: Queue, id: str) -> bool:  # noqa: A002
     return seen is not None and seen.state is State.PENDING
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_leaves_nothing_behind_when_it_drains_while_it_joins(queue: Queue) -> None:
     worker = Worker(queue, None)
     working = worker.start()

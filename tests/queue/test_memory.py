@@ -53,7 +53,7 @@ def _reaches(queue: Queue, level: MemoryLevel) -> bool:
     return queue.memory_level is level
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_lets_in_what_people_wait_for_longest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with run_server(tmp_path) as server, open_queue(server.url) as queue:
         await server.ask("SET", "ballast", "x" * 20_000_000)  # so that connections that come and go change no level

@@ -131,14 +131,14 @@ async def _count_waiting(queue: Queue) -> bool:
     return await queue.reads.count_waiting() == 1
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test
 async def test_says_when_redis_is_away_to_who_looks(tmp_path: Path) -> None:
     async with open_queue(RedisServer(tmp_path).url) as queue:
         with pytest.raises(QueueUnavailable):
             await Operator(queue).requeue_all("junk")
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test
 async def test_says_when_redis_is_away(tmp_path: Path) -> None:
     async with open_queue(RedisServer(tmp_path).url) as queue:
         with pytest.raises(QueueUnavailable):

@@ -25,7 +25,7 @@ async def wait_for(look: Callable[[], Awaitable[Any]], is_so: Callable[[Any], bo
     return seen
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_replica_of_redis_that_is_held_up_is_seen_behind(tmp_path: Path) -> None:
     port = pick_port()
     for name in ("primary", "replica"):

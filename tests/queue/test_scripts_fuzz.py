@@ -123,11 +123,13 @@ def any_server_url() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_walk_finds_no_violation_and_takes_every_branch(server_url: str) -> None:
     done = asyncio.run(walk(server_url, SEED, None, STEPS))
     assert done.untaken == set()
 
 
+@pytest.mark.slow
 def test_versions_share_the_data_during_a_deploy(server_url: str) -> None:
     asyncio.run(walk(server_url, SEED, None, DEPLOY_STEPS, deploying=True))
 

@@ -36,7 +36,7 @@ async def _enqueue(queue: Queue, jobs: int) -> None:
         assert await queue.enqueue(make_job(n)) is Accepted.ACCEPTED
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_works_on_every_shard(flushed_redis_url: str) -> None:
     ran: list[int] = []
     async with open_queue(f"{flushed_redis_url}&shards=3", slots={"tasks": 4}) as queue:
@@ -53,7 +53,7 @@ async def test_works_on_every_shard(flushed_redis_url: str) -> None:
         assert [n for n in ran if n % len(ACCOUNTS) == account] == list(range(account, 120, len(ACCOUNTS)))
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_looks_see_every_shard(flushed_redis_url: str) -> None:
     async with open_queue(f"{flushed_redis_url}&shards=3", slots={"tasks": 4}) as queue:
         inspector = Inspector(queue)
@@ -71,7 +71,7 @@ async def test_looks_see_every_shard(flushed_redis_url: str) -> None:
         assert [(stop.kind, stop.name) for stop in await inspector.stops()] == [("source", "b0")]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_shows_what_is_stopped_on_one_shard_only(flushed_redis_url: str) -> None:
     """Redis went away while an operator stopped it."""
     async with open_queue(f"{flushed_redis_url}&shards=3") as queue:
@@ -80,7 +80,7 @@ async def test_shows_what_is_stopped_on_one_shard_only(flushed_redis_url: str) -
         assert await Inspector(queue).stops() == [Stop("queue", "tasks", paused=True, closed=True)]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_idle_worker_starts_what_any_shard_gets(flushed_redis_url: str) -> None:
     ran: list[int] = []
     url = f"{flushed_redis_url}&shards=3"
@@ -95,7 +95,7 @@ async def test_an_idle_worker_starts_what_any_shard_gets(flushed_redis_url: str)
             await wait_until(lambda: ran[-1:] == [n], 0.8)  # noqa: B023
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_saturated_shard_lets_the_others_work(flushed_redis_url: str) -> None:
     ran: list[int] = []
     async with open_queue(f"{flushed_redis_url}&shards=3", slots={"tasks": 2}) as queue:
@@ -109,7 +109,7 @@ async def test_a_saturated_shard_lets_the_others_work(flushed_redis_url: str) ->
             assert len(ran) < 400
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_pages_through_the_dead_of_all_shards(flushed_redis_url: str) -> None:
     async with open_queue(f"{flushed_redis_url}&shards=3") as queue:
         await asyncio.gather(*(queue.bury(make_job(n), "unreadable") for n in range(60)))  # many in one millisecond
@@ -136,7 +136,7 @@ async def test_refuses_data_of_another_number(
     assert "line broke" in expect_errors[0]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_takes_data_from_before_the_number_was_kept_for_one_shard(
     tmp_path: Path, expect_errors: list[str]
 ) -> None:

@@ -16,7 +16,7 @@ async def _note(context: list[int], *, n: int) -> None:
     context.append(n)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_takes_back_what_an_expired_consumer_ran(queue: Queue, flushed_redis_url: str) -> None:
     ran: list[int] = []
     task = make_task(_note)
@@ -32,7 +32,7 @@ async def test_takes_back_what_an_expired_consumer_ran(queue: Queue, flushed_red
         await wait_until(lambda: ran == [0, 1])
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_says_that_leases_were_prolonged_after_an_outage(
     queue: Queue, flushed_redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

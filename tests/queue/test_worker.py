@@ -160,6 +160,7 @@ async def test_rests_a_chat_that_is_paced(queue: Queue, notes: Notes) -> None:
     assert started[1] - started[0] >= 0.19
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_repeats_when_a_task_asks_and_its_chat_waits(queue: Queue, notes: Notes) -> None:
     async def ask(context: Notes, *, n: int) -> None:
@@ -177,7 +178,7 @@ async def test_repeats_when_a_task_asks_and_its_chat_waits(queue: Queue, notes: 
     assert notes.ran == [0, 0, 0, 1]
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.gen_test
 async def test_repeats_a_failure_later_and_warns(queue: Queue, notes: Notes, caplog: pytest.LogCaptureFixture) -> None:
     async def fail_once(context: Notes, *, n: int) -> None:
         context.ran.append(n)
@@ -373,7 +374,8 @@ async def test_drain_ends_the_task_that_start_gave(queue: Queue) -> None:
     assert not worker.is_working()
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_finds_work_that_another_process_enqueued(queue: Queue, flushed_redis_url: str, notes: Notes) -> None:
     task = make_task(_note)
     async with open_queue(flushed_redis_url, slot=1) as other, run_worker(queue, task, context=notes) as worker:
@@ -386,7 +388,8 @@ async def test_finds_work_that_another_process_enqueued(queue: Queue, flushed_re
             assert time.monotonic() - began < 0.5
 
 
-@pytest.mark.gen_test(timeout=10)
+@pytest.mark.alone
+@pytest.mark.gen_test
 async def test_finds_work_whose_token_was_lost(queue: Queue, flushed_redis_url: str, notes: Notes) -> None:
     task = make_task(_note)
     client: Any = redis.asyncio.from_url(flushed_redis_url)
@@ -548,7 +551,7 @@ async def _is_blocked(url: str) -> bool:
         return bool(info["blocked_clients"])
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_passes_over_many_paused_sources_without_falling_idle(
     queue: Queue, flushed_redis_url: str, notes: Notes
 ) -> None:

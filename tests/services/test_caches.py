@@ -112,6 +112,7 @@ async def test_get_gives_the_old_word_while_postgres_is_away_and_asks_no_more_fo
     assert len(shelf.asked) == 2
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_get_gives_the_old_word_while_postgres_hangs(shelf: Shelf) -> None:
     cache = make_cache(shelf)

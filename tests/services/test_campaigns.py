@@ -243,7 +243,7 @@ async def test_button_of_a_campaign_leads_on_and_the_campaign_itself_moves_nobod
     assert query("SELECT count(*) FROM messages WHERE nonce IS NOT NULL") == [(1,)]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_worker_says_it_all_in_each_leads_order(news: Shop, fake_telegram: Any, query: Query) -> None:
     await add_leads(news, 12)
     campaign = await start(news)

@@ -172,7 +172,7 @@ async def test_start_and_click_in_one_moment_are_linked(app: Any, accounts: Any,
 
 def wait_for_lock(query: Query) -> None:
     """Wait until a session waits for another's row."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
         assert time.monotonic() < deadline
 
@@ -261,10 +261,11 @@ async def test_full_spool_drops_the_click_and_leads_on(app: Any, tmp_path: Any, 
     assert len(expect_errors) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_slow_disk_keeps_no_visitor_waiting(app: Any, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, fsync = threading.Event(), os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (go_on.wait(10), fsync(descriptor)))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (go_on.wait(60), fsync(descriptor)))
     began = asyncio.get_running_loop().time()
     for _ in range(3):
         await click(app)

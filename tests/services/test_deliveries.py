@@ -86,7 +86,7 @@ async def test_regrant_gives_nothing_of_another_lead(shops: list[Shop], fake_tel
     assert (await read_delivery(shop, mine)).status == "failed"
 
 
-@pytest.mark.gen_test(timeout=15)
+@pytest.mark.gen_test
 async def test_delivery_given_up_while_telegram_answers_is_delivered(shop: Shop, fake_telegram: Any) -> None:
     payment, answer = await sell(shop), asyncio.Event()
     message_id = (await read_delivery(shop, payment)).message_id

@@ -14,7 +14,7 @@ from grimbots.services import duties
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 from grimbots.tests.conftest import FIRST_INSTANT, Clock
 
-WAIT_SECONDS = 5
+WAIT_SECONDS = 30
 
 
 @pytest.mark.gen_test

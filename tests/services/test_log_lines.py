@@ -66,7 +66,7 @@ class Conversation:
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_sale_costs_a_short_line_per_update(
     app: Any, shop: Shop, query: Any, http_client: Any, base_url: str, fake_telegram: Any
 ) -> None:

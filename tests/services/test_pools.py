@@ -51,7 +51,7 @@ async def list_turns(app: Any, slug: str = "promo", turns: int = 4) -> list[str]
 
 
 async def become_true(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 

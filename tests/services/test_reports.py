@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from grimbots.conf import sentry
 from grimbots.conf.settings import load
 from grimbots.handlers.base import BaseHandler
 from grimbots.queue.inspector import Inspector
+from grimbots.queue.job import Job
 from grimbots.services import updates
 from grimbots.tests.conf.leaks import PIX, TOKEN
 from grimbots.tests.conf.sinks import Sink, open_sink
@@ -59,7 +61,7 @@ async def test_an_error_of_a_request_is_told_by_the_id_in_its_answer(
     assert len(expect_errors) == 1
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_an_error_of_a_job_is_told_once_by_task_and_job(
     sink: Sink, app: Any, accounts: Any, expect_errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,28 +69,44 @@ async def test_an_error_of_a_job_is_told_once_by_task_and_job(
         raise ValueError(f"cannot {PIX}")
 
     monkeypatch.setattr(updates, "_apply", fail)
-    tenant = accounts[0]
-    person = {"id": 5, "is_bot": False, "first_name": "Ana"}
-    message = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "from": person, "text": "/start"}
-    named = {"id": "u:1:2", "source": f"b{tenant.bot_id}", "account": str(tenant.account_id), "group": "5"}
-    job = updates.handle.job(**named, bot_id=tenant.bot_id, update={"update_id": 2, "message": message})
-    await app.queue.enqueue(replace(job, attempts_limit=2))
+    await app.queue.enqueue(replace(_make_job(accounts[0]), attempts_limit=2))
     async with work(app):
         (event,) = await _wait_events(sink, 1)
     assert [dead.job.id for dead in await Inspector(app.queue).dead("", 9)] == ["u:1:2"]
     assert len(sink.read_events()) == len(expect_errors) == 1, "not at its first failure, and not by two roads"
-    assert event["tags"] == {
-        "job_id": "u:1:2",
-        "task": "updates.handle",
-        "account_id": str(tenant.account_id),
-        "bot_id": str(tenant.bot_id),
-    }
+    assert event["tags"] == _tags_of(accounts[0])
     assert event["exception"]["values"][0]["value"] == "cannot <pix code>"
     assert event["release"] == sentry.find_release()
     assert "vars" not in str(event)
 
 
-async def _wait_events(sink: Sink, count: int) -> list[dict[str, Any]]:
-    import asyncio
+@pytest.mark.gen_test
+async def test_a_job_that_died_of_its_time_is_told_by_task_and_job(
+    sink: Sink, app: Any, accounts: Any, expect_errors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
 
+    monkeypatch.setattr(updates, "_apply", hang)
+    monkeypatch.setattr(updates.handle, "timeout_seconds", 0.05)
+    await app.queue.enqueue(replace(_make_job(accounts[0]), attempts_limit=1))
+    async with work(app):
+        (event,) = await _wait_events(sink, 1)
+    assert "TimedOut: ran longer than 0.05 s" in expect_errors[0]
+    assert event["tags"] == _tags_of(accounts[0])
+
+
+def _make_job(tenant: Any) -> Job:
+    person = {"id": 5, "is_bot": False, "first_name": "Ana"}
+    message = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "from": person, "text": "/start"}
+    named = {"id": "u:1:2", "source": f"b{tenant.bot_id}", "account": str(tenant.account_id), "group": "5"}
+    return updates.handle.job(**named, bot_id=tenant.bot_id, update={"update_id": 2, "message": message})
+
+
+def _tags_of(tenant: Any) -> dict[str, str]:
+    ids = {"account_id": str(tenant.account_id), "bot_id": str(tenant.bot_id)}
+    return {"job_id": "u:1:2", "task": "updates.handle", **ids}
+
+
+async def _wait_events(sink: Sink, count: int) -> list[dict[str, Any]]:
     return await asyncio.to_thread(sink.wait_events, count)

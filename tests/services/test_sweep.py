@@ -42,7 +42,7 @@ async def begin_charge(shop: Shop, chat_id: int) -> Any:
     return await shop.read(payment.id)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_sweep_brings_everything_back_after_redis_was_emptied(
     shop: Shop, chat: Chat, clock: Clock, fake_telegram: Any, query: Callable[..., Any]
 ) -> None:
@@ -68,7 +68,7 @@ async def test_sweep_brings_everything_back_after_redis_was_emptied(
         assert sent == sorted(sent)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_sweep_reaches_the_newest_behind_many_that_wait(app: Any, chat: Chat, clock: Clock) -> None:
     chat.execute(
         "INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)"
@@ -94,7 +94,7 @@ async def test_sweep_leaves_alone_what_is_younger_than_its_patience(app: Any, ch
     assert await has_job(app, messages.job(message))
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("policy", "end"), [("retry", ("sent", True)), ("once", ("uncertain", False))])
 async def test_sweep_ends_an_attempt_that_ended_without_telling(
     app: Any, chat: Chat, clock: Clock, fake_telegram: Any, policy: str, end: tuple[str, bool]
@@ -109,7 +109,7 @@ async def test_sweep_ends_an_attempt_that_ended_without_telling(
     assert chat.read(next_one).status == "sent"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_sweep_by_two_processes_at_once_sends_nothing_twice(
     app: Any, chat: Chat, clock: Clock, fake_telegram: Any, database_url: str
 ) -> None:

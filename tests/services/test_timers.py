@@ -17,7 +17,7 @@ from grimbots.queue.worker import Worker
 from grimbots.services import timers
 from grimbots.tests.services.shops import Shop
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 30
 
 
 class Bell:

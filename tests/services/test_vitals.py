@@ -44,7 +44,7 @@ def standby(io_loop: Any, servers_folder: Path, postgres_url: str) -> Iterator[Q
     io_loop.run_sync(partial(stop, child))
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_standby_that_is_held_up_is_seen_behind(app: Any, standby: Query, query: Query) -> None:
     async def look() -> dict[str, Any]:
         told: dict[str, Any] = (await vitals.describe_database(app))["replication"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def become_true(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def become_true(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait until `condition` holds, looking every few milliseconds.
 
     Raises:
@@ -18,6 +18,6 @@ async def become_true(condition: Callable[[], bool], seconds: float = 10) -> Non
             await asyncio.sleep(0.005)
 
 
-async def expect_soon(awaited: Awaitable[Any], seconds: float = 5) -> Any:
+async def expect_soon(awaited: Awaitable[Any], seconds: float = 30) -> Any:
     """Wait for a result that must not need longer than `seconds`."""
     return await asyncio.wait_for(awaited, seconds)

@@ -68,6 +68,7 @@ async def test_release_of_a_lost_session_wakes_the_next_waiter(open_database):
 # C: a hanging dial stopped acquirers and releasers.
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_release_serves_the_waiter_while_a_dial_hangs(open_database, postgres_url):
     async with open_proxy(postgres_url) as proxy, open_database(proxy.url, size=2, timeout_seconds=60) as database:
@@ -281,7 +282,7 @@ async def count_answers(database: Any) -> int:
     return answers
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_random_cancellations_leave_no_place_taken(postgres_url, observe):
     pool = Pool(Dialler(name_sessions(postgres_url, "chaos"), 10), 4, 60, 10)
     chance = random.Random(2026)

@@ -59,7 +59,7 @@ async def test_migrate_twice_does_nothing(empty_database_url):
     assert await migrate(empty_database_url) == []
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_migrate_by_two_at_once_applies_once(empty_database_url):
     names = sorted(path.stem for path in (ROOT / "migrations").glob("*.sql"))
     both = await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
@@ -124,7 +124,7 @@ async def test_migrate_that_fails_keeps_nothing_and_names_the_line(empty_databas
     assert read(user, "SELECT name, to_regclass('towns') FROM schema_migrations") == [("0001_add_places", None)]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_migrate_waits_a_little_for_a_table_in_use_and_gives_up_in_words(
     empty_database_url, root, user, monkeypatch
 ):
@@ -138,7 +138,7 @@ async def test_migrate_waits_a_little_for_a_table_in_use_and_gives_up_in_words(
     assert await migrate(empty_database_url, root) == ["0002_rename"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_index_is_built_while_the_table_is_written(empty_database_url, root, user):
     (root / "indexes/places.sql").rename(root / "places.sql")
     await migrate(empty_database_url, root)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,14 +13,14 @@ from pathlib import Path
 import redis.asyncio
 
 from grimbots.handlers.commands.embedded.children import CannotStart, Child, spawn, wait, wait_ready
-from grimbots.handlers.commands.ports import find_free
 from grimbots.handlers.commands.supervisors import is_listening
 from grimbots.tests.bench.environments import ROOT, Environments, NotRun
 from grimbots.tests.bench.front.callers import Update
 from grimbots.tests.bench.front.contract import HOST, PATH
 from grimbots.tests.bench.front.systems import OURS, System
-from grimbots.tests.bench.rigs import PORTS, SERVER_CORE, START_SECONDS, Rig, open_rig
+from grimbots.tests.bench.rigs import SERVER_CORE, START_SECONDS, Rig, open_rig
 from grimbots.tests.bench.shops import Shop, Webhook
+from grimbots.tests.ports import pick_port
 from grimbots.tests.queue.servers import run_server
 
 ENVIRONMENTS = Environments(Path(__file__).resolve().parent, ROOT / "var" / "bench-front")
@@ -69,7 +68,7 @@ class Stand:
     async def serve(self, system: System, **environ: str) -> AsyncIterator[Door]:
         """Run a server, killed at the end as a crash would. Raises NotRun."""
         ENVIRONMENTS.prepare(system)
-        port = find_free(HOST, random.choice(PORTS))
+        port = pick_port()
         child = self._spawn(system, "serve", str(port), environ)
         try:
             await wait_ready(child, partial(is_listening, HOST, port), START_SECONDS, self._log(system))
@@ -121,7 +120,7 @@ async def kill(child: Child) -> None:
 async def open_stand() -> AsyncIterator[Stand]:
     """Start everything but the servers."""
     async with open_rig() as rig:
-        folder, port = rig.folder / "peers-redis", find_free(HOST, random.choice(PORTS))
+        folder, port = rig.folder / "peers-redis", pick_port()
         folder.mkdir()
         async with run_server(folder, "--port", str(port), *PEERS_REDIS):
             stand = Stand(rig, f"redis://{HOST}:{port}/0")

@@ -90,7 +90,7 @@ async def open_window(browser: Any, base_url: str, viewport: dict[str, int] = DE
     return Window(await context.new_page(), base_url, look)
 
 
-@pytest.mark.gen_test(timeout=90)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
 async def test_pages_fit_and_complain_of_nothing(
     browser: Any, base_url: str, full: Shop, viewport: dict[str, int], scheme: str
@@ -122,7 +122,7 @@ async def test_pages_fit_and_complain_of_nothing(
     await window.open("/sales/nobody")
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_dead_job_is_run_again_and_another_deleted(browser: Any, base_url: str, full: Shop) -> None:
     window = await open_window(browser, base_url)
     await window.log_in()
@@ -136,7 +136,7 @@ async def test_dead_job_is_run_again_and_another_deleted(browser: Any, base_url:
     assert window.complaints == []
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("viewport", [DESK, TELEPHONE])
 async def test_queue_is_paused_and_resumed(browser: Any, base_url: str, full: Shop, viewport: dict[str, int]) -> None:
     window = await open_window(browser, base_url, viewport)
@@ -155,7 +155,7 @@ async def test_queue_is_paused_and_resumed(browser: Any, base_url: str, full: Sh
     assert window.complaints == []
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_message_is_sent_again_by_keyboard_alone(
     browser: Any, base_url: str, full: Shop, query: Callable[..., list[Any]]
 ) -> None:
@@ -177,7 +177,7 @@ async def test_message_is_sent_again_by_keyboard_alone(
     assert window.complaints == []
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_language_and_way_out(browser: Any, base_url: str, full: Shop) -> None:
     window = await open_window(browser, base_url)
     await window.log_in()
@@ -191,7 +191,7 @@ async def test_language_and_way_out(browser: Any, base_url: str, full: Shop) -> 
     assert window.complaints == []
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_link_of_the_screen_opens_the_sales(browser: Any, base_url: str, full: Shop) -> None:
     window = await open_window(browser, base_url)
     await window.page.goto(f"{base_url}/login/link/{await logins.make_link(full.app, EMAIL)}")

@@ -150,7 +150,7 @@ async def test_warns_of_what_is_not_as_it_should_be(
             "the event loop of test:0 was held up for 3.0 s within the last minute: see its log",
             "the duty sweep has not come to its end for too long: see the log",
             f"the cron {', '.join(sorted(crons.CRONS))} has not come to its end for too long: see the log",
-            "the webhooks of 1 bots are not ours any more: their sellers are told under /sales",
+            "the webhooks of 1 of 1 bots were taken over or deleted within a day",
         ],
     )
     assert [lost["host"] for lost in told["checks"]["webhooks"]["lost"]] == ["thief.example.org"]
@@ -172,6 +172,20 @@ async def test_warns_when_telegram_fails_to_deliver_or_nobody_looks(
     assert (await ask(stranger))["warnings"] == ["telegram could not deliver to 1 of 1 bots within the last minutes"]
     clock.move(minutes=9)
     assert (await ask(stranger))["warnings"] == ["a bot's webhook was not looked at since 2026-03-02 12:00 UTC"]
+
+
+@pytest.mark.gen_test
+async def test_a_bot_that_stays_taken_over_is_counted_and_its_sellers_affair(
+    working: None, stranger: Reader, app: Any, accounts: list[Tenant], query: Callable[..., Any], clock: Clock
+) -> None:
+    lose_webhook(app, accounts[0], query)
+    assert (await ask(stranger))["status"] == "degraded"
+    clock.move(days=1)
+    query("UPDATE bot_webhooks SET seen_at = %s", clock())
+    told = await ask(stranger)
+    assert (told["status"], told["warnings"]) == ("healthy", [])
+    webhooks = told["checks"]["webhooks"]
+    assert (webhooks["bots"], webhooks["taken"], webhooks["lost"][0]["bot"]) == (1, 1, "tenant1_bot")
 
 
 @pytest.mark.gen_test

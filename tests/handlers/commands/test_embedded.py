@@ -23,7 +23,7 @@ from grimbots.handlers.commands.embedded.postgres import find_binaries, start_po
 from grimbots.handlers.commands.embedded.redis import start_redis
 from grimbots.tests.rows import query
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 30.0
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import resource
@@ -14,13 +15,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grimbots.handlers.commands.serve import allow_connections
+from grimbots.tests.conftest import open_session
 from grimbots.tests.ports import pick_port
 
 SERVER = Path(__file__).parents[3] / "server.py"
@@ -176,6 +179,36 @@ def test_children_end_with_a_killed_parent_whose_successor_serves_at_once(serve:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
     serve.start_parent()
     assert len(serve.list_consumers()) == 2
+
+
+@pytest.mark.slow
+def test_process_told_to_stop_says_so_and_finishes_what_it_has_begun(serve: Serve, database_url: str) -> None:
+    process = serve.start()
+    wait_until(lambda: ask(serve.port, "/ready")[0] == 200)
+    kept = http.client.HTTPConnection(HOST, serve.port, timeout=DEADLINE_SECONDS)
+    assert _read_status(kept, "/ready") == (200, "ready")
+    with closing(kept), open_session(database_url) as run, ThreadPoolExecutor() as threads:
+        run("BEGIN")
+        run("LOCK TABLE bot_webhooks")  # what /health waits for
+        begun = threads.submit(ask, serve.port, "/health")
+        wait_until(lambda: run(WAITING))
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: ask(serve.status_ports[0], "/ready") == (503, {"status": "draining"}))
+        assert _read_status(kept, "/ready") == (503, "draining")
+        assert ask(serve.port, "/ready") == (0, None), "nobody new is taken"
+        assert process.poll() is None and not begun.done()
+        run("COMMIT")
+        assert begun.result()[0] == 200
+    assert process.wait(DEADLINE_SECONDS) == 0
+
+
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"  # duties write there
+
+
+def _read_status(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())["status"]
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import pytest
 from grimbots.services.clients.http import MAX_RESPONSE_BYTES, Ambiguous, File, HttpClient, NeverSent, Response
 from grimbots.services.clients.names import THREADS
 from grimbots.tests.fakes.certificates import make_server_tls
+from grimbots.tests.ports import pick_port
 
 SECRET = "123456:very-secret-token"
 
@@ -56,13 +57,6 @@ async def serve_raw(answer: bytes, more: bytes = b"") -> AsyncIterator[str]:
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-def find_closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @pytest.mark.gen_test
@@ -177,7 +171,7 @@ async def test_request_unpacks_nothing(http: Any) -> None:
 @pytest.mark.gen_test
 async def test_request_to_a_closed_port_is_never_sent(http: Any) -> None:
     with pytest.raises(NeverSent, match="Connect call failed"):
-        await post(http, f"http://127.0.0.1:{find_closed_port()}")
+        await post(http, f"http://127.0.0.1:{pick_port()}")
 
 
 @pytest.mark.gen_test
@@ -246,6 +240,7 @@ async def test_request_that_waited_for_its_place_leaves(fake_telegram: Any) -> N
         assert [(await request).status for request in requests] == [200, 200]
 
 
+@pytest.mark.alone
 @pytest.mark.gen_test
 async def test_a_party_that_hangs_starves_no_other(fake_telegram: Any) -> None:
     """Its places are taken, its line is full: whoever comes then is refused at once, and the others pass."""
@@ -272,13 +267,13 @@ async def test_names_that_do_not_resolve_keep_nobody_waiting(
     def look_up(host: str, *arguments: Any) -> Any:
         if host.endswith(".slow"):
             asked.release()
-            go.wait(10)
+            go.wait(60)
         return system(host, *arguments)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     slow = [asyncio.create_task(ask(http, f"http://{n}.slow", "webhook")) for n in range(40)]
     for _ in range(THREADS):
-        assert await asyncio.to_thread(asked.acquire, timeout=5)
+        assert await asyncio.to_thread(asked.acquire, timeout=30)
     try:
         assert (await post(http, fake_telegram.url.replace("127.0.0.1", "localhost"))).status == 200
         assert not asked.acquire(blocking=False)
@@ -372,7 +367,7 @@ async def test_public_only_looks_at_each_address_that_is_dialled(
 @pytest.mark.gen_test
 async def test_failures_do_not_tell_the_token(http: Any, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMessage", drop="after")
-    for url in (fake_telegram.url, f"http://127.0.0.1:{find_closed_port()}", "http://nowhere.invalid", "ftp://x", ""):
+    for url in (fake_telegram.url, f"http://127.0.0.1:{pick_port()}", "http://nowhere.invalid", "ftp://x", ""):
         with pytest.raises((NeverSent, Ambiguous)) as failure:
             await post(http, url)
         assert SECRET not in "".join(traceback.format_exception(failure.value))

@@ -17,7 +17,7 @@ from tornado.web import Application, RequestHandler
 
 from grimbots.services.sandbox.server import Server
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 30.0
 CHAT = 4242
 
 

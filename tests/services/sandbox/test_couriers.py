@@ -11,7 +11,7 @@ import pytest
 from grimbots.services.sandbox.couriers import Courier, Verdict
 from grimbots.services.sandbox.store import Row, Store
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30
 
 
 @pytest.mark.gen_test

@@ -92,7 +92,7 @@ async def open_page(browser: Any, sandbox: Driver, viewport: dict[str, int], sch
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("viewport", "scheme"), [(DESK, "light"), (DESK, "dark"), (TELEPHONE, "light"), (TELEPHONE, "dark")]
 )
@@ -132,7 +132,7 @@ async def has_arrived(webhook: Webhook, txid: str) -> bool:
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_page_shows_texts_as_texts(browser: Any, served: Driver) -> None:
     complaints: list[str] = []
     nasty = "<img src=x onerror=alert(1)> <script>alert(2)</script>"
@@ -147,7 +147,7 @@ async def test_page_shows_texts_as_texts(browser: Any, served: Driver) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_page_follows_edits_and_deletions(browser: Any, served: Driver) -> None:
     await served.say()
     kept, gone = await served.send("antes"), await served.send("sai")
@@ -161,7 +161,7 @@ async def test_page_follows_edits_and_deletions(browser: Any, served: Driver) ->
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_page_is_worked_by_keyboard_alone(browser: Any, served: Driver, webhook: Webhook) -> None:
     page = await open_page(browser, served, DESK, "light", [])
     await page.wait_for_selector("#welcome")
@@ -179,7 +179,7 @@ async def test_page_is_worked_by_keyboard_alone(browser: Any, served: Driver, we
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_page_starts_the_bot_of_a_tracked_link_with_its_parameter(
     browser: Any, served: Driver, webhook: Webhook
 ) -> None:
@@ -194,7 +194,7 @@ async def test_page_starts_the_bot_of_a_tracked_link_with_its_parameter(
 
 
 @pytest.mark.browser
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_page_makes_a_bot(browser: Any, served: Driver) -> None:
     page = await open_page(browser, served, DESK, "light", [])
     await page.click("#new-bot summary")

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tornado.netutil import bind_sockets
 
+from grimbots.tests.ports import pick_port
 from grimbots.tests.services.sandbox.drivers import (
     CHAT,
     Driver,
@@ -62,9 +62,7 @@ def make_application(sandbox: Driver) -> Any:
 async def run_bot(sandbox: Driver) -> AsyncIterator[Any]:
     """Serve the bot's webhook (Tornado's) and let it set it at the sandbox."""
     application = make_application(sandbox)
-    [probe] = bind_sockets(0, "127.0.0.1")
-    port = probe.getsockname()[1]
-    probe.close()
+    port = pick_port()
     async with application:
         await application.start()
         await application.updater.start_webhook(

@@ -68,7 +68,7 @@ def process(io_loop: tornado.ioloop.IOLoop, tmp_path: Path) -> Iterator[Process]
     io_loop.run_sync(made.kill)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_kill_keeps_chats_charges_calls_and_faults(process: Process, webhook: Webhook) -> None:
     driver: Any = Driver(SimpleNamespace(url=process.url))  # type: ignore[arg-type]
     driver.token = await driver.make_bot("loja_bot")
@@ -85,7 +85,7 @@ async def test_kill_keeps_chats_charges_calls_and_faults(process: Process, webho
     assert (await driver.call("sendMessage", chat_id=CHAT, text="x")).status == 500
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_kill_keeps_updates_and_events_that_wait(process: Process, webhook: Webhook) -> None:
     driver: Any = Driver(SimpleNamespace(url=process.url))  # type: ignore[arg-type]
     driver.token = await driver.make_bot("loja_bot")
@@ -106,7 +106,7 @@ async def test_kill_keeps_updates_and_events_that_wait(process: Process, webhook
     assert [update["txid"] for update in webhook.updates if "event" in update] == [TXID]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_update_ids_go_on_after_a_kill(process: Process, webhook: Webhook) -> None:
     driver: Any = Driver(SimpleNamespace(url=process.url))  # type: ignore[arg-type]
     driver.token = await driver.make_bot("loja_bot")

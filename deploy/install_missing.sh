@@ -1,12 +1,22 @@
 #!/bin/sh
-# Install the distribution's Prometheus and Alertmanager for the tests of deploy/prometheus; does nothing when they are there.
-# Neither is left running: the tests start their own.
+# Install the distribution's packages whose programs are not here, for the tests; does nothing when all are.
+# None is left running: the tests start their own.
+# Usage: deploy/install_missing.sh <package>:<program>[,<another that will do>] ...
 set -eu
+
+is_here() {
+    for program in $(echo "$1" | tr , ' '); do
+        ! command -v "$program" >/dev/null || return 0
+    done
+    return 1
+}
+
 missing=""
-command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
-command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$missing prometheus-alertmanager"
+for wanted; do
+    is_here "${wanted#*:}" || missing="$missing ${wanted%%:*}"
+done
 if [ -z "$missing" ]; then
-    echo "prometheus, promtool, prometheus-alertmanager and amtool are there"
+    echo "All is here: $*"
     exit 0
 fi
 command -v apt-get >/dev/null || { echo "grimbots: no apt-get here: install$missing by hand" >&2; exit 1; }

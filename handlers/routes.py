@@ -10,6 +10,7 @@ from grimbots.handlers.admin.assets import AssetHandler
 from grimbots.handlers.admin.audits import AuditHandler
 from grimbots.handlers.admin.bots import BotHandler, BotsHandler
 from grimbots.handlers.admin.calendars import CalendarHandler
+from grimbots.handlers.admin.chats import ChatHandler, ChatsHandler
 from grimbots.handlers.admin.dead import DeadHandler, DeadJobHandler, DeadReasonHandler
 from grimbots.handlers.admin.events import EventsHandler
 from grimbots.handlers.admin.jobs import JobHandler
@@ -69,6 +70,8 @@ def routes(settings: Settings) -> list[Route]:
         (ACCOUNT + r"/reports\.csv", ReportFileHandler),
         (ACCOUNT + r"/bots", BotsHandler),
         (ACCOUNT + r"/bots/([0-9]{1,18})/(webhook|token)", BotHandler),
+        (ACCOUNT + r"/chats", ChatsHandler),
+        (ACCOUNT + r"/chats/([0-9]{1,18})/return", ChatHandler),
         (ACCOUNT + r"/messages", MishapsHandler),
         (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
         (ACCOUNT + r"/events", EventsHandler),

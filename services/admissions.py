@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
 from grimbots.queue.task import Again, Done
-from grimbots.services import bots, charges, groups
+from grimbots.services import charges, deaths, groups
 from grimbots.services.clients.telegram import Answer, Kind
 from grimbots.services.tasks import task
 
@@ -124,7 +124,7 @@ async def _put_off(app: App, act: Row, answer: Answer) -> None:
     if answer.kind in UNCLEAR:
         raise Again(charges.wait_seconds(act.planned_at, app.clock()), answer.description, spend=False)
     if answer.kind is Kind.DEAD_BOT:
-        await bots.confirm_dead(app, act.bot_id)
+        await deaths.confirm(app, act.bot_id, answer)
     waits = answer.kind in (Kind.LOST_CHAT, Kind.DEAD_BOT)
     metrics.group_acts.labels("waiting" if waits else "refused").inc()
     log.warning("act %d in group %d is not done: %s", act.id, act.group_id, answer.description)

@@ -20,7 +20,7 @@ from grimbots.services import accounts, effects, leads
 from grimbots.services.errors import Conflict, Invalid, NotFound
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
-from grimbots.services.funnels.effects import Effect
+from grimbots.services.funnels.effects import Effect, Say
 from grimbots.services.funnels.events import Started
 from grimbots.services.funnels.walks import Walk
 from grimbots.services.tasks import task
@@ -177,7 +177,7 @@ async def _find_recipients(
     page_end = await tx.campaigns.find_page_end(**span, last_lead_id=campaign.last_lead_id, limit=PAGE_LEADS)
     if page_end is None:
         return None, ()
-    most = max(1, MESSAGES_A_SECOND // len(_say_beginning(version, Walk(), now)))
+    most = max(1, MESSAGES_A_SECOND // max(1, len(_say_beginning(version, Walk(), now))))
     slice_ = await tx.campaigns.list_slice(
         **span,
         page_end=page_end,
@@ -202,8 +202,9 @@ async def _plan_for(app: App, tx: Transaction, campaign: Row, version: Version, 
 
 
 def _say_beginning(version: Version, walk: Walk, now: datetime) -> Sequence[Effect]:
-    """Return what a funnel says to who begins it: messages, for the check lets no funnel begin with a charge."""
-    return advance(version, walk, Started(walk.variables.get("start_param", "")), now)[1]
+    """Return what a funnel says to who begins it; what else it does there (a delay, a post) is for who came himself."""
+    begun = advance(version, walk, Started(walk.variables.get("start_param", "")), now)[1]
+    return [effect for effect in begun if isinstance(effect, Say)]
 
 
 async def _load_current(app: App, tx: Transaction, account_id: int, funnel: str) -> Version:

@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grimbots.services import effects, leads
+from grimbots.services import effects, leads, moves
 from grimbots.services.funnels import versions
-from grimbots.services.funnels.advance import advance
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -61,12 +60,7 @@ class Case:
 
     async def tell(self, event: PaymentEvent, cause: str) -> list[Job]:
         """Let the funnel act on the event: the lead's new state and the planned effects; returns their jobs."""
-        now = self.app.clock()
-        walk, planned = advance(self.version, leads.walk(self.lead), event, now)
-        await leads.save(self.tx, self.lead, walk, now)
-        return await effects.plan(
-            self.app, self.tx, cause=cause, lead=self.lead, version_id=self.payment.version_id, effects=planned
-        )
+        return await moves.make(self.app, self.tx, self.lead, self.payment.version_id, event, cause=cause)
 
     async def list_jobs(self, cause: str) -> list[Job]:
         """Return the jobs of what was planned for `cause` and is not done yet."""

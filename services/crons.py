@@ -17,6 +17,7 @@ from grimbots.queue.task import Again, Done, task
 from grimbots.services import (
     groups,
     logins,
+    moves,
     retention,
     subscriptions,
     webhooks,
@@ -47,6 +48,7 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "keep_days": (timedelta(hours=1), keep_days),
     "forget_logins": (timedelta(hours=1), logins.forget_old),
     "forget_old": (timedelta(hours=1), retention.forget_old),
+    "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
     "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
     "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),

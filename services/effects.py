@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import accesses, deliveries, leads, messages, payments
-from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Say, Verify
+from grimbots.services import accesses, deliveries, leads, messages, notices, payments, posts, wakes
+from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Notify, Post, Say, Verify, Wake
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -42,6 +42,11 @@ async def plan(
                 jobs.append(await _plan_charge(app, tx, cause, ordinal, lead, version_id, effect))
             case Verify():
                 jobs.append(ask(cause, ordinal, lead, effect))
+            case Post():
+                jobs.append(await posts.plan(app, tx, cause=cause, ordinal=ordinal, lead=lead, effect=effect))
+            case Notify() | Wake():
+                where = {"cause": cause, "ordinal": ordinal, "lead": lead, "version_id": version_id}
+                jobs += await _plan_aside(app, tx, effect, where)
     return jobs
 
 
@@ -49,7 +54,9 @@ async def pending(db: Database | Transaction, *, account_id: int, cause: str) ->
     """Return, in order, the jobs of what was planned for `cause` and is not done yet."""
     said = await db.messages.list_open_by_cause(account_id=account_id, cause=cause)
     charged = await db.payments.list_open_by_cause(account_id=account_id, cause=cause)
+    posted = await db.posts.list_open_by_cause(account_id=account_id, cause=cause)
     jobs = {row.ordinal: messages.job(row) for row in said} | {row.ordinal: payments.job(row) for row in charged}
+    jobs |= {row.ordinal: posts.job(row) for row in posted}
     return [jobs[ordinal] for ordinal in sorted(jobs)]
 
 
@@ -62,6 +69,14 @@ def ask(cause: str, ordinal: int, lead: Row, effect: Verify) -> Job:
         payment_id=effect.payment_id,
         cause=cause,
     )
+
+
+async def _plan_aside(app: App, tx: Transaction, effect: Notify | Wake, where: dict[str, Any]) -> list[Job]:
+    """Plan what is not said to the lead."""
+    if isinstance(effect, Notify):
+        return await notices.plan(app, tx, effect=effect, **where)
+    await wakes.plan(app, tx, effect=effect, **where)
+    return []
 
 
 async def _plan_say(

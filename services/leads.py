@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from grimbots.services.errors import NotFound
 from grimbots.services.funnels import walks
 from grimbots.services.funnels.walks import Walk
 
 if TYPE_CHECKING:
+    from grimbots.services.app import App
     from grimbots.services.arrivals import Person
     from grimbots.services.bots import Bot
     from grimbots.sql.database import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What moved a lead: an event (services/funnels/journals.py) on a version of its funnel."""
+
+    version_id: int
+    cause: str
+    event: Mapping[str, Any]
+
+
+async def find_by_word(app: App, account_id: int, bot: str, who: str) -> Row | None:
+    """Find a lead of a bot by its chat id or its @username.
+
+    Raises:
+        NotFound: the account has no such bot.
+    """
+    found = await app.db.bots.find_by_username(account_id=account_id, username=bot.lstrip("@"))
+    if found is None:
+        raise NotFound(f"this account has no bot @{bot.lstrip('@')}: `grimbots bot list` shows them")
+    key = {"account_id": account_id, "bot_id": found.id}
+    if who.isdecimal():
+        return await app.db.leads.find_by_chat(**key, chat_id=int(who))
+    return await app.db.leads.find_by_username(**key, username=who.lstrip("@"))
 
 
 async def lock(tx: Transaction, bot: Bot, chat_id: int, person: Person, now: datetime) -> Row:
@@ -23,7 +50,7 @@ async def lock(tx: Transaction, bot: Bot, chat_id: int, person: Person, now: dat
 
 
 async def lock_by_id(tx: Transaction, *, account_id: int, lead_id: int) -> Row:
-    """Return a lead, locked."""
+    """Return a lead, locked; None where the account has none of this id."""
     return await tx.leads.lock_by_id(account_id=account_id, lead_id=lead_id)
 
 
@@ -33,8 +60,10 @@ def walk(lead: Row) -> Walk:
     return walks.load(lead.state, version_id=lead.version_id or 0, step=lead.step, variables=names)
 
 
-async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime, *, update_id: int | None = None) -> None:
-    """Write where a lead stands now, and by which update, if it was one."""
+async def save(
+    tx: Transaction, lead: Row, walk: Walk, now: datetime, *, update_id: int | None = None, move: Move | None = None
+) -> None:
+    """Write where a lead stands now, by which update, if it was one, and what moved it."""
     await tx.leads.save_walk(
         account_id=lead.account_id,
         lead_id=lead.id,
@@ -43,6 +72,9 @@ async def save(tx: Transaction, lead: Row, walk: Walk, now: datetime, *, update_
         state=walks.dump(walk),
         start_param=walk.variables["start_param"],
         update_id=update_id,
+        moved_on=move.version_id if move else None,
+        cause=move.cause if move else None,
+        event=dict(move.event) if move else None,
         now=now,
     )
 

@@ -80,6 +80,10 @@ class Vault:
         """Return what only this installation can answer to a challenge at a host."""
         return _encode(self._derive("domain", host, challenge))
 
+    def post_key(self, account_id: int) -> bytes:
+        """Return the 32 bytes that what an account's funnels post to its servers is signed with."""
+        return self._derive("post", account_id)
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
 from grimbots.queue.job import Accepted, Job
-from grimbots.services import admissions, events, messages, payments
+from grimbots.services import (
+    admissions,
+    events,
+    messages,
+    payments,
+    posts,
+)
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
@@ -43,6 +49,7 @@ KINDS = (
     Kind("message", "messages", messages.job, messages.give_up),
     Kind("payment", "payments", payments.job, payments.give_up),
     Kind("act", "group_acts", admissions.job, admissions.give_up),
+    Kind("post", "posts", posts.job, posts.give_up),
     Kind("event", "provider_events", events.job, events.give_up, EVENT_PATIENCE),
 )
 

@@ -24,6 +24,7 @@ from grimbots.services import (
     lateness,
     leads,
     messages,
+    moves,
     storages,
     webhooks,
 )
@@ -31,7 +32,7 @@ from grimbots.services.arrivals import Act, Arrival, Press, Sign
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
-from grimbots.services.funnels.events import Event, Started, Tapped, Wrote
+from grimbots.services.funnels.events import Event, Returned, Started, Tapped, Wrote
 from grimbots.services.lateness import Late
 from grimbots.services.tasks import task
 
@@ -208,11 +209,8 @@ async def _advance(visit: Visit) -> list[Job]:
     event, version_id = await _choose_event(visit)
     if event is None or version_id is None:
         return []
-    version = await versions.load(visit.app, version_id, visit.tx)
-    walk, planned = advance(version, leads.walk(visit.lead), event, visit.app.clock())
-    await leads.save(visit.tx, visit.lead, walk, visit.app.clock(), update_id=visit.arrival.update_id)
-    return await effects.plan(
-        visit.app, visit.tx, cause=visit.cause, lead=visit.lead, version_id=version_id, effects=planned
+    return await moves.make(
+        visit.app, visit.tx, visit.lead, version_id, event, cause=visit.cause, update_id=visit.arrival.update_id
     )
 
 
@@ -223,6 +221,8 @@ async def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
     """
     if visit.tap is not None:
         return visit.tap.event, visit.tap.version_id
+    if visit.act is Sign.RETURNED and leads.walk(visit.lead).is_due(visit.app.clock()):
+        return Returned(), visit.lead.version_id
     if not isinstance(visit.act, Started | Wrote):
         return None, None
     if isinstance(visit.act, Wrote) and visit.lead.version_id is not None:

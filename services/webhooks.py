@@ -31,7 +31,6 @@ ASKED_A_MINUTE = 500
 ASKED_A_ROUND = 50
 ASKED_AT_ONCE = 5  # of Telegram's places, which buyers' messages need
 HOST_CHARS, ERROR_CHARS = 253, 200
-LOST = ("missing", "taken")
 END_OF_TIME = 2**32  # seconds; a later date is none
 LOST = frozenset({"missing", "taken"})
 LOST_LATELY = timedelta(days=1)  # many at once are the installation's own affair: another one has its tokens

@@ -1,4 +1,4 @@
-"""/sales/<account>/bots: the account's bots, whether we hear what is written to them, what mends it, and their groups."""
+"""/sales/<account>/bots: the account's bots, whether we hear what is written to them, what mends it; their groups."""
 
 from __future__ import annotations
 

@@ -287,6 +287,24 @@ ENGLISH = {
     "act.remove": "to be put out",
     "act_state.waiting": "waits for the bot's rights, then goes on by itself",
     "act_state.failed": "Telegram refuses it: do it by hand in the group",
+    # Chats
+    "chats_tab": "Chats",
+    "chats_title": "Chats that a person has",
+    "chats_intro": (
+        "The bot is silent in these chats; payments and deliveries go on. Given back, it goes on where it was."
+    ),
+    "chats_none": "The bots have all chats.",
+    "chat_until": "until {at}",
+    "chat_return": "Give back to the bot",
+    "chat_take": "Take a chat over",
+    "chat_bot": "Bot",
+    "chat_lead": "Person: @username or chat number",
+    "chat_hours": "For how many hours",
+    "said.taken": "The chat is yours. The bot is silent in it until it is given back or the time is over.",
+    "said.untaken": "Nothing was done: this person has not begun the funnel, so the bot says nothing to them.",
+    "said.returned": "The bot has the chat again.",
+    "said.not_found": "This bot does not know this person. Check the bot, and the @username or the chat number.",
+    "said.bad_hours": "Write 1 to 720 hours.",
     # Messages
     "messages_title": "Messages that did not arrive",
     "messages_intro": (
@@ -298,6 +316,7 @@ ENGLISH = {
     "method.sendMessage": "text",
     "method.sendPhoto": "photo",
     "method.sendVideo": "video",
+    "method.sendVideoNote": "round video",
     "method.sendVoice": "voice note",
     "method.sendAudio": "audio",
     "method.sendDocument": "document",

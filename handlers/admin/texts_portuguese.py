@@ -289,6 +289,24 @@ PORTUGUESE = {
     "act.remove": "a retirar",
     "act_state.waiting": "espera as permissões do bot e continua sozinho",
     "act_state.failed": "o Telegram recusa: faça à mão no grupo",
+    # Chats
+    "chats_tab": "Conversas",
+    "chats_title": "Conversas com uma pessoa",
+    "chats_intro": (
+        "Nestas conversas o bot fica em silêncio; pagamentos e entregas continuam. Devolvida, ele segue de onde parou."
+    ),
+    "chats_none": "Os bots estão com todas as conversas.",
+    "chat_until": "até {at}",
+    "chat_return": "Devolver ao bot",
+    "chat_take": "Assumir uma conversa",
+    "chat_bot": "Bot",
+    "chat_lead": "Pessoa: @usuário ou número da conversa",
+    "chat_hours": "Por quantas horas",
+    "said.taken": "A conversa é sua. O bot não fala nela até ser devolvida ou o tempo acabar.",
+    "said.untaken": "Nada foi feito: essa pessoa ainda não começou o funil, então o bot não fala com ela.",
+    "said.returned": "O bot está com a conversa de novo.",
+    "said.not_found": "Esse bot não conhece essa pessoa. Confira o bot e o @usuário ou o número da conversa.",
+    "said.bad_hours": "Escreva de 1 a 720 horas.",
     # Messages
     "messages_title": "Mensagens que não chegaram",
     "messages_intro": "Falharam, ou não se sabe se chegaram. Reenvie as que importam e descarte as outras.",
@@ -298,6 +316,7 @@ PORTUGUESE = {
     "method.sendMessage": "texto",
     "method.sendPhoto": "foto",
     "method.sendVideo": "vídeo",
+    "method.sendVideoNote": "vídeo redondo",
     "method.sendVoice": "áudio de voz",
     "method.sendAudio": "áudio",
     "method.sendDocument": "documento",

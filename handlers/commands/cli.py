@@ -25,6 +25,7 @@ from grimbots.handlers.commands import (
     backup,
     bot,
     campaign,
+    chat,
     dev,
     doctor,
     domain,
@@ -71,6 +72,7 @@ NOUNS = (
     pool,
     campaign,
     report,
+    chat,
     queue,
 )
 # What a person can do something about; anything else is a bug and shows its traceback.

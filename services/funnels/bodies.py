@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grimbots.services.funnels.media import ALBUM_METHOD, KINDS
-from grimbots.services.funnels.splitting import MAX_CAPTION_UNITS, MAX_TEXT_UNITS, is_blank, measure, split
+from grimbots.services.funnels.splitting import MAX_CAPTION_UNITS, MAX_TEXT_UNITS, fits, is_blank, split
 
 MARKUP = {"parse_mode": "HTML"}
 
@@ -35,14 +35,14 @@ def compose(html: str, media: Sequence[Shown], rows: Sequence[Mapping[str, Any]]
     """Say `html` with `media` (one, or an album) and buttons, one a row.
 
     The text is the caption where it fits there: no album has buttons, so with buttons an album's text follows it. A
-    text too long for a caption follows what is shown; the buttons are on the last message.
+    text too long for a caption, or beside what takes none, follows what is shown; the buttons are on the last message.
     """
     keyboard = {"reply_markup": {"inline_keyboard": [[dict(row)] for row in rows]}} if rows else {}
     if not media:
         return _write_texts(html, keyboard)
     if is_blank(html):
         return [_show(media, {}, keyboard)]
-    if measure(html) > MAX_CAPTION_UNITS or (len(media) > 1 and rows):
+    if not fits(html, MAX_CAPTION_UNITS) or not KINDS[media[0].kind].has_caption or (len(media) > 1 and rows):
         return [_show(media, {}, {}), *_write_texts(html, keyboard)]
     return [_show(media, {"caption": html, **MARKUP}, keyboard)]
 

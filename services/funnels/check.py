@@ -13,15 +13,21 @@ from grimbots.services.funnels.definitions import Version, list_rules, read_vers
 from grimbots.services.funnels.fields import MAX_MINUTES
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
+from grimbots.services.funnels.rings import find_certain, find_rings
 from grimbots.services.funnels.sources import Source
 from grimbots.services.funnels.steps.base import Exit, Step, write_callback
 from grimbots.services.funnels.surveys import Survey
-from grimbots.services.funnels.texts import format_duration, format_money
+from grimbots.services.funnels.texts import RESERVED, format_duration, format_money
+from grimbots.services.funnels.usage import list_used
 
 MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: InlineKeyboardButton)
 NONCE_CHARACTERS = 12  # of Vault.nonce
 LONGEST_NAME = "😀" * 64  # a first or last name of Telegram; an emoji is two units
 LONGEST_CODE = "0" * 512  # a BR Code
+ANY = frozenset({"now", "tap", "accept", "paid", "answer", "time"})
+UNSOLD = ANY - {"accept"}  # ways on which nothing comes into the basket
+UNPAID = ANY - {"paid"}
+BY_ITSELF = frozenset({"now", "time"})  # ways that need nobody
 NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
 
 
@@ -50,7 +56,9 @@ def _check_step(
 def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey:
     """Make the variables this step may meet at their longest (every product in one basket) and at their emptiest."""
     items = [item for other in version.steps.values() if (item := other.sells())]
+    asked = {name: value for other in version.steps.values() for name, value in other.asks().items()}
     longest = {
+        **asked,
         "first_name": LONGEST_NAME,
         "last_name": LONGEST_NAME,
         "username": "x" * 32,
@@ -62,8 +70,9 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }
+    answered = dict.fromkeys(asked, "-")  # that a lead may come without an answer is for _check_variables
     has_basket = step.needs_basket or step.delivers or step.sells() is not None
-    return Survey(files, longest, NAMED_BY_BASKET if has_basket else {})
+    return Survey(files, longest, {**answered, **NAMED_BY_BASKET} if has_basket else answered)
 
 
 def _check_callbacks(step: Step) -> Iterator[Finding]:
@@ -73,11 +82,13 @@ def _check_callbacks(step: Step) -> Iterator[Finding]:
 
 
 def _check_graph(version: Version) -> Iterator[Finding]:
-    exits = {step.id: list(step.exits()) for step in version.steps.values()}
+    exits = list_exits(version)
     yield from _check_targets(version, exits)
-    yield from _check_reach(version, exits)
+    yield from _checkreach(version, exits)
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
+    yield from _check_offers(version)
+    yield from _check_variables(version, exits)
 
 
 def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
@@ -89,33 +100,36 @@ def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterato
                 yield Finding(way.field, "unknown_target", {"target": way.target}, step)
 
 
-def _check_reach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    reached = _reach(exits, [version.start], {"now", "tap", "accept", "paid"})
+def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
+    reached = reach(exits, [version.start])
     for step in exits:
         if step not in reached:
             yield Finding("", "unreachable", step=step)
 
 
 def _check_loops(exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    """Find rings of steps that lead on at once; each is told at its first step only. Looks at each step once."""
-    order = {step: place for place, step in enumerate(exits)}
-    seen: set[str] = set()
-    for step in exits:
-        chain = _chain(exits, step, seen)
-        end = _find_onward(exits, chain[-1]) if chain else None
-        if end in chain:
-            ring = chain[chain.index(end) :]
-            first = ring.index(min(ring, key=order.__getitem__))
-            loop = [*ring[first:], *ring[: first + 1]]
-            yield Finding("next", "endless", {"loop": " → ".join(loop)}, loop[0])
+    """Find rings of steps that lead on at once, and rings of delays that nothing leads out of; each is told once."""
+    for ring in find_rings(_list_ways(exits, {"now"})):
+        yield Finding("next", "endless", {"loop": " → ".join([*ring, ring[0]])}, ring[0])
+    onward = _list_ways(exits, BY_ITSELF)
+    for ring in find_rings(onward):
+        is_left = any(target not in ring for step in ring for target in onward[step])
+        waits = any(way.by == "time" for step in ring for way in exits[step])
+        if waits and not is_left:
+            yield Finding("next", "endless_drip", {"loop": " → ".join([*ring, ring[0]])}, ring[0])
+
+
+def _list_ways(exits: Mapping[str, list[Exit]], by: Collection[str]) -> dict[str, list[str]]:
+    return {step: [way.target for way in ways if way.by in by and way.target in exits] for step, ways in exits.items()}
 
 
 def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    """A charge has something to charge for and delivers at once; a delivery is not reached without paying."""
-    paid = [way.target for ways in exits.values() for way in ways if way.by == "paid"]
-    pressed = [way.target for ways in exits.values() for way in ways if way.by in ("tap", "accept")]
-    empty_handed = _reach(exits, [version.start, *paid], {"now", "tap", "paid"})
-    unpaid = _reach(exits, [version.start, *pressed], {"now"})
+    """An offer leads to a charge, a charge has an offer and delivers at once, nothing is delivered unpaid."""
+    ways = [way for ways in exits.values() for way in ways]
+    paid = [way.target for way in ways if way.by == "paid"]
+    waited = [way.target for way in ways if way.by in UNPAID - {"now"}]
+    empty_handed = reach(exits, [version.start, *paid], UNSOLD - {"paid"})
+    unpaid = reach(exits, [version.start, *waited], {"now"})
     for step in version.steps.values():
         if step.needs_basket and step.id in empty_handed:
             yield Finding("", "charge_without_offer", step=step.id)
@@ -123,14 +137,58 @@ def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
             yield Finding("", "free_delivery", step=step.id)
         if step.charges and not _delivers(version, exits, step):
             yield Finding("next", "charge_without_delivery", step=step.id)
+        for way in exits[step.id]:
+            if way.by == "accept" and not _charges(version, exits, way.target):
+                yield Finding(way.field, "offer_without_charge", step=step.id)
+
+
+def _check_offers(version: Version) -> Iterator[Finding]:
+    """Find conditions that ask for an offer this funnel does not have."""
+    for step in version.steps.values():
+        for offer, place in step.asks_for_bought():
+            if offer not in version.steps or version.steps[offer].sells() is None:
+                yield Finding(place, "unknown_offer", {"offer": offer}, step.id)
+
+
+def _check_variables(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
+    """Find variables nobody fills, and those a lead may come without to where they have no fallback."""
+    asked = {name for step in version.steps.values() for name in step.asks()}
+    known = ", ".join(sorted(asked | RESERVED))
+    has = find_certain(exits, version.start)
+    for step in version.steps.values():
+        for name, place, has_fallback in list_used(step):
+            if name not in asked | RESERVED:
+                yield Finding(place, "unknown_variable", {"name": name, "known": known}, step.id)
+            elif name in asked and not has_fallback and name not in has.get(step.id, asked):
+                yield Finding(place, "unasked_variable", {"name": name}, step.id)
+
+
+def _charges(version: Version, exits: Mapping[str, list[Exit]], step: str) -> bool:
+    follow = reach(exits, [step], UNPAID)
+    return any(version.steps[name].charges for name in follow if name in version.steps)
 
 
 def _delivers(version: Version, exits: Mapping[str, list[Exit]], step: Step) -> bool:
-    follow = _reach(exits, [way.target for way in exits[step.id] if way.by == "paid"], {"now"})
-    return any(version.steps[name].delivers for name in follow if name in version.steps)
+    """Tell whether every way on from a payment comes, at once, to a delivery."""
+    onward = _list_ways(exits, {"now"})
+    todo, seen = [way.target for way in exits[step.id] if way.by == "paid"], set()
+    while todo:
+        name = todo.pop()
+        if name in seen or (name in version.steps and version.steps[name].delivers):
+            continue
+        seen.add(name)
+        if not onward.get(name):
+            return False
+        todo += onward[name]
+    return True
 
 
-def _reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collection[str]) -> set[str]:
+def list_exits(version: Version) -> dict[str, list[Exit]]:
+    """Give the ways out of every step."""
+    return {step.id: list(step.exits()) for step in version.steps.values()}
+
+
+def reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collection[str] = ANY) -> set[str]:
     """Give every step that is reached from `starts` by ways of these kinds."""
     reached: set[str] = set()
     todo = list(starts)
@@ -140,18 +198,3 @@ def _reach(exits: Mapping[str, list[Exit]], starts: Iterable[str], by: Collectio
             reached.add(step)
             todo += [way.target for way in exits.get(step, ()) if way.by in by]
     return reached
-
-
-def _chain(exits: Mapping[str, list[Exit]], step: str, seen: set[str]) -> list[str]:
-    """Follow the ways that lead on at once from `step`, until one waits or was `seen`, here or before."""
-    chain: list[str] = []
-    onward: str | None = step
-    while onward is not None and onward in exits and onward not in seen:
-        seen.add(onward)
-        chain.append(onward)
-        onward = _find_onward(exits, onward)
-    return chain
-
-
-def _find_onward(exits: Mapping[str, list[Exit]], step: str) -> str | None:
-    return next((way.target for way in exits[step] if way.by == "now"), None)

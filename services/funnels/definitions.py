@@ -16,8 +16,9 @@ from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place, read_text
 from grimbots.services.funnels.steps.base import Step
 from grimbots.services.funnels.texts import LANGUAGES
+from grimbots.services.funnels.times import DEFAULT_ZONE, find_zone
 
-FUNNEL_FIELDS = frozenset({"name", "language", "start", "steps"})
+FUNNEL_FIELDS = frozenset({"name", "language", "time_zone", "start", "steps"})
 STEP_ID = re.compile(r"[\w-]+")
 
 
@@ -31,6 +32,7 @@ class Version:
     start: str
     steps: Mapping[str, Step]
     assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    time_zone: str = DEFAULT_ZONE
 
     def list_groups(self, charge: str) -> set[int]:
         """Give the groups that what a charge pays for lets into: every step behind it up to the next tap or payment."""
@@ -63,9 +65,12 @@ def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str])
     if language not in LANGUAGES:
         findings.append(Finding("language", "unknown_language", {"languages": ", ".join(LANGUAGES)}))
         language = LANGUAGES[0]
+    time_zone = _read_funnel_text(definition, "time_zone", DEFAULT_ZONE, findings)
+    if find_zone(time_zone) is None:
+        findings.append(Finding("time_zone", "unknown_zone", {"zone": time_zone}))
     steps = _read_steps(definition.get("steps"), findings)
     start = _read_funnel_text(definition, "start", next(iter(steps), "?"), findings)
-    return Version(version_id, name, language, start, steps, assets), findings
+    return Version(version_id, name, language, start, steps, assets, time_zone), findings
 
 
 def _read_funnel_text(definition: Mapping[str, Any], name: str, default: str, findings: list[Finding]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from grimbots.services.funnels.walks import Item
@@ -65,4 +66,30 @@ class Verify:
     payment_id: int
 
 
-Effect = Say | Charge | Verify
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A wait that ends at `due_at`: then the lead is woken, if it still stands in that wait."""
+
+    step: str
+    number: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A message to the chat where the seller wants a bot's notices; `text` is rendered Telegram HTML."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the seller's own server is told: `values` are rendered texts."""
+
+    step: str
+    url: str
+    values: Mapping[str, str]
+
+
+Effect = Say | Charge | Verify | Wake | Notify | Post

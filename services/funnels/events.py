@@ -96,5 +96,26 @@ class AccessNews:
     left_seconds: float = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The time came that the lead waited for at `step`; `number` says which of its waits that was."""
+
+    step: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person took the chat over until then; None: he gave it back."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The lead let a bot in again that it had blocked."""
+
+
 PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
-Event = Started | Wrote | Tapped | PaymentEvent
+StepEvent = Tapped | Wrote | Woke | PaymentEvent
+Event = Started | Held | Returned | StepEvent

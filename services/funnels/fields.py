@@ -29,7 +29,11 @@ from grimbots.services.funnels.readings import Wrong, join_place, read_object, r
 from grimbots.services.funnels.sources import Source, measure, read_head
 from grimbots.services.funnels.surveys import Survey, check_markup, is_url
 from grimbots.services.funnels.texts import render_plain
+from grimbots.services.funnels.times import WEEKDAYS, read_clock
 
+NAME = re.compile(r"\w{1,40}")
+TAG = re.compile(r"[\w .-]{1,40}")
+MAX_TAGS = 20
 FILE_NAME = re.compile(r"[^/\\\x00-\x1f]*")
 MAX_BUTTONS = 100  # of one inline keyboard
 MAX_PRICE_CENTS = 100_000_000
@@ -198,18 +202,6 @@ class Days(Rule):
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf(Rule):
-    """One of some words."""
-
-    words: tuple[str, ...]
-
-    def read(self, raw: Any) -> str:
-        if raw not in self.words:
-            raise Wrong("not_one_of", words=", ".join(self.words))
-        return str(raw)
-
-
-@dataclass(frozen=True, slots=True)
 class Switch(Rule):
     """true or false."""
 
@@ -217,6 +209,97 @@ class Switch(Rule):
         if not isinstance(raw, bool):
             raise Wrong("not_switch")
         return raw
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Rule):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, raw: Any) -> str:
+        if read_text(raw) not in self.words:
+            raise Wrong("unknown_word", words=", ".join(self.words))
+        return str(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Rule):
+    """The name of a variable that a question fills; not one that has its value from elsewhere."""
+
+    reserved: frozenset[str] = frozenset()
+
+    def read(self, raw: Any) -> str:
+        if not NAME.fullmatch(read_text(raw)):
+            raise Wrong("bad_name")
+        if raw in self.reserved:
+            raise Wrong("reserved_name", name=raw)
+        return str(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Tags(Rule):
+    """A list of tags: words that a lead is marked with."""
+
+    def read(self, raw: Any) -> tuple[str, ...]:
+        if not isinstance(raw, list):
+            raise Wrong("not_list")
+        if len(raw) > MAX_TAGS:
+            raise Wrong("too_many_tags", limit=MAX_TAGS)
+        for place, tag in enumerate(raw):
+            if not isinstance(tag, str) or not TAG.fullmatch(tag):
+                raise Wrong("bad_tag", f"[{place}]")
+        return tuple(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(Rule):
+    """A time of the day, 08:30."""
+
+    def read(self, raw: Any) -> str:
+        try:
+            read_clock(read_text(raw))
+        except ValueError:
+            raise Wrong("bad_clock") from None
+        return str(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Weekdays(Rule):
+    """A list of days of the week."""
+
+    def read(self, raw: Any) -> tuple[str, ...]:
+        if not isinstance(raw, list):
+            raise Wrong("not_list")
+        for place, day in enumerate(raw):
+            if day not in WEEKDAYS:
+                raise Wrong("unknown_word", f"[{place}]", words=", ".join(WEEKDAYS))
+        return tuple(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Address(Rule):
+    """The https address of a server of the seller's."""
+
+    def read(self, raw: Any) -> str:
+        return read_text(raw)
+
+    def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
+        if not value.startswith("https://") or not is_url(value):
+            yield Finding("", "bad_address")
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Rule):
+    """An object of texts under names of the seller's own, filled in like any other text."""
+
+    most: int = 50
+
+    def read(self, raw: Any) -> Mapping[str, str]:
+        values = read_object(raw, raw if isinstance(raw, dict) else ())
+        if len(values) > self.most:
+            raise Wrong("too_many_values", limit=self.most)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

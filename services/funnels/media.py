@@ -17,12 +17,16 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way to show a file: its method, the content types it takes (None: any) and what a seller calls those."""
+    """A way to show a file: its method, the content types it takes (None: any) and what a seller calls those.
+
+    `has_caption`: a text can stand with it in one message.
+    """
 
     method: str
     types: frozenset[str] | None
     formats: str
     max_bytes: int = MAX_FILE_BYTES
+    has_caption: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "photo": Kind("sendPhoto", frozenset({"image/png", "image/jpeg"}), "PNG, JPEG", MAX_PHOTO_BYTES),
         "video": Kind("sendVideo", frozenset({"video/mp4"}), "MP4"),
+        "video_note": Kind("sendVideoNote", frozenset({"video/mp4"}), "MP4", has_caption=False),
         "voice": Kind("sendVoice", MUSIC | {"audio/ogg"}, "OGG (Opus), MP3, M4A"),
         "audio": Kind("sendAudio", MUSIC, "MP3, M4A"),
         "document": Kind("sendDocument", None, ""),

@@ -186,10 +186,6 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "use no máximo {limit} lembretes",
         "use {limit} reminders at most",
     ),
-    "not_one_of": (
-        "use um destes: {words}",
-        "use one of: {words}",
-    ),
     "code_missing": (
         "o texto precisa mostrar o código PIX: escreva {{{{code}}}} nele",
         "the text has to show the PIX code: write {{{{code}}}} in it",
@@ -245,6 +241,134 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     "album_too_big": (
         "os arquivos do álbum somam mais de {limit} MB, o limite do Telegram; diminua-os ou divida o álbum",
         "the album's files are over {limit} MB together, Telegram's limit; make them smaller or split the album",
+    ),
+    "unknown_zone": (
+        "o fuso horário {zone} não existe; escreva um como America/Sao_Paulo ou America/Manaus",
+        "there is no time zone {zone}; write one like America/Sao_Paulo or America/Manaus",
+    ),
+    "unknown_word": (
+        "escolha um destes: {words}",
+        "choose one of: {words}",
+    ),
+    "bad_name": (
+        "o nome da variável deve ter só letras, números ou sublinhado, até 40 (por exemplo: cidade)",
+        "a variable's name has only letters, digits and underscores, up to 40 (for example: city)",
+    ),
+    "reserved_name": (
+        "{name} já é preenchido pelo sistema; dê outro nome à resposta",
+        "{name} is filled by the system already; give the answer another name",
+    ),
+    "bad_tag": (
+        "uma etiqueta tem até 40 letras, números, espaços, pontos ou hífens",
+        "a tag has up to 40 letters, digits, spaces, dots or hyphens",
+    ),
+    "too_many_tags": (
+        "use no máximo {limit} etiquetas em um passo",
+        "use {limit} tags in a step at most",
+    ),
+    "no_tags": (
+        "este passo não põe nem tira etiqueta nenhuma; preencha add ou remove",
+        "this step neither adds nor removes a tag; fill add or remove in",
+    ),
+    "tag_both_ways": (
+        "a etiqueta {tag} é posta e tirada no mesmo passo; deixe só uma das duas",
+        "the tag {tag} is added and removed in the same step; keep one of both",
+    ),
+    "bad_clock": (
+        "escreva a hora como 08:30, de 00:00 a 23:59",
+        "write the time like 08:30, from 00:00 to 23:59",
+    ),
+    "no_delay": (
+        "a espera não diz quanto: preencha minutes, at ou weekdays",
+        "the delay does not say how long: fill in minutes, at or weekdays",
+    ),
+    "bad_address": (
+        "o endereço do seu servidor deve começar com https:// e estar completo",
+        "your server's address begins with https:// and is whole",
+    ),
+    "too_many_values": (
+        "envie no máximo {limit} valores",
+        "send {limit} values at most",
+    ),
+    "bad_bound": (
+        "deve ser um número inteiro de {least} a {most}",
+        "must be a whole number from {least} to {most}",
+    ),
+    "bad_count": (
+        "deve ser de {least} a {most}",
+        "must be from {least} to {most}",
+    ),
+    "option_twice": (
+        "duas opções dão a mesma resposta ({value}); mude o value de uma delas",
+        "two options give the same answer ({value}); change the value of one",
+    ),
+    "choice_without_options": (
+        "uma pergunta do tipo choice precisa de options: os botões com as respostas",
+        "a question with the answer choice needs options: the buttons to answer with",
+    ),
+    "options_without_choice": (
+        'só perguntas do tipo choice têm options; escreva "answer": "choice" ou apague as opções',
+        'only questions with the answer choice have options; write "answer": "choice" or delete them',
+    ),
+    "bound_without_number": (
+        'least e most só valem para números; escreva "answer": "number" ou apague-os',
+        'least and most are for numbers only; write "answer": "number" or delete them',
+    ),
+    "bounds_crossed": (
+        "o maior número aceito é menor do que o menor; troque least e most",
+        "the greatest number taken is under the least; exchange least and most",
+    ),
+    "tries_without_way": (
+        "tries e failed andam juntos: quantas respostas erradas, e para onde ir depois delas",
+        "tries and failed go together: how many wrong answers, and where to go after them",
+    ),
+    "timeout_without_way": (
+        "timeout_minutes e timeout andam juntos: quanto esperar, e para onde ir depois",
+        "timeout_minutes and timeout go together: how long to wait, and where to go then",
+    ),
+    "zone_options": (
+        "a variável time_zone só aceita choice, com fusos em value, como America/Manaus",
+        "the variable time_zone takes only a choice, with time zones as values, like America/Manaus",
+    ),
+    "case_subject": (
+        "cada caso pergunta uma coisa só; use um destes: {subjects}",
+        "each case asks one thing; use one of: {subjects}",
+    ),
+    "case_comparison": (
+        "só uma variável é comparada, e de um jeito só: {comparisons}",
+        "only a variable is compared, and in one way: {comparisons}",
+    ),
+    "case_twice": (
+        "este caso pergunta o mesmo que o caso {first}, e por isso nunca decide; mude ou apague um deles",
+        "this case asks the same as case {first}, so it never decides; change or delete one",
+    ),
+    "too_many_cases": (
+        "use no máximo {limit} casos",
+        "use {limit} cases at most",
+    ),
+    "bad_hours": (
+        'escreva o começo e o fim, assim: ["08:00", "18:00"]',
+        'write the begin and the end, like ["08:00", "18:00"]',
+    ),
+    "unknown_offer": (
+        "não há oferta {offer} neste funil; escreva o id de um passo offer ou bump",
+        "there is no offer {offer} in this funnel; write the id of an offer or bump step",
+    ),
+    "unknown_variable": (
+        "ninguém preenche {name}; use uma pergunta antes, ou uma destas: {known}",
+        "nobody fills {name}; ask a question before, or use one of: {known}",
+    ),
+    "unasked_variable": (
+        "chega-se aqui também sem {name} preenchido; dê um valor reserva: {{{{{name}|...}}}}",
+        "this is reached without {name}, too; give a fallback: {{{{{name}|...}}}}",
+    ),
+    "endless_drip": (
+        "estas esperas se repetem para sempre, sem saída: {loop}; ponha uma saída no caminho",
+        "these delays repeat for ever, with no way out: {loop}; put a way out among them",
+    ),
+    "offer_without_charge": (
+        "quem aceita esta oferta nunca chega a uma cobrança; leve este botão a um passo charge",
+        "whoever accepts this offer never comes to a charge; point this button to a charge step",
     ),
     "album_without_text": (
         "o Telegram não mostra botões em álbuns: escreva um text, que vai logo depois com os botões",

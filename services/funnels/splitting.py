@@ -35,6 +35,11 @@ def measure(html: str) -> int:
     return sum(piece.units for piece in _read_pieces(html))
 
 
+def fits(html: str, limit: int) -> bool:
+    """Tell whether a text keeps within `limit` units; mostly it does with its markup, too."""
+    return count_units(html) <= limit or measure(html) <= limit
+
+
 def is_blank(html: str) -> bool:
     """Tell whether nothing can be seen of a text: Telegram refuses it."""
     return all(piece.units == 0 or piece.source.isspace() for piece in _read_pieces(html))

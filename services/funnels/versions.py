@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from grimbots.services import contents
 from grimbots.services.errors import Invalid, NotFound
 from grimbots.services.funnels.check import check
 from grimbots.services.funnels.definitions import Version, list_files, read_version
@@ -65,6 +66,33 @@ async def load(app: App, version_id: int, tx: Transaction | None = None) -> Vers
         version, _ = read_version(row.definition["funnel"], version_id=version_id, assets=row.definition["assets"])
         app.versions.keep(version)
     return version
+
+
+async def get_current(app: App, account_id: int, name: str) -> Version:
+    """Return the current version of an account's funnel.
+
+    Raises:
+        NotFound: the account has no published funnel of that name.
+    """
+    funnel = await app.db.funnels.find_by_name(account_id=account_id, name=name)
+    if funnel is None or funnel.current_version_id is None:
+        raise NotFound(f"this account has no published funnel {name!r}")
+    return await load(app, funnel.current_version_id)
+
+
+async def read_out(app: App, account_id: int, name: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the definition of a funnel's current version and the contents of its files, by name.
+
+    Raises:
+        NotFound: as `get_current`.
+    """
+    version = await get_current(app, account_id, name)
+    row = await app.db.funnel_versions.find_by_id(version_id=version.id)
+    files = {}
+    for file, sha256 in version.assets.items():
+        asset = await app.db.assets.find(account_id=account_id, sha256=sha256)
+        files[file] = b"".join([chunk async for chunk in contents.read_chunks(app, asset)])
+    return row.definition["funnel"], files
 
 
 async def publish(app: App, account_id: int, definition: Any, files: Mapping[str, Source], *, actor: str) -> Published:

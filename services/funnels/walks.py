@@ -49,10 +49,24 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """What a lead waits for where it stands: an instant, unless `until` is None, or something else that comes first.
+
+    `number` tells this wait from every other of the lead's; `tries`: answers that could not be taken.
+    """
+
+    number: int
+    until: datetime | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """One lead's way through a funnel.
 
-    `version_id` 0: never started; `step` "": before the first start and after the end.
+    `version_id` 0: never started; `step` "": before the first start and after the end. `variables` is what Telegram
+    tells of the lead, `answers` what it answered. `bought`: the offers it has ever paid for. `waits` counts its waits;
+    until `held_until` a person has the chat.
     """
 
     version_id: int = 0
@@ -61,6 +75,24 @@ class Walk:
     basket: tuple[Item, ...] = ()
     orders: tuple[Order, ...] = ()
     tap: Tap | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    bought: tuple[str, ...] = ()
+    wait: Wait | None = None
+    waits: int = 0
+    held_until: datetime | None = None
+
+    def is_held(self, now: datetime) -> bool:
+        """Tell whether a person has the chat."""
+        return self.held_until is not None and now < self.held_until
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether the instant it waits for has come."""
+        return self.wait is not None and self.wait.until is not None and self.wait.until <= now
+
+    def with_bought(self, items: tuple[Item, ...]) -> Walk:
+        """Remember what was paid for."""
+        return replace(self, bought=tuple(dict.fromkeys((*self.bought, *(item.offer for item in items)))))
 
     def find_open(self, step: str, items: tuple[Item, ...], now: datetime) -> Order | None:
         """Find the open order of exactly these items, whichever version it was made on."""
@@ -96,12 +128,21 @@ def dump(walk: Walk) -> dict[str, Any]:
     }
     if walk.tap is not None:
         state["tap"] = {**asdict(walk.tap), "at": walk.tap.at.isoformat()}
-    return state
+    if walk.wait is not None:
+        state["wait"] = {**asdict(walk.wait), "until": _dump_time(walk.wait.until)}
+    rare = {
+        "answers": dict(walk.answers),
+        "tags": list(walk.tags),
+        "bought": list(walk.bought),
+        "waits": walk.waits,
+        "held_until": _dump_time(walk.held_until),
+    }
+    return state | {name: value for name, value in rare.items() if value}
 
 
 def load(state: Mapping[str, Any], *, version_id: int, step: str, variables: Mapping[str, str]) -> Walk:
     """Read a walk back from leads.state."""
-    tap = state.get("tap")
+    tap, wait = state.get("tap"), state.get("wait")
     return Walk(
         version_id=version_id,
         step=step,
@@ -109,6 +150,12 @@ def load(state: Mapping[str, Any], *, version_id: int, step: str, variables: Map
         basket=_load_items(state.get("basket", ())),
         orders=tuple(_load_order(order) for order in state.get("orders", ())),
         tap=Tap(tap["nonce"], tap["button"], datetime.fromisoformat(tap["at"])) if tap else None,
+        answers=state.get("answers", {}),
+        tags=tuple(state.get("tags", ())),
+        bought=tuple(state.get("bought", ())),
+        wait=Wait(**{**wait, "until": _load_time(wait["until"])}) if wait else None,
+        waits=state.get("waits", 0),
+        held_until=_load_time(state.get("held_until")),
     )
 
 
@@ -116,11 +163,14 @@ def _dump_time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
+def _load_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
 def _load_items(items: Any) -> tuple[Item, ...]:
     return tuple(Item(**item) for item in items)
 
 
 def _load_order(order: Mapping[str, Any]) -> Order:
-    expires_at = order["expires_at"]
-    times = {"expires_at": datetime.fromisoformat(expires_at) if expires_at else None}
+    times = {"expires_at": _load_time(order["expires_at"])}
     return Order(**{**order, "items": _load_items(order["items"]), **times})

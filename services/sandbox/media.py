@@ -49,6 +49,9 @@ KINDS: Mapping[str, Kind] = {
         f"{SIZES} thumbnail:file show_caption_above_media:boolean has_spoiler:boolean",
         ("width", "height", "duration"),
     ),
+    "video_note": Kind(
+        "VideoNote", "DQACAgEAAxkD", "duration:integer length:integer thumbnail:file", ("length", "duration")
+    ),
     "voice": Kind("VoiceNote", "AwACAgEAAxkD", "duration:integer", ("duration",)),
     "audio": Kind("Audio", "CQACAgEAAxkD", "duration:integer performer title thumbnail:file", ("duration",)),
     "document": Kind("Document", "BQACAgEAAxkD", "thumbnail:file disable_content_type_detection:boolean"),
@@ -75,7 +78,10 @@ def _make_sender(kind: str) -> Callable[[Call], dict[str, Any]]:
 
 
 for name, described in KINDS.items():
-    method(f"send{name.title()}", f"{TO} {name}:file {CAPTION} {described.options} {HOW}")(_make_sender(name))
+    spoken = "" if name == "video_note" else CAPTION  # a round film bears no text
+    method(f"send{name.title().replace('_', '')}", f"{TO} {name}:file {spoken} {described.options} {HOW}")(
+        _make_sender(name)
+    )
 
 
 @method(
@@ -187,6 +193,8 @@ def _describe(call: Call, kind: str, row: Row) -> dict[str, Any]:
     file = {"file_id": row["id"], "file_unique_id": row["unique_id"], "file_size": row["size"]}
     named = {} if shown == "voice" or not row["name"] else {"file_name": row["name"]}
     measures = {name: int(call.params.get(name) or 1) for name in KINDS[shown].measures}
+    if shown == "video_note":
+        return {shown: file | measures}
     whole = file | {"mime_type": row["content_type"]} | named
     return {shown: whole | measures} | ({"document": whole} if shown == "animation" else {})
 

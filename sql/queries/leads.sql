@@ -20,6 +20,16 @@ WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
     AND chat_id = %(chat_id)s;
 
+-- name: find_by_username :one
+-- The one that was heard of last: a user name may have moved on to somebody else.
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+FROM leads
+WHERE account_id = %(account_id)s
+    AND bot_id = %(bot_id)s
+    AND lower(username) = lower(%(username)s)
+ORDER BY updated_at DESC
+LIMIT 1;
+
 -- name: lock_by_id :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads
@@ -43,16 +53,24 @@ RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, lang
     walked_at, walked_update_id;
 
 -- name: save_walk :exec
-UPDATE leads
-SET version_id = %(version_id)s,
-    step = %(step)s,
-    state = %(state)s,
-    start_param = %(start_param)s,
-    walked_at = %(now)s,
-    walked_update_id = coalesce(%(update_id)s, walked_update_id),
-    updated_at = %(now)s
-WHERE account_id = %(account_id)s
-    AND id = %(lead_id)s;
+-- And what moved it, unless `event` is null.
+WITH saved AS (
+    UPDATE leads
+    SET version_id = %(version_id)s,
+        step = %(step)s,
+        state = %(state)s,
+        start_param = %(start_param)s,
+        walked_at = %(now)s,
+        walked_update_id = coalesce(%(update_id)s, walked_update_id),
+        updated_at = %(now)s
+    WHERE account_id = %(account_id)s
+        AND id = %(lead_id)s
+    RETURNING id, account_id
+)
+INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
+SELECT account_id, id, %(moved_on)s, %(cause)s, %(event)s, %(now)s
+FROM saved
+WHERE %(event)s::jsonb IS NOT NULL;
 
 -- name: set_status :exec
 UPDATE leads

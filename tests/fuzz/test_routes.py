@@ -54,6 +54,7 @@ def known(app: Any, accounts: Any, shop: Any, io_loop: Any) -> Known:
             *("/go/promo", "/go/nothing", f"/webhook/telegram/{accounts[0].key}", "/webhook/telegram/unknown"),
             *(f"/webhook/payment/sandbox/{shop.key}", f"/webhook/payment/sandbox/{shop.key}/pix%00/a"),
             *(f"{sales}/payments/1", f"{sales}/messages", f"{sales}/messages/1/resend", f"{sales}/events"),
+            *(f"{sales}/chats", f"{sales}/chats/1/return"),
             f"{sales}/bots",
             *(f"{sales}/messages/1/discard", "/admin/queues", "/admin/queues/requeue", "/admin/queues/pause"),
             *("/admin/queues/resume", "/admin/queues/discard", "/admin/queues/drain", "/admin/queues/requeue/all"),

@@ -35,6 +35,8 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports": "/sales/tenant1/reports",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports\.csv": "/sales/tenant1/reports.csv",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots/([0-9]{1,18})/(webhook|token)": "/sales/tenant1/bots/1/webhook",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats": "/sales/tenant1/chats",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats/([0-9]{1,18})/return": "/sales/tenant1/chats/1/return",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",
     r"/admin/queues/(pause|drain|resume)": "/admin/queues/pause",
 }

@@ -23,7 +23,10 @@ from grimbots.services import (
     managed_bots,
     messages,
     payments,
+    posts,
     subscriptions,
+    takeovers,
+    wakes,
     warmups,
 )
 from grimbots.tests.services.buyers import Buyer
@@ -151,6 +154,44 @@ async def adopt_others_bot(world: World) -> None:
     await managed_bots.adopt(world.own_shop.app, bot_id=world.own.bot_id, update=update)
 
 
+async def wake_others_lead(world: World) -> None:
+    ((lead_id, version_id),) = world.query(
+        "SELECT id, version_id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    where = {"account_id": world.own.account_id, "lead_id": lead_id, "version_id": version_id}
+    await wakes.wake(world.own_shop.app, timer_id=0, **where, step="pay", number=0)
+
+
+async def end_others_takeover(world: World) -> None:
+    ((lead_id,),) = world.query(
+        "SELECT id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    until = world.own_shop.app.clock()
+    await takeovers.end(
+        world.own_shop.app, timer_id=0, account_id=world.own.account_id, lead_id=lead_id, until=until.isoformat()
+    )
+
+
+def add_post(world: World, account_id: int, status: str) -> int:
+    ((post_id,),) = world.query(
+        "INSERT INTO posts (account_id, bot_id, lead_id, cause, ordinal, step, url, body, status, planned_at)"
+        " SELECT account_id, bot_id, id, 'test ' || account_id, 0, 'crm', 'http://127.0.0.1:1/', '{}', %s, now()"
+        " FROM leads WHERE account_id = %s LIMIT 1 RETURNING id",
+        status,
+        account_id,
+    )
+    return int(post_id)
+
+
+async def post(world: World) -> None:
+    await posts.send(world.own_shop.app, post_id=add_post(world, world.own.account_id, "planned"))
+
+
+async def retry_others_post(world: World) -> None:
+    ((post_id,),) = world.query("SELECT id FROM posts WHERE account_id = %s", world.other.account_id)
+    await posts.retry(world.own_shop.app, timer_id=0, account_id=world.own.account_id, post_id=post_id)
+
+
 RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
@@ -166,15 +207,22 @@ RUNS: dict[str, list[Run]] = {
     "payments.check": [check],
     "payments.expire": [expire],
     "payments.verify": [verify],
+    "posts.retry": [retry_others_post],
+    "posts.send": [post],
+    "takeovers.end": [end_others_takeover],
     "updates.handle": [start_with_others_token, tap_others_button],
+    "wakes.wake": [wake_others_lead],
 }
 REFUSED = {
     adopt_others_bot,
     apply_event_of_others_charge,
     broadcast_others_message,
+    end_others_takeover,
     expand_others_campaign,
     keep_the_days,
+    retry_others_post,
     tap_others_button,
+    wake_others_lead,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""
 
@@ -183,6 +231,7 @@ REFUSED = {
 def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> World:
     """Give both accounts goods."""
     made: World = io_loop.run_sync(partial(make_world, shops, query))
+    add_post(made, made.other.account_id, "waiting")
     return made
 
 

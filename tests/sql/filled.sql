@@ -220,6 +220,28 @@ FROM accesses
 JOIN groups ON groups.id = accesses.group_id
 WHERE accesses.status = 'ending';
 
+-- A lead in four of a big account has told the seller's server; all have moved once, and a person has every other chat.
+INSERT INTO posts (account_id, bot_id, lead_id, cause, ordinal, step, url, body, status, error, planned_at, ended_at)
+SELECT account_id, bot_id, id, 'post of ' || first_name || id, 0, 'crm', 'https://example.com/' || first_name, '{}',
+    CASE chat_id % 4 WHEN 0 THEN 'planned' WHEN 1 THEN 'waiting' WHEN 2 THEN 'failed' ELSE 'sent' END, first_name, now() - interval '1 hour',
+    CASE WHEN chat_id % 4 IN (2, 3) THEN now() END
+FROM leads;
+
+INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
+SELECT leads.account_id, leads.id, leads.version_id, coalesce(payments.cause, first_name || leads.id), jsonb_build_object('kind', first_name), now()
+FROM leads
+LEFT JOIN payments ON payments.lead_id = leads.id;
+
+INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
+SELECT account_id, lead_id, version_id, 'm of ' || cause, '{}', now() FROM payments;
+
+INSERT INTO takeovers (account_id, bot_id, lead_id, actor, began_at, until, ended_at)
+SELECT account_id, bot_id, id, first_name, now(), now() + interval '1 day', CASE WHEN chat_id % 2 = 0 THEN now() END
+FROM leads
+ORDER BY chat_id % 2;
+
+UPDATE bots SET notices_lead_id = (SELECT min(id) FROM leads WHERE leads.bot_id = bots.id);
+
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()
 FROM bots

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
 from grimbots.services.funnels.bodies import Shown, compose
-from grimbots.services.funnels.effects import NONCE, Effect, Say
-from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.effects import NONCE, Effect, Say, Wake
+from grimbots.services.funnels.events import StepEvent
 from grimbots.services.funnels.media import Medium
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.texts import format_money, render_html, render_plain
-from grimbots.services.funnels.walks import Item, Walk
+from grimbots.services.funnels.times import TIME_ZONE, find_zone
+from grimbots.services.funnels.walks import Item, Wait, Walk
 
 if TYPE_CHECKING:
     from grimbots.services.funnels.definitions import Version
@@ -29,11 +32,16 @@ END = ""
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A way out of a step. `by`: at once, at a tap, at a tap that puts something in the basket, or at a payment."""
+    """A way out of a step. `by`: at once, at a tap, at a tap that puts something in the basket, at a payment, at an
+    answer that can be taken, or by the passing of time.
+
+    `sets`: the variable that has a value on this way.
+    """
 
     target: str
     field: str
-    by: Literal["now", "tap", "accept", "paid"]
+    by: Literal["now", "tap", "accept", "paid", "answer", "time"]
+    sets: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +69,35 @@ class Scene:
         """Tell whether the lead stands at this step of this version."""
         return (self.walk.version_id, self.walk.step) == (self.version.id, step)
 
+    def zone(self) -> ZoneInfo:
+        """Give the lead's time zone, where an answer told it; else the funnel's."""
+        return find_zone(self.walk.answers.get(TIME_ZONE, "")) or find_zone(self.version.time_zone) or ZoneInfo("UTC")
+
     def variables(self, items: Sequence[Item] | None = None) -> dict[str, str]:
         """Give what a text may name: the lead's own data, and the product and price of `items` (the basket)."""
         named = self.walk.basket if items is None else items
         price = format_money(sum(item.price_cents for item in named), self.version.language) if named else ""
-        return {**self.walk.variables, "product": " + ".join(item.name for item in named), "price": price}
+        return {
+            **self.walk.answers,
+            **self.walk.variables,
+            "product": " + ".join(item.name for item in named),
+            "price": price,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(ABC):
     """One step of a funnel.
 
-    `delivers` and `charges` tell the check what a kind is there for; `needs_basket`: only after an offer.
+    `delivers` and `charges` tell the check what a kind is there for; `needs_basket`: only after an offer; `speaks`: the
+    lead is told something.
     """
 
     kind: ClassVar[str]
     delivers: ClassVar[bool] = False
     charges: ClassVar[bool] = False
     needs_basket: ClassVar[bool] = False
+    speaks: ClassVar[bool] = False
 
     id: str
 
@@ -90,13 +109,29 @@ class Step(ABC):
     def exits(self) -> Iterator[Exit]:
         """Give every way out."""
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         """Do what follows from an event meant for this step; None where nothing does."""
         return None
 
     def taps(self) -> Sequence[str]:
         """Give the ids of this step's buttons that come back to it."""
         return ()
+
+    def asks(self) -> Mapping[str, str]:
+        """Give the variables that this step fills, each with the longest value it can have."""
+        return {}
+
+    def reads(self) -> Iterator[tuple[str, str]]:
+        """Give the variables it looks at besides those in its texts, each with the field that names it."""
+        yield from ()
+
+    def sample(self, chance: Random) -> str | None:
+        """Give something a lead may write here, for a simulation; None where no words are waited for."""
+        return None
+
+    def asks_for_bought(self) -> Iterator[tuple[str, str]]:
+        """Give the offers whose purchase it asks for, each with the field that names it."""
+        yield from ()
 
     def sells(self) -> Item | None:
         """Give what accepting this step puts into the basket."""
@@ -121,6 +156,12 @@ class Step(ABC):
     def press(self, button: str, text: str, variables: Mapping[str, str]) -> dict[str, Any]:
         """Make a keyboard button that comes back to this step."""
         return {"text": render_plain(text, variables), "callback_data": write_callback(self.id, button)}
+
+    def stay(self, scene: Scene, until: datetime | None, said: Sequence[Effect] = (), tries: int = 0) -> Turn:
+        """Wait here; where `until` is given, to be woken then."""
+        number = scene.walk.waits + 1
+        walk = replace(scene.walk, waits=number, wait=Wait(number, until, tries))
+        return Turn(walk, (*said, Wake(self.id, number, until)) if until else said)
 
     def say(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.events import StepEvent, Tapped
 from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Markup, Plain, Target, Whole
 from grimbots.services.funnels.steps.base import Exit, Scene, Turn
 from grimbots.services.funnels.steps.showing import Showing
@@ -42,7 +42,7 @@ class Bump(Showing):
         decline = self.press(DECLINE, self.decline or labels[DECLINE], variables)
         return Turn(scene.walk, self.say(self.text, variables, media=self.find_media(scene), rows=[accept, decline]))
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if not isinstance(event, Tapped) or not scene.stands_at(self.id):
             return None
         if event.button == ACCEPT:

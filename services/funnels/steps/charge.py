@@ -18,7 +18,10 @@ from grimbots.services.funnels.events import (
     Paid,
     PaymentEvent,
     PaymentPending,
+    StepEvent,
     Tapped,
+    Woke,
+    Wrote,
 )
 from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Target, Texts, Whole
 from grimbots.services.funnels.problems import Finding
@@ -80,6 +83,7 @@ class Charge(Step):
     kind: ClassVar[str] = "charge"
     charges: ClassVar[bool] = True
     needs_basket: ClassVar[bool] = True
+    speaks: ClassVar[bool] = True
 
     expires_in_minutes: int = field(metadata={"rule": Whole(least=1, most=MAX_MINUTES, code="bad_minutes")})
     description: str = field(default="", metadata={"rule": Plain()})
@@ -102,9 +106,11 @@ class Charge(Step):
         effect = Open(self.id, items, amount_cents, self.expires_in_minutes * 60, description)
         return Turn(scene.walk.with_order(Order(self.id, items), scene.now), (effect,))
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped):
             return self._tapped(event, scene)
+        if isinstance(event, Wrote | Woke):
+            return None
         order = scene.walk.find_order(event.payment_id) or Order(self.id, scene.walk.basket, event.payment_id)
         match event:
             case Charged():
@@ -120,7 +126,7 @@ class Charge(Step):
                 waits = scene.stands_at(self.id) and scene.walk.basket == order.items
                 return Turn(self._closed(event, scene), self._tell("expired", order, scene, AGAIN) if waits else ())
             case Paid():
-                paid = replace(self._closed(event, scene), basket=order.items)
+                paid = replace(self._closed(event, scene).with_bought(order.items), basket=order.items)
                 return Turn(paid, self._tell("confirmed", order, scene), go=self.next)
             case AccessNews():
                 return None

@@ -9,7 +9,7 @@ from typing import ClassVar
 from grimbots.services.funnels.deliveries.base import DeliveryKind
 from grimbots.services.funnels.deliveries.message import Message
 from grimbots.services.funnels.effects import Say
-from grimbots.services.funnels.events import AccessNews, PaymentEvent, Tapped
+from grimbots.services.funnels.events import AccessNews, StepEvent, Tapped
 from grimbots.services.funnels.fields import Button, Markup, OneButton, Switch, Target
 from grimbots.services.funnels.handovers import Gives
 from grimbots.services.funnels.problems import Finding
@@ -39,7 +39,7 @@ class Delivery(Showing):
         said = () if scene.payment_id is None else self._hand_over(scene)
         return Turn(scene.walk, said, go=self.next or END)
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if isinstance(event, AccessNews):
             return Turn(scene.walk, self.gives.tell(self, event, scene))
         return self.gives.take_tap(event, scene) if isinstance(event, Tapped) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.events import StepEvent, Tapped
 from grimbots.services.funnels.fields import Button, Buttons, Markup, Target
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn
@@ -30,7 +30,7 @@ class Message(Showing):
         said = self.say(self.text, variables, media=self.find_media(scene), rows=rows)
         return Turn(scene.walk, said, go=None if self.taps() else self.next or END)
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped) and event.button in self.taps():
             return Turn(scene.walk, go=self.buttons[int(event.button)].next)
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from grimbots.services.funnels.events import PaymentEvent, Tapped
+from grimbots.services.funnels.events import StepEvent, Tapped
 from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Button, Markup, OneButton, Plain, Whole
 from grimbots.services.funnels.steps.base import Exit, Scene, Turn
 from grimbots.services.funnels.steps.showing import Showing
@@ -37,7 +37,7 @@ class Offer(Showing):
             rows.append(self.press(DECLINE, self.decline.text, variables))
         return Turn(scene.walk, self.say(self.text, variables, media=self.find_media(scene), rows=rows))
 
-    def react(self, event: Tapped | PaymentEvent, scene: Scene) -> Turn | None:
+    def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped) and event.button == ACCEPT:
             return Turn(replace(scene.walk, basket=(self.sells(),)), go=self.accept.next)
         if isinstance(event, Tapped) and event.button == DECLINE and self.decline:

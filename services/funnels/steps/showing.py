@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from grimbots.services.funnels.bodies import Shown
 from grimbots.services.funnels.fields import Album, File
@@ -16,8 +17,11 @@ from grimbots.services.funnels.steps.base import Scene, Step
 class Showing(Step):
     """A step that may show one of these beside its text."""
 
+    speaks: ClassVar[bool] = True
+
     photo: str = field(default="", metadata={"rule": File("photo")})
     video: str = field(default="", metadata={"rule": File("video")})
+    video_note: str = field(default="", metadata={"rule": File("video_note")})
     voice: str = field(default="", metadata={"rule": File("voice")})
     audio: str = field(default="", metadata={"rule": File("audio")})
     document: str = field(default="", metadata={"rule": File("document")})
@@ -34,7 +38,8 @@ class Showing(Step):
 
     def captions(self) -> bool:
         """Tell whether its text is a caption; no album bears buttons, so with buttons an album's text follows it."""
-        return bool(self.list_media()) and not (self.album and self.has_buttons())
+        shown = self.list_media()
+        return bool(shown) and KINDS[shown[0].kind].has_caption and not (self.album and self.has_buttons())
 
     def find_media(self, scene: Scene) -> Sequence[Shown]:
         """Give what it shows as a message's body holds it; nothing where a content was never stored."""

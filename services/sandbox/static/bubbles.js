@@ -35,17 +35,17 @@ function content(message, actions) {
   return message.show_caption_above_media ? parts.reverse() : parts;
 }
 
-const isPicture = (message) => Boolean(message.photo || message.video || message.animation);
+const isPicture = (message) => Boolean(message.photo || message.video || message.video_note || message.animation);
 const find = (file) => `/sandbox/files/${file.file_id}`;
 
 // A film, a sound, or a link to a file; the page plays what the browser can play.
 function makeMedium(message) {
-  const film = message.animation ?? message.video;
+  const film = message.animation ?? message.video ?? message.video_note;
   const sound = message.voice ?? message.audio;
-  if (film?.mime_type.startsWith("image/")) return makePicture(film);
+  if (film?.mime_type?.startsWith("image/")) return makePicture(film);
   if (film) {
     const turns = message.animation ? { autoplay: true, loop: true, muted: true } : { controls: true };
-    return make("video", { class: "film", src: find(film), preload: "metadata", playsinline: true, ...turns });
+    return make("video", { class: message.video_note ? "film round" : "film", src: find(film), preload: "metadata", playsinline: true, ...turns });
   }
   if (sound) return make("audio", { class: "sound", src: find(sound), controls: true, preload: "metadata", "aria-label": sound.file_name ?? words.sound });
   return message.document ? makeFileLink(message.document) : null;

@@ -26,6 +26,7 @@ class Goods:
     message_id: int
     event_id: int
     job_id: str
+    lead_id: int
 
 
 async def sell(shop: Shop, chat_id: int, *amounts: int) -> Any:
@@ -60,7 +61,15 @@ async def stock(shop: Shop, query: Query) -> Goods:
     job = payments.job(payment)
     await shop.app.queue.bury(job, "attempts")
     return Goods(
-        shop.tenant.name, shop.tenant.account_id, shop.tenant.bot_id, mark, payment.id, message_id, event_id, job.id
+        shop.tenant.name,
+        shop.tenant.account_id,
+        shop.tenant.bot_id,
+        mark,
+        payment.id,
+        message_id,
+        event_id,
+        job.id,
+        payment.lead_id,
     )
 
 

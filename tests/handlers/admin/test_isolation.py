@@ -131,6 +131,15 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         for base in (OTHERS, OWN)
         for verb in ("webhook", "token")
     ],
+    ACCOUNT + r"/chats": [
+        (get(OTHERS + "/chats"), {404}),
+        (get(OWN + "/chats?account_id={other.account_id}"), {200}),
+        (post(OTHERS + "/chats", bot="{other.account}_bot", lead="502", hours="1"), {404}),
+        (post(OWN + "/chats", bot="{other.account}_bot", lead="502", hours="1"), {303}),
+    ],
+    ACCOUNT + r"/chats/([0-9]{1,18})/return": [
+        (post(base + "/chats/{other.lead_id}/return"), {404}) for base in (OTHERS, OWN)
+    ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),
         (get(OWN + "/messages?before=900000000000"), {200}),

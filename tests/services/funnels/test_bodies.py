@@ -35,6 +35,12 @@ def test_compose_each_kind_with_its_caption(kind: str) -> None:
     assert show("olá", shown, rows=ROWS) == [(f"send{kind.title()}", body)]
 
 
+def test_compose_a_round_film_with_its_text_behind_it() -> None:
+    note = Shown("video_note", {"asset": "s"})
+    assert show("", note, rows=ROWS) == [("sendVideoNote", {"video_note": {"asset": "s"}, "reply_markup": KEYBOARD})]
+    assert show("olá", note, rows=ROWS) == [("sendVideoNote", {"video_note": {"asset": "s"}}), *show("olá", rows=ROWS)]
+
+
 def test_compose_a_film_that_plays_while_it_loads() -> None:
     assert show("", VIDEO) == [("sendVideo", {"video": {"asset": "v"}, "supports_streaming": True})]
 

@@ -34,12 +34,31 @@ def test_check_finds_nothing_in_a_whole_funnel() -> None:
     assert check(FUNNEL, FILES) == []
 
 
-@pytest.mark.parametrize("name", ["demo", "consultoria"])
+@pytest.mark.parametrize("name", ["demo", "consultoria", "completo"])
 def test_check_finds_nothing_in_the_examples(name: str) -> None:
     assert check(*read_files(DEMO / f"{name}.json")) == []
 
 
 BUTTON = {"text": "a", "next": "offer"}
+
+
+def become(kind: str, **fields: Any) -> dict[str, Any]:
+    """Make the funnel with another kind of step in place of `bye`, which leads on to `after`."""
+    funnel = make_funnel()
+    funnel["steps"][-1] = {"id": "bye", "kind": kind, "next": "after", **fields}
+    return funnel
+
+
+def ask(**fields: Any) -> dict[str, Any]:
+    return become("question", **{"text": "?", "variable": "v", **fields})
+
+
+def decide(*cases: dict[str, Any]) -> dict[str, Any]:
+    return become("condition", cases=list(cases))
+
+
+CASE = {"tag": "x", "next": "after"}
+CHOICE = {"answer": "choice", "options": [{"text": "a"}]}
 OFFER = {"kind": "offer", "product": "x", "price_cents": 1, "text": "x", "accept": {"text": "x", "next": "charge"}}
 SUBSCRIPTION = {"kind": "subscription", "group": -5, "days": 30, "renew": "offer"}
 CASES: list[tuple[str, Any, tuple[str, str]]] = [
@@ -72,7 +91,7 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
         make_funnel(delivery={"gives": {**SUBSCRIPTION, "remind_days": [1] * 6}}),
         ("delivery", "gives.remind_days"),
     ),
-    ("not_one_of", make_funnel(delivery={"gives": {**SUBSCRIPTION, "by": "mail"}}), ("delivery", "gives.by")),
+    ("unknown_word", make_funnel(delivery={"gives": {**SUBSCRIPTION, "by": "mail"}}), ("delivery", "gives.by")),
     ("not_switch", make_funnel(delivery={"protect_content": "yes"}), ("delivery", "protect_content")),
     ("unknown_target", {**FUNNEL, "start": "nowhere"}, ("", "start")),
     ("unknown_target", make_funnel(bump={"next": "nowhere"}), ("bump", "next")),
@@ -97,7 +116,11 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("caption_too_long", make_funnel(charge={"texts": {"qr": "x" * 1025}}), ("charge", "texts.qr")),
     ("text_empty", make_funnel(bye={"text": "{{last_name}}"}), ("bye", "text")),
     ("text_empty", make_funnel(bye={"text": "<b> </b>"}), ("bye", "text")),
-    ("text_empty", make_funnel(welcome={"buttons": [{**BUTTON, "text": "{{x}}"}]}), ("welcome", "buttons[0].text")),
+    (
+        "text_empty",
+        make_funnel(welcome={"buttons": [{**BUTTON, "text": "{{last_name}}"}]}),
+        ("welcome", "buttons[0].text"),
+    ),
     ("text_empty", make_funnel(bump={"accept": " "}), ("bump", "accept")),
     ("tag_unknown", make_funnel(bye={"text": "<p>x</p>"}), ("bye", "text")),
     ("tag_unclosed", make_funnel(bye={"text": "<b>x"}), ("bye", "text")),
@@ -116,6 +139,69 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "javascript:alert(1)"}}), ("delivery", "link.url")),
     ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "https://localhost"}}), ("delivery", "link.url")),
     ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "https://a.b/ c"}}), ("delivery", "link.url")),
+    ("unknown_zone", {**FUNNEL, "time_zone": "Mars"}, ("", "time_zone")),
+    ("unknown_word", ask(answer="telepathy"), ("bye", "answer")),
+    ("unknown_word", become("delay", weekdays=["mon", "someday"]), ("bye", "weekdays[1]")),
+    ("bad_name", ask(variable="a b"), ("bye", "variable")),
+    ("reserved_name", ask(variable="first_name"), ("bye", "variable")),
+    ("bad_tag", become("tag", add=["ok", "<b>"]), ("bye", "add[1]")),
+    ("too_many_tags", become("tag", add=["x"] * 21), ("bye", "add")),
+    ("no_tags", become("tag"), ("bye", "add")),
+    ("tag_both_ways", become("tag", add=["x"], remove=["x"]), ("bye", "remove")),
+    ("bad_clock", become("delay", at="25:00"), ("bye", "at")),
+    ("no_delay", become("delay"), ("bye", "minutes")),
+    ("bad_address", become("webhook", url="http://example.com"), ("bye", "url")),
+    ("bad_address", become("webhook", url="https://localhost"), ("bye", "url")),
+    (
+        "too_many_values",
+        become("webhook", url="https://example.com", values={str(n): "x" for n in range(51)}),
+        ("bye", "values"),
+    ),
+    ("bad_bound", ask(answer="number", least=10**10), ("bye", "least")),
+    ("bad_count", ask(tries=11, failed="after"), ("bye", "tries")),
+    ("option_twice", ask(answer="choice", options=[{"text": "a"}, {"text": "b", "value": "a"}]), ("bye", "options[1]")),
+    ("choice_without_options", ask(answer="choice"), ("bye", "options")),
+    ("options_without_choice", ask(options=[{"text": "a"}]), ("bye", "options")),
+    ("bound_without_number", ask(most=1), ("bye", "most")),
+    ("bounds_crossed", ask(answer="number", least=2, most=1), ("bye", "most")),
+    ("tries_without_way", ask(tries=2), ("bye", "failed")),
+    ("tries_without_way", ask(failed="after"), ("bye", "tries")),
+    ("timeout_without_way", ask(timeout_minutes=2), ("bye", "timeout")),
+    ("timeout_without_way", ask(timeout="after"), ("bye", "timeout_minutes")),
+    ("zone_options", ask(variable="time_zone", **CHOICE), ("bye", "options")),
+    ("case_subject", decide({**CASE, "variable": "v"}), ("bye", "cases[0]")),
+    ("case_subject", decide({"next": "after"}), ("bye", "cases[0]")),
+    ("missing", decide({"tag": "x"}), ("bye", "cases[0].next")),
+    ("case_comparison", decide({**CASE, "is": "y"}), ("bye", "cases[0].is")),
+    ("case_twice", decide(CASE, {**CASE, "next": "offer"}), ("bye", "cases[1]")),
+    ("too_many_cases", decide(*[{**CASE, "tag": f"x{n}"} for n in range(51)]), ("bye", "cases")),
+    ("bad_hours", decide({"hours": ["08:00"], "next": "after"}), ("bye", "cases[0].hours")),
+    ("bad_clock", decide({"hours": ["08:00", "x"], "next": "after"}), ("bye", "cases[0].hours")),
+    ("unknown_target", decide({**CASE, "next": "nowhere"}), ("bye", "cases[0].next")),
+    ("unknown_offer", decide({"bought": "bye", "next": "after"}), ("bye", "cases[0].bought")),
+    ("unknown_variable", make_funnel(bye={"text": "Oi {{nome}}"}), ("bye", "text")),
+    ("unknown_variable", decide({"variable": "nome", "next": "after"}), ("bye", "cases[0].variable")),
+    (
+        "unasked_variable",
+        add_steps(
+            {"id": "ask", "kind": "question", "text": "?", "variable": "v", "next": "after"},
+            after={"text": "{{v}}"},
+            welcome={"buttons": [BUTTON, {"text": "x", "next": "ask"}]},
+        ),
+        ("after", "text"),
+    ),
+    ("endless", decide({**CASE, "next": "bye"}), ("bye", "next")),
+    ("endless_drip", become("delay", minutes=1, next="bye"), ("bye", "next")),
+    ("offer_without_charge", make_funnel(bump={"next": "after"}), ("offer", "accept.next")),
+    ("free_delivery", become("delay", minutes=1, next="delivery"), ("delivery", "")),
+    (
+        "charge_without_delivery",
+        add_steps(
+            {"id": "sort", "kind": "condition", "cases": [{**CASE, "next": "delivery"}], "next": "after"},
+            charge={"next": "sort"},
+        ),
+        ("charge", "next"),
+    ),
     ("bad_price", make_funnel(offer={"price_cents": 0}), ("offer", "price_cents")),
     ("bad_price", make_funnel(bump={"price_cents": -1}), ("bump", "price_cents")),
     ("bad_minutes", make_funnel(charge={"expires_in_minutes": 0}), ("charge", "expires_in_minutes")),

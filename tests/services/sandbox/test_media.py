@@ -41,6 +41,20 @@ async def send_album(telegram: TelegramClient, sandbox: Driver, *items: dict[str
 
 
 @pytest.mark.gen_test
+async def test_a_round_film_is_kept_and_bears_no_text(telegram: TelegramClient, sandbox: Driver) -> None:
+    await sandbox.say()
+    files = {"video_note": File("a.mp4", MP4, "video/mp4")}
+    params = {"chat_id": CHAT, "length": 240, "caption": "Oi"}
+    sent = (await telegram.call(sandbox.token, "sendVideoNote", params, files)).result
+    assert find_mistakes(sent, "Message") == []
+    assert "caption" not in sent and "mime_type" not in sent["video_note"]
+    again = await sandbox.call("sendVideoNote", chat_id=CHAT, video_note=sent["video_note"]["file_id"])
+    assert again.json["result"]["video_note"]["file_size"] == len(MP4)
+    shown = await ask(f"{sandbox.server.url}/sandbox/files/{sent['video_note']['file_id']}")
+    assert (shown.body, shown.headers["Content-Type"]) == (MP4, "video/mp4")
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("kind", CONTENTS)
 async def test_file_of_each_kind_is_kept_sent_again_and_shown(
     telegram: TelegramClient, sandbox: Driver, kind: str

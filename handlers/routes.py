@@ -42,6 +42,38 @@ STATUS_ROUTES: list[Route] = [
     (r"/metrics", MetricsHandler),
 ]
 
+PAGES: list[Route] = [
+    (r"/", IndexHandler),
+    (r"/login", LoginHandler),
+    (r"/login/code", LoginCodeHandler),
+    (r"/logout(/everywhere)?", LogoutHandler),
+    (r"/me", PersonHandler),
+    (r"/me/sessions/([0-9]{1,18})/end", SessionHandler),
+    (r"/me/code(/off)?", CodeHandler),
+    (r"/language", LanguageHandler),
+    (r"/static/([a-z]{1,32}\.[a-z]{1,8})", AssetHandler),
+    (r"/sales", SalesIndexHandler),
+    (ACCOUNT, SalesHandler),
+    (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+    (ACCOUNT + r"/reports", ReportsHandler),
+    (ACCOUNT + r"/reports\.csv", ReportFileHandler),
+    (ACCOUNT + r"/bots", BotsHandler),
+    (ACCOUNT + r"/bots/([0-9]{1,18})/(webhook|token)", BotHandler),
+    (ACCOUNT + r"/chats", ChatsHandler),
+    (ACCOUNT + r"/chats/([0-9]{1,18})/return", ChatHandler),
+    (ACCOUNT + r"/messages", MishapsHandler),
+    (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
+    (ACCOUNT + r"/events", EventsHandler),
+    (r"/admin/queues", QueuesHandler),
+    (r"/admin/queues/dead", DeadHandler),
+    (r"/admin/queues/due", CalendarHandler),
+    (r"/admin/queues/job", JobHandler),
+    (r"/admin/queues/(requeue|discard)", DeadJobHandler),
+    (r"/admin/queues/requeue/all", DeadReasonHandler),
+    (r"/admin/queues/(pause|drain|resume)", StopHandler),
+    (r"/admin/audit", AuditHandler),
+]
+
 
 def routes(settings: Settings) -> list[Route]:
     """Return every route; the sandbox's only where it is open."""
@@ -53,36 +85,5 @@ def routes(settings: Settings) -> list[Route]:
         (telegram.PATH + r"([A-Za-z0-9_-]{1,64})", TelegramHandler),  # what is in order: handlers/doors.py
         (r"/webhook/payment/([a-z0-9_]{1,32})/([A-Za-z0-9_-]{1,64})((?:/.*)?)", PaymentHandler),
     ]
-    people: list[Route] = [
-        (r"/", IndexHandler),
-        (r"/login", LoginHandler),
-        (r"/login/code", LoginCodeHandler),
-        (r"/logout(/everywhere)?", LogoutHandler),
-        (r"/me", PersonHandler),
-        (r"/me/sessions/([0-9]{1,18})/end", SessionHandler),
-        (r"/me/code(/off)?", CodeHandler),
-        (r"/language", LanguageHandler),
-        (r"/static/([a-z]{1,32}\.[a-z]{1,8})", AssetHandler),
-        (r"/sales", SalesIndexHandler),
-        (ACCOUNT, SalesHandler),
-        (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
-        (ACCOUNT + r"/reports", ReportsHandler),
-        (ACCOUNT + r"/reports\.csv", ReportFileHandler),
-        (ACCOUNT + r"/bots", BotsHandler),
-        (ACCOUNT + r"/bots/([0-9]{1,18})/(webhook|token)", BotHandler),
-        (ACCOUNT + r"/chats", ChatsHandler),
-        (ACCOUNT + r"/chats/([0-9]{1,18})/return", ChatHandler),
-        (ACCOUNT + r"/messages", MishapsHandler),
-        (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
-        (ACCOUNT + r"/events", EventsHandler),
-        (r"/admin/queues", QueuesHandler),
-        (r"/admin/queues/dead", DeadHandler),
-        (r"/admin/queues/due", CalendarHandler),
-        (r"/admin/queues/job", JobHandler),
-        (r"/admin/queues/(requeue|discard)", DeadJobHandler),
-        (r"/admin/queues/requeue/all", DeadReasonHandler),
-        (r"/admin/queues/(pause|drain|resume)", StopHandler),
-        (r"/admin/audit", AuditHandler),
-    ]
     local: list[Route] = [(r"/sandbox(?:/.*)?", SandboxHandler), (r"/login/link(?:/([A-Za-z0-9_-]{43}))?", LinkHandler)]
-    return visitors + parties + STATUS_ROUTES + people + (local if settings.sandbox else [])
+    return visitors + parties + STATUS_ROUTES + PAGES + (local if settings.sandbox else [])

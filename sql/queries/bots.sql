@@ -137,13 +137,6 @@ WHERE bots.status <> 'removed'
     AND (%(account_id)s::bigint IS NULL OR bots.account_id = %(account_id)s)
 ORDER BY accounts.name, bots.username;
 
--- name: list_names :many
--- What the bots with these ids are called, and whose they are.
-SELECT id, username, account_id, (SELECT name FROM accounts WHERE accounts.id = bots.account_id) AS account
-FROM bots
-WHERE id = ANY (%(ids)s::bigint[])
-ORDER BY id;
-
 -- name: list_cold :many
 -- Of every account: bots in service that have a storage chat, and a funnel whose current version is not warm.
 SELECT bots.id, bots.account_id, bots.storage_chat_id, funnels.current_version_id AS version_id
@@ -155,6 +148,13 @@ WHERE bots.storage_chat_id IS NOT NULL
     AND funnels.current_version_id IS DISTINCT FROM bots.warmed_version_id
 ORDER BY bots.id
 LIMIT %(limit)s;
+
+-- name: list_names :many
+-- What the bots with these ids are called, and whose they are.
+SELECT id, username, account_id, (SELECT name FROM accounts WHERE accounts.id = bots.account_id) AS account
+FROM bots
+WHERE id = ANY (%(ids)s::bigint[])
+ORDER BY id;
 
 -- name: note_warm :exec
 -- What the version shows is at Telegram, or was refused for this reason.

@@ -10,6 +10,7 @@ import pytest
 from grimbots.services.funnels import journals
 from grimbots.services.funnels.definitions import Version
 from grimbots.services.funnels.events import (
+    AccessNews,
     Charged,
     ChargeFailed,
     Event,
@@ -36,6 +37,7 @@ EVENTS: list[Event] = [
     Paid(5, "charge"),
     PaymentPending(5, "charge"),
     Expired(5, "charge"),
+    AccessNews(5, "delivery", "ending", "VIP", 86400.0),
     Woke("wait", 3),
     Held(NOW),
     Held(None),

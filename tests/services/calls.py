@@ -9,7 +9,7 @@ from typing import Any
 
 from grimbots.services.fallbacks import simplify
 from grimbots.services.funnels.effects import Say
-from grimbots.services.funnels.events import ChargeFailed, Event, Expired, Paid, PaymentPending, Started
+from grimbots.services.funnels.events import ChargeFailed, Event, Expired, Paid, PaymentPending, Started, Wrote
 from grimbots.tests.services.funnels.samples import make_charged, make_funnel, make_version
 from grimbots.tests.services.funnels.walkers import Walker
 
@@ -33,7 +33,7 @@ class Call:
 
 def list_calls() -> list[Call]:
     """Give them all; a kind of step that no sale here comes across is missing: test_calls.py would see it."""
-    said = [*_sell("pt-BR"), *_sell("en")]
+    said = [*_sell("pt-BR"), *_sell("en"), *_ask("pt-BR"), *_ask("en")]
     return [*said, *(simpler for call in said for simpler in _simplify(call))]
 
 
@@ -51,6 +51,28 @@ def _sell(language: str) -> Iterator[Call]:
         for event in turns:
             walker.tell(event)
         yield from (_call(said, kinds[said.step]) for said in walker.said)
+
+
+def _ask(language: str) -> Iterator[Call]:
+    """Ask for a number, and again after an answer that is none; ask which of two, with buttons."""
+    which = [{"text": text, "value": text} for text in ("Azul", "Verde")]
+    steps = [
+        {"id": "age", "kind": "question", "text": "?", "variable": "age", "answer": "number", "next": "which"},
+        {
+            "id": "which",
+            "kind": "question",
+            "text": "?",
+            "variable": "which",
+            "answer": "choice",
+            "options": which,
+            "next": "end",
+        },
+        {"id": "end", "kind": "end"},
+    ]
+    walker = Walker(make_version({"language": language, "name": "ask", "steps": steps}))
+    for event in (Started(), Wrote("velha"), Wrote("33")):
+        walker.tell(event)
+    yield from (_call(said, "question") for said in walker.said)
 
 
 def _call(said: Say, kind: str) -> Call:

@@ -12,6 +12,9 @@ from grimbots.services.funnels.kinds import find_kinds
 from grimbots.tests.fakes.bot_api import find_call_mistakes
 from grimbots.tests.services.calls import Call, list_calls
 
+# They say nothing to the lead; what a notify step tells the seller is sent by services/notices.py.
+SILENT = {"condition", "delay", "end", "jump", "notify", "tag", "webhook"}
+
 
 @pytest.mark.parametrize("call", list_calls(), ids=lambda call: f"{call.step}-{call.method}")
 def test_call_is_as_documented(call: Call) -> None:
@@ -19,7 +22,7 @@ def test_call_is_as_documented(call: Call) -> None:
 
 
 def test_calls_of_every_kind_of_step_are_looked_at() -> None:
-    assert {call.step for call in list_calls()} == set(find_kinds())
+    assert {call.step for call in list_calls()} == set(find_kinds()) - SILENT
 
 
 @pytest.mark.gen_test

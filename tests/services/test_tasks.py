@@ -8,21 +8,47 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import REGISTRY, Again
-from grimbots.services import campaigns, checks, crons, deliveries, events, messages, payments, updates  # noqa: F401  their tasks
+from grimbots.services import (  # noqa: F401  their tasks
+    admissions,
+    campaigns,
+    checks,
+    crons,
+    deliveries,
+    events,
+    managed_bots,
+    messages,
+    payments,
+    posts,
+    subscriptions,
+    takeovers,
+    updates,
+    wakes,
+    warmups,
+)
 from grimbots.services.bots import BotCache
 from grimbots.sql.database import Database
 
 PAYLOADS: dict[str, dict[str, Any]] = {
+    "accesses.tick": {"timer_id": 1, "access_id": 1, "number": 0},
+    "bots.warm": {"bot_id": 1, "version_id": 1},
     "campaigns.expand": {"account_id": 1, "campaign_id": 1, "number": 0},
     "crons.run": {"name": "keep_days", "due_at": 0.0},
     "deliveries.retry": {"timer_id": 1, "delivery_id": 1},
     "events.apply": {"event_id": 1},
+    "groups.do": {"act_id": 1},
+    "managed_bots.adopt": {
+        "bot_id": 1,
+        "update": {"update_id": 1, "managed_bot": {"user": {"id": 5}, "bot": {"id": 6}}},
+    },
     "messages.broadcast": {"account_id": 1, "cause": "c:1:1"},
     "messages.send": {"message_id": 1},
     "payments.charge": {"payment_id": 1},
     "payments.check": {"payment_id": 1, "number": 0},
     "payments.expire": {"timer_id": 1, "payment_id": 1},
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
+    "posts.retry": {"timer_id": 1, "account_id": 1, "post_id": 1},
+    "posts.send": {"post_id": 1},
+    "takeovers.end": {"timer_id": 1, "account_id": 1, "lead_id": 1, "until": "2026-01-01T00:00:00+00:00"},
     "updates.handle": {
         "bot_id": 1,
         "update": {
@@ -36,6 +62,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "wakes.wake": {"timer_id": 1, "account_id": 1, "lead_id": 1, "version_id": 1, "step": "a", "number": 0},
 }
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from grimbots.tests import rows
-from grimbots.tests.handlers.commands.test_cli import Command, add_shop, command
+from grimbots.tests.handlers.commands.conftest import Command
+from grimbots.tests.handlers.commands.test_cli import add_shop
 
-__all__ = ["command"]
 Capture = pytest.CaptureFixture[str]
 START = (
     "WITH lead AS (INSERT INTO leads (account_id, bot_id, chat_id, created_at, updated_at)"

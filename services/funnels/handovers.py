@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from grimbots.services import plugins
 from grimbots.services.funnels import deliveries
 from grimbots.services.funnels.deliveries.base import DeliveryKind
 from grimbots.services.funnels.fields import Rule
-from grimbots.services.funnels.kinds import scan
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place
 from grimbots.services.funnels.surveys import Survey
@@ -24,7 +24,7 @@ def find_deliveries() -> Mapping[str, type[DeliveryKind]]:
     Raises:
         ValueError: two files give the same kind.
     """
-    return scan(deliveries, DeliveryKind)  # type: ignore[type-abstract]
+    return plugins.scan(deliveries, DeliveryKind, by="kind")  # type: ignore[type-abstract]
 
 
 @dataclass(frozen=True, slots=True)

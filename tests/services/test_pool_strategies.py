@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,13 @@ from grimbots.services.pool_loads import Loads
 from grimbots.services.pool_strategies.base import Moment, PoolBot
 from grimbots.services.pool_strategies.scan import find_strategies
 from grimbots.services.pools import Pool, PoolCache
+from grimbots.tests.services.additions import add_file
 
 NEWEST = """
 from collections.abc import Sequence
 
 from grimbots.services.pool_strategies.base import Moment, PoolBot, Strategy
+from grimbots.tests.services.additions import add_file
 
 
 class Newest(Strategy):
@@ -46,14 +47,8 @@ def spread(strategy: str, *bots: PoolBot, visits: int = VISITS) -> Counter[str]:
 @pytest.fixture
 def newest(tmp_path: Path) -> Iterator[None]:
     """Put one more file where the strategies are looked for."""
-    (tmp_path / "newest.py").write_text(NEWEST)
-    before = list(pool_strategies.__path__)
-    pool_strategies.__path__ = [*before, str(tmp_path)]
-    find_strategies.cache_clear()
-    yield
-    pool_strategies.__path__ = before
-    find_strategies.cache_clear()
-    sys.modules.pop("grimbots.services.pool_strategies.newest", None)
+    with add_file(tmp_path, pool_strategies, "newest", NEWEST, find_strategies):
+        yield
 
 
 def test_find_strategies_finds_those_that_ship() -> None:

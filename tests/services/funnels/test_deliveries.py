@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from grimbots.services.funnels.effects import INVITE
 from grimbots.services.funnels.events import AccessNews, Paid, Started
 from grimbots.services.funnels.handovers import find_deliveries
 from grimbots.tests.fakes.bot_api import find_call_mistakes
+from grimbots.tests.services.additions import add_file
 from grimbots.tests.services.funnels.samples import FILES, make_charged, make_funnel, make_version
 from grimbots.tests.services.funnels.walkers import Walker
 
@@ -40,14 +40,8 @@ class Ticket(DeliveryKind):
 @pytest.fixture
 def ticket(tmp_path: Path) -> Iterator[None]:
     """Put one more file where the kinds are looked for."""
-    (tmp_path / "ticket.py").write_text(TICKET)
-    before = list(deliveries.__path__)
-    deliveries.__path__ = [*before, str(tmp_path)]
-    find_deliveries.cache_clear()
-    yield
-    deliveries.__path__ = before
-    find_deliveries.cache_clear()
-    sys.modules.pop("grimbots.services.funnels.deliveries.ticket", None)
+    with add_file(tmp_path, deliveries, "ticket", TICKET, find_deliveries):
+        yield
 
 
 def make_sale(**delivery: Any) -> Walker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from grimbots.services.funnels.files import read_files
 from grimbots.services.funnels.kinds import find_kinds
 from grimbots.services.funnels.replays import EDITED_ID, Happening, find_difference
 from grimbots.services.funnels.simulations import simulate
+from grimbots.tests.services.additions import add_file
 from grimbots.tests.services.funnels.samples import FILES, NOW, make_funnel, make_version, make_walk
 from grimbots.tests.services.funnels.walkers import Walker
 
@@ -59,14 +59,8 @@ class Hop(Step):
 @pytest.fixture
 def hop(tmp_path: Path) -> Iterator[None]:
     """Put one more file where the kinds are looked for."""
-    (tmp_path / "hop.py").write_text(HOP)
-    before = list(steps.__path__)
-    steps.__path__ = [*before, str(tmp_path)]
-    find_kinds.cache_clear()
-    yield
-    steps.__path__ = before
-    find_kinds.cache_clear()
-    sys.modules.pop("grimbots.services.funnels.steps.hop", None)
+    with add_file(tmp_path, steps, "hop", HOP, find_kinds):
+        yield
 
 
 def test_find_kinds_finds_those_that_ship() -> None:

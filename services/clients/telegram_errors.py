@@ -22,7 +22,7 @@ class Kind(StrEnum):
     DEAD_BOT = "dead_bot"  # the token is no longer worth anything; confirm before acting on it
     BAD_FILE = "bad_file"  # the file id is not usable; upload the bytes
     IGNORED = "ignored"  # refused, but what was wanted is already so
-    DEGRADE = "degrade"  # would pass in a simpler form
+    DEGRADE = "degrade"  # would pass in a simpler form; what has none is left undone
     REFUSED = "refused"  # our mistake or a limit; the same request will never pass
     CONFLICT = "conflict"  # somebody else uses the token
     NEVER_SENT = "never_sent"  # surely not executed
@@ -49,8 +49,8 @@ MEANINGS: dict[int, tuple[tuple[str, Kind], ...]] = {
         ("message can't be deleted", Kind.IGNORED),
         ("message to be replied not found", Kind.DEGRADE),
         ("can't parse entities", Kind.DEGRADE),
-        ("user is an administrator of the chat", Kind.REFUSED),
-        ("can't remove chat owner", Kind.REFUSED),
+        ("user is an administrator of the chat", Kind.DEGRADE),
+        ("can't remove chat owner", Kind.DEGRADE),
         ("not enough rights", Kind.LOST_CHAT),
         ("need administrator rights", Kind.LOST_CHAT),
         ("CHAT_ADMIN_REQUIRED", Kind.LOST_CHAT),

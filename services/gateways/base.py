@@ -37,6 +37,16 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Payer:
+    """What the buyer told of himself, if anything: never invented, never taken from elsewhere."""
+
+    name: str | None = field(default=None, repr=False)
+    tax_id: str | None = field(default=None, repr=False)  # CPF, 11 digits, or CNPJ, 14
+    email: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)  # E.164: +5511987654321
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeRequest:
     """What we ask for. `idempotency_key` (32 hex characters) was stored first: the same key gives the same charge."""
 
@@ -45,6 +55,7 @@ class ChargeRequest:
     description: str
     expires_in_seconds: int
     notification_url: str
+    payer: Payer = Payer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,27 @@ class Receipt:
     end_to_end_id: str
     amount_cents: int
     at: datetime
+    fee_cents: int | None = None  # what the provider keeps of it; None: it does not say
+
+
+class ReturnKind(StrEnum):
+    """Why money goes back. DISPUTE: it is held until somebody decides (MED, chargeback opened)."""
+
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    CHARGEBACK = "chargeback"
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Money of one receipt that goes back. `id` is the provider's; `is_settled` once the money has left."""
+
+    id: str
+    end_to_end_id: str
+    amount_cents: int
+    at: datetime
+    kind: ReturnKind
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +112,7 @@ class Snapshot:
 
     charge: Charge
     receipts: tuple[Receipt, ...]
+    returns: tuple[Return, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +141,7 @@ class Hint:
     txid: str | None
     provider_id: str | None
     receipt: Receipt | None
+    returned: Return | None = None
 
 
 class Verdict(StrEnum):
@@ -128,6 +162,7 @@ class Gateway(ABC):
     label: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
     kept_headers: ClassVar[tuple[str, ...]] = ()  # lower-case names of the headers its events are verified by
+    needs: ClassVar[frozenset[str]] = frozenset()  # what of a Payer it makes no charge without
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
@@ -137,6 +172,10 @@ class Gateway(ABC):
     def is_offered(cls, settings: Settings) -> bool:
         """Tell whether this installation offers the provider at all."""
         return True
+
+    @abstractmethod
+    async def test(self, credentials: Credentials) -> Refusal | None:
+        """Ask the provider whether it takes these credentials; None: it does. Nothing is charged."""
 
     @abstractmethod
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:

@@ -60,6 +60,11 @@ class Sandbox(Gateway):
         """Tell whether the sandbox is open."""
         return settings.sandbox
 
+    async def test(self, credentials: Credentials) -> Refusal | None:
+        """Ask for a charge that is not there: only whose key is known hears that it is not."""
+        response = await self._call(credentials, "GET", "charges/test")
+        return None if response.status in (200, 404) else _refusal(response.status, read_answer(response))
+
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Put the charge under our own key as its txid."""
         body = {

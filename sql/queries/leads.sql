@@ -72,6 +72,14 @@ SELECT account_id, id, %(moved_on)s, %(cause)s, %(event)s, %(now)s
 FROM saved
 WHERE %(event)s::jsonb IS NOT NULL;
 
+-- name: set_reported :value
+-- Whether ad networks and the like may be told of the lead. Its id, where the account has it; the row stays locked.
+UPDATE leads
+SET is_reported = %(is_reported)s
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s
+RETURNING id;
+
 -- name: set_status :exec
 UPDATE leads
 SET status = %(status)s,

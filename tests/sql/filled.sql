@@ -242,6 +242,25 @@ ORDER BY chat_id % 2;
 
 UPDATE bots SET notices_lead_id = (SELECT min(id) FROM leads WHERE leads.bot_id = bots.id);
 
+INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds, status, reason, due_at, created_at,
+    updated_at)
+SELECT id, 'meta', 'pixel of ' || name, '{PageView,ViewContent,InitiateCheckout,Purchase}', 604800,
+    CASE id % 30 WHEN 0 THEN 'paused' ELSE 'active' END, CASE id % 30 WHEN 0 THEN name END, now(), now() - interval '1 day', now()
+FROM accounts;
+
+-- Of each payment one event, most of them sent; the last lead of a big account's waits, another's was refused.
+INSERT INTO conversions (account_id, destination_id, event, event_key, bot_id, lead_id, payment_id, click_id, occurred_at, expires_at, status,
+    answer, planned_at, ended_at)
+SELECT payments.account_id, destinations.id, 'Purchase', 'purchase of ' || payments.cause, payments.bot_id, payments.lead_id, payments.id,
+    leads.last_click_id, now(), now() + interval '7 days', chosen.status, 'answer of ' || leads.first_name, now() - interval '1 hour',
+    CASE chosen.status WHEN 'planned' THEN NULL ELSE now() END
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+JOIN conversion_destinations AS destinations ON destinations.account_id = payments.account_id
+CROSS JOIN LATERAL (
+    SELECT CASE leads.chat_id % 1000 WHEN 51 THEN 'planned' WHEN 52 THEN 'refused' ELSE 'sent' END
+) AS chosen (status);
+
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()
 FROM bots

@@ -1,4 +1,4 @@
-"""Conversion contexts: what is known of an event at the moment it is told, in the words of services/conversions/base.py.
+"""Conversion contexts: what is known of an event when it is told, in the words of services/conversions/base.py.
 
 Contact data is what the buyer answered the bot's own questions for an e-mail or a telephone; it is never written down
 here, only handed to the network that hashes it.

@@ -103,6 +103,11 @@ async def list_all(app: App, account_id: int) -> list[Row]:
     return rows
 
 
+async def list_paused(app: App, account_id: int) -> list[Row]:
+    """Return those that wait for a person, with the reason."""
+    return [row for row in await list_all(app, account_id) if row.status == "paused"]
+
+
 async def resume(
     app: App, account_id: int, destination_id: int, actor: str, credentials: Mapping[str, str] | None = None
 ) -> None:

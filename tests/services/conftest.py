@@ -20,6 +20,7 @@ from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.people import make_member
+from grimbots.tests.services.reporters import FAKES, Reporter
 from grimbots.tests.services.sandbox.drivers import Driver, Webhook
 from grimbots.tests.services.shops import Shop, open_shop
 from grimbots.tests.services.vips import Vip
@@ -51,6 +52,30 @@ def shops(io_loop: Any, app: Any, provider: FakeProvider, accounts: Any) -> list
 def shop(shops: list[Shop]) -> Shop:
     """Give the first tenant's shop."""
     return shops[0]
+
+
+@pytest.fixture
+def networks(io_loop: Any, clock: Clock) -> Iterator[dict[str, Any]]:
+    """Give every ad network, listening; what they were told that is not as documented fails the test."""
+    made = {name: kind(clock) for name, kind in FAKES.items()}
+    for receiver in made.values():
+        io_loop.run_sync(receiver.start)
+    yield made
+    for receiver in made.values():
+        io_loop.run_sync(receiver.stop)
+    assert {name: receiver.mistakes for name, receiver in made.items() if receiver.mistakes} == {}
+
+
+@pytest.fixture
+def reporters(io_loop: Any, shops: list[Shop], networks: Any, query: Query, clock: Clock) -> list[Reporter]:
+    """Give both tenants' shops, whose conversions go to the fake networks."""
+    return [io_loop.run_sync(Reporter(shop, networks, query, clock).open) for shop in shops]
+
+
+@pytest.fixture
+def reporter(reporters: list[Reporter]) -> Reporter:
+    """Give the first tenant's."""
+    return reporters[0]
 
 
 @pytest.fixture

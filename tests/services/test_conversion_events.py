@@ -271,21 +271,21 @@ async def test_another_accounts_rows_are_none(reporters: list[Reporter], query: 
     assert len(await conversion_events.list_page(reporters[0].app, other, None, 50)) == 2
 
 
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("orkut", {}, "there is no network"),
+    ("meta", {"credentials": {"pixel_id": "1"}}, "needs Token de acesso"),
+    ("meta", {"credentials": {**CREDENTIALS["meta"], "cpf": "1"}}, "does not know cpf"),
+    ("meta", {"credentials": {**CREDENTIALS["meta"], "pixel_id": "1" * 5000}}, "over 4000"),
+    ("meta", {"events": ["Refund"]}, "cannot be told Refund"),
+    ("meta", {"test_event_code": "T" * 65}, "over 64"),
+]
+
+
 @pytest.mark.gen_test
-@pytest.mark.parametrize(
-    ("name", "wish", "said"),
-    [
-        ("orkut", {}, "there is no network"),
-        ("meta", {"credentials": {"pixel_id": "1"}}, "needs Token de acesso"),
-        ("meta", {"credentials": {**CREDENTIALS["meta"], "cpf": "1"}}, "does not know cpf"),
-        ("meta", {"credentials": {**CREDENTIALS["meta"], "pixel_id": "1" * 5000}}, "over 4000"),
-        ("meta", {"events": ["Refund"]}, "cannot be told Refund"),
-        ("meta", {"test_event_code": "T" * 65}, "over 64"),
-    ],
-)
-async def test_a_destination_is_checked(reporter: Reporter, name: str, wish: dict[str, Any], said: str) -> None:
-    with pytest.raises(Invalid, match=said):
-        await reporter.connect(name, **wish)
+async def test_a_destination_is_checked(reporter: Reporter) -> None:
+    for name, wish, said in WRONG:
+        with pytest.raises(Invalid, match=said):
+            await reporter.connect(name, **wish)
 
 
 @pytest.mark.gen_test

@@ -17,6 +17,7 @@ from grimbots.services import (
     campaigns,
     checks,
     clicks,
+    conversion_sends,
     crons,
     deliveries,
     events,
@@ -183,6 +184,22 @@ def add_post(world: World, account_id: int, status: str) -> int:
     return int(post_id)
 
 
+def add_destination(world: World, account_id: int) -> None:
+    world.query(
+        "INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds,"
+        " due_at, created_at, updated_at) VALUES (%s, 'meta', 'x', '{Purchase}', 1, now(), now(), now())",
+        account_id,
+    )
+
+
+async def tell_others_destination(world: World) -> None:
+    wanted = "SELECT id, rounds FROM conversion_destinations WHERE account_id = %s"
+    ((destination_id, number),) = world.query(wanted, world.other.account_id)
+    await conversion_sends.send(
+        world.own_shop.app, account_id=world.own.account_id, destination_id=destination_id, number=number
+    )
+
+
 async def post(world: World) -> None:
     await posts.send(world.own_shop.app, post_id=add_post(world, world.own.account_id, "planned"))
 
@@ -196,6 +213,7 @@ RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
     "campaigns.expand": [expand_others_campaign],
+    "conversions.send": [tell_others_destination],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
@@ -222,6 +240,7 @@ REFUSED = {
     keep_the_days,
     retry_others_post,
     tap_others_button,
+    tell_others_destination,
     wake_others_lead,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""
@@ -232,6 +251,7 @@ def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> W
     """Give both accounts goods."""
     made: World = io_loop.run_sync(partial(make_world, shops, query))
     add_post(made, made.other.account_id, "waiting")
+    add_destination(made, made.other.account_id)
     return made
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -203,6 +204,8 @@ def _seal(app: App, network: type[Network], credentials: Mapping[str, Any]) -> s
         raise Invalid(f"{network.name} needs {', '.join(missing)}: fill it in")
     if unknown:
         raise Invalid(f"{network.name} does not know {', '.join(unknown)}: its fields are {', '.join(fields)}")
+    if wrong := [name for name, value in given.items() if not re.fullmatch(fields[name].pattern, value)]:
+        raise Invalid(f"{', '.join(wrong)} of {network.name} cannot be right: {fields[wrong[0]].help}")
     if any(len(value) > LONGEST_CREDENTIAL for value in given.values()):
         raise Invalid(f"a credential of {network.name} has over {LONGEST_CREDENTIAL} characters")
     return app.vault.encrypt(json.dumps(given))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from grimbots.services.clients.http import HttpClient, Response
 
 TIMEOUT_SECONDS = 5.0
+DIGITS = r"[0-9]{1,20}"
 Told = Mapping[str, Any]
 
 
@@ -63,6 +64,7 @@ class Field:
     help: str
     is_secret: bool = True
     is_optional: bool = False
+    pattern: str = r"[\x20-\x7e]+"  # a header cannot hold more
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.services.conversions.base import (
+    DIGITS,
     Answer,
     Conversion,
     Destination,
@@ -49,16 +50,21 @@ class Google(Network):
     name = "google"
     label = "Google Ads (Data Manager)"
     fields = (
-        Field("customer_id", "Conta do Google Ads", "Só os dígitos, sem traços.", is_secret=False),
+        Field("customer_id", "Conta do Google Ads", "Só os dígitos, sem traços.", is_secret=False, pattern=DIGITS),
         Field(
             "login_customer_id",
             "Conta de administrador",
             "A conta (MCC) por onde se entra, se for outra. Só os dígitos.",
             is_secret=False,
             is_optional=True,
+            pattern=DIGITS,
         ),
         Field(
-            "conversion_action_id", "Ação de conversão", "O número da ação (importação de cliques).", is_secret=False
+            "conversion_action_id",
+            "Ação de conversão",
+            "O número da ação (importação de cliques).",
+            is_secret=False,
+            pattern=DIGITS,
         ),
         Field("client_id", "ID do cliente OAuth", "Google Cloud > Credenciais.", is_secret=False),
         Field("client_secret", "Chave secreta do cliente OAuth", "Google Cloud > Credenciais."),

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.services.conversions.base import (
+    DIGITS,
     Answer,
     Click,
     Conversion,
@@ -47,7 +48,13 @@ class Meta(Network):
     name = "meta"
     label = "Meta (API de Conversões)"
     fields = (
-        Field("pixel_id", "Pixel", "O número do pixel (conjunto de dados) no Gerenciador de Eventos.", is_secret=False),
+        Field(
+            "pixel_id",
+            "Pixel",
+            "O número do pixel (conjunto de dados) no Gerenciador de Eventos.",
+            is_secret=False,
+            pattern=DIGITS,
+        ),
         Field("access_token", "Token de acesso", "Gerenciador de Eventos > Configurações > Gerar token de acesso."),
         Field(
             "whatsapp_business_account_id",
@@ -55,6 +62,7 @@ class Meta(Network):
             "Só para anúncios que abrem o WhatsApp: o número da conta do WhatsApp Business.",
             is_secret=False,
             is_optional=True,
+            pattern=DIGITS,
         ),
     )
     events = frozenset({Event.PAGE_VIEW, Event.VIEW_CONTENT, Event.INITIATE_CHECKOUT, Event.PURCHASE})

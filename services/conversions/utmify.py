@@ -55,6 +55,7 @@ class Utmify(Network):
             "E-mail de quem não informou",
             "A UTMify exige um e-mail. Use um seu, por exemplo sem-email@sualoja.com.br.",
             is_secret=False,
+            pattern=r"[^\s@]+@[^\s@]+\.[^\s@]+",
         ),
     )
     events = frozenset(STATUSES)

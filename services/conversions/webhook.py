@@ -25,9 +25,10 @@ from grimbots.services.conversions.base import (
     Verdict,
     judge_status,
 )
-from grimbots.services.posts import MAX_ANSWER_BYTES, sign
+from grimbots.services.signatures import sign
 
 BAD = (400, 422)
+MAX_ANSWER_BYTES = 64 * 1024
 GONE = 410  # the server wants no more of this
 
 
@@ -38,7 +39,11 @@ class Webhook(Network):
     label = "Seu servidor (webhook assinado)"
     fields = (
         Field(
-            "url", "Endereço", "https://..., na internet pública. O segredo: grimbots funnel secret.", is_secret=False
+            "url",
+            "Endereço",
+            "https://..., na internet pública. O segredo: grimbots funnel secret.",
+            is_secret=False,
+            pattern=r"https://\S+|http://127\.0\.0\.1[:/]\S*",  # the sandbox's own machine, dialled only there
         ),
     )
     events = frozenset(Event)

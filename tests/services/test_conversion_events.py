@@ -275,7 +275,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("orkut", {}, "there is no network"),
     ("meta", {"credentials": {"pixel_id": "1"}}, "needs Token de acesso"),
     ("meta", {"credentials": {**CREDENTIALS["meta"], "cpf": "1"}}, "does not know cpf"),
-    ("meta", {"credentials": {**CREDENTIALS["meta"], "pixel_id": "1" * 5000}}, "over 4000"),
+    ("meta", {"credentials": {**CREDENTIALS["meta"], "access_token": "1" * 5000}}, "over 4000"),
+    ("meta", {"credentials": {**CREDENTIALS["meta"], "pixel_id": "1/../me"}}, "pixel_id of meta cannot be right"),
+    ("meta", {"credentials": {**CREDENTIALS["meta"], "access_token": "a\r\nX: y"}}, "cannot be right"),
+    ("webhook", {"credentials": {"url": "http://example.com/"}}, "url of webhook cannot be right"),
     ("meta", {"events": ["Refund"]}, "cannot be told Refund"),
     ("meta", {"test_event_code": "T" * 65}, "over 64"),
 ]

@@ -454,3 +454,20 @@ async def test_what_is_of_no_sale_is_forgotten(reporter: Reporter, clock: Clock)
     clock.now = clock.now.replace(hour=retention.QUIET_HOUR_UTC)
     await retention.forget_old(reporter.app)
     assert [event for event, _ in reporter.list_rows()] == ["InitiateCheckout", "Purchase"]
+
+
+@pytest.mark.gen_test
+async def test_processes_at_once_begin_one_round(reporter: Reporter, networks: Any) -> None:
+    await reporter.connect("meta", events=["Purchase"])
+    await reporter.pay()
+    reporter.clock.move(seconds=5)
+    begun = await asyncio.gather(*(conversion_sends.hand_out_due(reporter.app) for _ in range(5)))
+    assert sorted(begun) == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.gen_test
+async def test_a_destination_for_trying_says_so(reporter: Reporter, networks: Any) -> None:
+    await reporter.connect("utmify", test_event_code="TEST1", events=["Purchase"])
+    await reporter.pay()
+    await reporter.send()
+    assert [order["isTest"] for order in networks["utmify"].taken] == [True]

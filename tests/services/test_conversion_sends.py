@@ -421,10 +421,13 @@ async def test_logs_and_rows_hold_nobodys_data(
     for name in networks:
         await reporter.connect(name)
     await reporter.start(await reporter.click(fbclid="CLICK-f", ttclid="CLICK-t", gclid="CLICK-g", click_id="CLICK-k"))
-    networks["meta"].fail(reply=(400, {"error": {"code": 100, "message": "bad ana@example.com 529.982.247-25"}}))
+    networks["meta"].fail(
+        times=20, reply=(400, {"error": {"code": 100, "message": "bad ana@example.com 529.982.247-25"}})
+    )
     await reporter.pay()
     await reporter.send()
     await reporter.send(minutes=20)
+    assert list_statuses(query)["refused"] == 4  # each with what Meta said
     said = caplog.text + json.dumps(query("SELECT sent, answer FROM conversions"), default=str)
     secrets = [value for given in CREDENTIALS.values() for name, value in given.items() if "token" in name]
     for value in (ADDRESS, BROWSER, "CLICK-", "ana@example.com", "529.982.247-25", *secrets):

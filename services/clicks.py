@@ -104,7 +104,7 @@ async def link(app: App, tx: Transaction, lead: Row, token: str) -> None:
     metrics.click_starts.labels(came_first).inc()
     click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=now, **key)
     await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id, now=now)
-    await conversion_events.note_start(app, tx, lead, click_id, param)
+    await conversion_events.note_start(app, tx, lead, click_id, token)
 
 
 async def _note(app: App, pool: Pool, bot: PoolBot, token: str, visit: Visit) -> None:

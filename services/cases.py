@@ -44,6 +44,7 @@ class Case:
             reason=reason,
             now=self.app.clock(),
         )
+        await conversion_events.note_state(self.app, self.tx, self.payment, to_state)
 
     async def note(self, to_state: str, *, actor: str, reason: str, event_id: int | None = None) -> None:
         """Write a transition row; with the state it stands in already, what was seen and changed nothing."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from grimbots.conf.settings import load
+from grimbots.services.conversions import base, webhook
 from grimbots.services.funnels import versions
 from grimbots.services.sandbox.server import build
 from grimbots.services.sessions import Member
@@ -55,8 +56,10 @@ def shop(shops: list[Shop]) -> Shop:
 
 
 @pytest.fixture
-def networks(io_loop: Any, clock: Clock) -> Iterator[dict[str, Any]]:
+def networks(io_loop: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Give every ad network, listening; what they were told that is not as documented fails the test."""
+    for module in (base, webhook):
+        monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60.0)  # a busy machine is no slow network
     made = {name: kind(clock) for name, kind in FAKES.items()}
     for receiver in made.values():
         io_loop.run_sync(receiver.start)

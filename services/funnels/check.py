@@ -11,6 +11,7 @@ from typing import Any
 
 from grimbots.services.funnels.definitions import Version, list_rules, read_version
 from grimbots.services.funnels.fields import MAX_MINUTES
+from grimbots.services.funnels.old_buttons import check_old_buttons, list_entries
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
 from grimbots.services.funnels.rings import find_certain, find_rings
@@ -84,6 +85,7 @@ def _check_callbacks(step: Step) -> Iterator[Finding]:
 def _check_graph(version: Version) -> Iterator[Finding]:
     exits = list_exits(version)
     yield from _check_targets(version, exits)
+    yield from check_old_buttons(version)
     yield from _checkreach(version, exits)
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
@@ -101,7 +103,8 @@ def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterato
 
 
 def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    reached = reach(exits, [version.start])
+    old = version.old_buttons
+    reached = reach(exits, [version.start, *list_entries(old, sold=True), *list_entries(old, sold=False)])
     for step in exits:
         if step not in reached:
             yield Finding("", "unreachable", step=step)
@@ -128,8 +131,9 @@ def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
     ways = [way for ways in exits.values() for way in ways]
     paid = [way.target for way in ways if way.by == "paid"]
     waited = [way.target for way in ways if way.by in UNPAID - {"now"}]
-    empty_handed = reach(exits, [version.start, *paid], UNSOLD - {"paid"})
-    unpaid = reach(exits, [version.start, *waited], {"now"})
+    old, old_with_basket = (list_entries(version.old_buttons, sold=sold) for sold in (False, True))
+    empty_handed = reach(exits, [version.start, *paid, *old], UNSOLD - {"paid"})
+    unpaid = reach(exits, [version.start, *waited, *old, *old_with_basket], {"now"})
     for step in version.steps.values():
         if step.needs_basket and step.id in empty_handed:
             yield Finding("", "charge_without_offer", step=step.id)

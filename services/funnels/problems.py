@@ -206,6 +206,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "o arquivo {name} não foi encontrado ao lado do arquivo do funil",
         "the file {name} was not found beside the funnel's file",
     ),
+    "address_unshown": (
+        "o Telegram não busca {kind} em um endereço; baixe o arquivo e deixe-o ao lado do arquivo do funil",
+        "Telegram fetches no {kind} from an address; download the file and put it beside the funnel's",
+    ),
     "file_name": (
         "escreva só o nome do arquivo, sem pastas; ele fica ao lado do arquivo do funil",
         "write only the file's name, without folders; it lies beside the funnel's file",

@@ -126,7 +126,7 @@ def _tell_standing(version: Version, walk: Walk, step: str, now: datetime) -> Re
         return Reason("held", {"until": walk.held_until})
     if where is None:
         return Reason("ended", {"step": step})
-    if where.asks():
+    if where.asks() or where.redeems:
         return Reason("waits_answer", {"where": where.id})
     if walk.wait is not None and walk.wait.until is not None:
         return Reason("waits_until", {"where": where.id, "until": walk.wait.until})

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.services.funnels.offer_problems import OFFER_MESSAGES
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -42,6 +44,7 @@ def describe(finding: Finding, language: str) -> Problem:
 
 
 MESSAGES: Mapping[str, tuple[str, str]] = {
+    **OFFER_MESSAGES,
     "not_object": (
         "deve ser um objeto JSON, entre chaves",
         "must be a JSON object, in braces",
@@ -355,8 +358,8 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         'write the begin and the end, like ["08:00", "18:00"]',
     ),
     "unknown_offer": (
-        "não há oferta {offer} neste funil; escreva o id de um passo offer ou bump",
-        "there is no offer {offer} in this funnel; write the id of an offer or bump step",
+        "não há oferta {offer} neste funil; escreva o id de um passo offer, bump ou pick",
+        "there is no offer {offer} in this funnel; write the id of an offer, bump or pick step",
     ),
     "unknown_variable": (
         "ninguém preenche {name}; use uma pergunta antes, ou uma destas: {known}",

@@ -254,6 +254,20 @@ async def find_funnel(app: App, account_id: int, name: str | None) -> int | None
     return funnel_id
 
 
+async def set_funnel(app: App, account: str, username: str, funnel: str, actor: str) -> None:
+    """Let chats of a bot that begin from now on walk another funnel of its account.
+
+    Raises:
+        NotFound: no such account, bot or funnel.
+    """
+    bot = await get_by_username(app, account, username)
+    key = {"account_id": bot.account_id, "bot_id": bot.id}
+    funnel_id = await find_funnel(app, bot.account_id, funnel)
+    async with app.db.transaction() as tx:
+        await tx.bots.set_funnel(**key, funnel_id=funnel_id)
+        await note_change(app, tx, **key, actor=actor, action="bot.funnel", details={"funnel": funnel})
+
+
 async def save(app: App, account_id: int, token: str, me: Mapping[str, Any], funnel_id: int | None, actor: str) -> Bot:
     """Write a bot that `me` (Telegram's User) describes; a known one of the account is brought up to date.
 

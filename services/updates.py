@@ -76,8 +76,8 @@ class Tap:
 
     def is_where(self, lead: Row) -> bool:
         """Tell whether a lead stands at the step whose button it is."""
-        is_ours = isinstance(self.event, Tapped)
-        return is_ours and (lead.version_id, lead.step) == (self.version_id, self.event.step)
+        step = self.event.step if isinstance(self.event, Tapped) else None
+        return bool((lead.version_id, lead.step) == (self.version_id, step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,18 +363,21 @@ class Buttons(Rule):
 class Texts(Rule):
     """An object of texts that take the place of the default ones.
 
-    `captions` and `labels` among `names` are held to their own limits.
+    `captions` and `labels` among `names` are held to their own limits; `silent` are those that may be empty.
     """
 
     names: frozenset[str] = frozenset()
     captions: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     def read(self, raw: Any) -> Mapping[str, str]:
         return read_object(raw, self.names)
 
     def check(self, value: Mapping[str, str], survey: Survey, step: Any) -> Iterator[Finding]:
         for name, text in value.items():
+            if not text and name in self.silent:
+                continue
             findings = (
                 Plain().check(text, survey, step)
                 if name in self.labels

@@ -1,7 +1,7 @@
-"""Buttons of messages that the system before this one sent: a funnel that moved in says what each does now. Pure, total.
+"""Buttons of messages that the system before this one sent: a funnel that moved in says what each does now.
 
-Their callback_data names places in a list, and prices; the prices are never looked at. Formats: what the original
-GRIMBOTS wrote between November 2025 and July 2026.
+Their callback_data names places in a list, and prices; the prices are never looked at. Pure and total. Formats: what
+the original GRIMBOTS wrote between November 2025 and July 2026.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHOLE = r"(\d{1,12})"
 
 @dataclass(frozen=True, slots=True)
 class OldButton:
-    """What an old button does: begins a basket with what the steps of `takes` sell, unless there are none, then `to`."""
+    """What an old button does: puts what the steps of `takes` sell in a new basket, if there are any, and goes `to`."""
 
     to: str
     takes: tuple[str, ...] = ()
@@ -80,9 +80,12 @@ FORMS: tuple[tuple[re.Pattern[str], Callable[..., _Named]], ...] = (
         re.compile(rf"(downsell_bump_(?:yes|no)_{WHOLE})_-?\d{{1,12}}", re.ASCII),
         lambda name, _: _Named((name,)),
     ),
-    (re.compile(rf"dwnsl_{WHOLE}_{WHOLE}_-?\d{{1,12}}", re.ASCII), lambda place, button: _Named((f"downsell_{place}_{button}", f"downsell_{place}"))),
+    (
+        re.compile(rf"dwnsl_{WHOLE}_{WHOLE}_-?\d{{1,12}}", re.ASCII),
+        lambda place, button: _Named((f"downsell_{place}_{button}", f"downsell_{place}")),
+    ),
     (re.compile(rf"(downsell|upsell)_{WHOLE}_{WHOLE}_{WHOLE}(?:_{WHOLE})?", re.ASCII), _name_offer),
-    (re.compile(r"rmkt?_\w{1,60}", re.ASCII), lambda: _Named()),
+    (re.compile(r"rmkt?_\w{1,60}", re.ASCII), _Named),
     (re.compile(r"flow_([\w-]{1,59}_\d{1,4})", re.ASCII), _name_flow),
 )
 

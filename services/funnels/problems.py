@@ -173,6 +173,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "o preço é em centavos, de {least} a {most} (1990 é R$ 19,90)",
         "the price is in cents, from {least} to {most} (1990 is R$ 19.90)",
     ),
+    "bad_seconds": (
+        "deve ser de {least} a {most} segundos",
+        "must be from {least} to {most} seconds",
+    ),
     "bad_minutes": (
         "deve ser de {least} a {most} minutos",
         "must be from {least} to {most} minutes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from grimbots.services.funnels.moving.remarks import Remark
@@ -48,7 +49,7 @@ class Draft:
         before: list[Fields] = [dict(media)] if needs_two else []
         before += [{"text": part} for part in parts[:-1]]
         names = [f"{step}-{number}" for number, _ in enumerate(before, 1)]
-        for name, following, one in zip(names, [*names[1:], step], before, strict=True):
+        for (name, following), one in zip(pairwise([*names, step]), before, strict=True):
             self.add(name, "message", **one, next=following)
         own = {} if needs_two else media
         self.add(step, kind, **{**fields, **own, **rest, "text": parts[-1]})

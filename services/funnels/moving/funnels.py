@@ -1,4 +1,4 @@
-"""The move: the original's settings of one bot become a funnel that behaves the same, and a list of remarks. Pure, total.
+"""The move: the original's settings of one bot become a funnel that behaves the same, and remarks. Pure and total.
 
 `inicio` (the welcome, or the visual flow) -> `produto-n` -> its bumps -> `pix-n` -> `acesso-n`, with the downsells and
 upsells on the PIX. What is another way on purpose, and why, stands in docs/moving.md.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.services.funnels.check import list_exits
+from grimbots.services.funnels.definitions import Version, read_version
 from grimbots.services.funnels.fields import MAX_BUTTONS
 from grimbots.services.funnels.moving import flows
 from grimbots.services.funnels.moving.drafts import Draft, Fields
@@ -64,8 +66,31 @@ def move(raw: Any, name: str = "") -> Moved:
     _write_old_messages(draft, menu)
     _sum_up(draft, settings, products, links)
     given = name or write_plain(settings.values.get("name") or settings.values.get("bot_name")) or "funil"
-    definition = {"name": given, "language": LANGUAGE, "start": start, "steps": _sort(draft, start)}
-    return Moved({**definition, "old_buttons": draft.old_buttons}, draft.remarks)
+    definition = {"name": given, "language": LANGUAGE, "start": start, "steps": [*draft.steps.values()]}
+    return Moved(_prune({**definition, "old_buttons": draft.old_buttons}), draft.remarks)
+
+
+def _prune(definition: Fields) -> Fields:
+    """Leave out the steps that no way leads to: the old system did not come there either."""
+    version, _ = read_version(definition, version_id=0, assets={})
+    old = version.old_buttons.values()
+    walked = _walk(
+        version, [version.start, *(button.to for button in old), *(name for one in old for name in one.takes)]
+    )
+    steps = {step["id"]: step for step in definition["steps"]}
+    return {**definition, "steps": [steps[name] for name in walked if name in steps]}
+
+
+def _walk(version: Version, starts: Sequence[str]) -> list[str]:
+    """Give the steps that are reached, in the order somebody comes to them."""
+    exits, todo = list_exits(version), [*reversed(starts)]
+    walked: dict[str, None] = {}
+    while todo:
+        step = todo.pop()
+        if step not in walked:
+            walked[step] = None
+            todo += [way.target for way in reversed(exits.get(step, []))]
+    return [*walked]
 
 
 def _make_menu(products: Sequence[Product], links: Sequence[Fields], draft: Draft) -> list[Fields]:
@@ -101,7 +126,10 @@ def _write_sales(draft: Draft, settings: Settings, products: Sequence[Product]) 
         picked = {"product": product.name, "price_cents": product.price_cents, "next": bumps[0]}
         draft.add(f"produto-{own}", "pick", **picked)
         _remember(draft, products, product, bumps)
-        if any(step["kind"] in ("offer", "pick", "bump") and charges[product.place] in _targets(step) for step in draft.steps.values()):
+        if any(
+            step["kind"] in ("offer", "pick", "bump") and charges[product.place] in _targets(step)
+            for step in draft.steps.values()
+        ):
             write_charge(draft, settings, charges[product.place], access, **later)
         _write_access(draft, settings, product, access)
 
@@ -117,7 +145,10 @@ def _write_access(draft: Draft, settings: Settings, product: Product, step: str)
         return
     renew = f"renovar-{product.number}"
     write_delivery(draft, settings, step, {**product.subscription, "renew": renew})
-    words = {"text": "🔁 Renove <b>{{product}}</b> por {{price}}", "accept": {"text": "Renovar", "next": f"pix-{product.number}"}}
+    words = {
+        "text": "🔁 Renove <b>{{product}}</b> por {{price}}",
+        "accept": {"text": "Renovar", "next": f"pix-{product.number}"},
+    }
     draft.add(renew, "offer", product=product.name, price_cents=product.price_cents, **words)
 
 
@@ -200,7 +231,10 @@ def _write_old_messages(draft: Draft, menu: Sequence[Fields]) -> None:
 def _sum_up(draft: Draft, settings: Settings, products: Sequence[Product], links: Sequence[Fields]) -> None:
     """Remark what came along, before all else, and what is another way on purpose, behind it."""
     steps = draft.steps.values()
-    offers = {kind: {step["id"].split("-")[1] for step in steps if step["id"].startswith(f"{kind}-")} for kind in ("downsell", "upsell")}
+    offers = {
+        kind: {step["id"].split("-")[1] for step in steps if step["id"].startswith(f"{kind}-")}
+        for kind in ("downsell", "upsell")
+    }
     counts = {
         "buttons_taken": len(products),
         "links_taken": len(links),
@@ -210,9 +244,8 @@ def _sum_up(draft: Draft, settings: Settings, products: Sequence[Product], links
     }
     taken = [Remark(code, facts={"count": count}) for code, count in counts.items() if count]
     purposes = ["on_purpose_pix"] if products else []
-    draft.remarks[:] = [*taken, *draft.remarks, *(Remark(code) for code in (*purposes, "on_purpose_safety", "on_purpose_left_out"))]
-
-
-def _sort(draft: Draft, start: str) -> list[Fields]:
-    """Give the steps, the first one first."""
-    return sorted(draft.steps.values(), key=lambda step: step["id"] != start)
+    draft.remarks[:] = [
+        *taken,
+        *draft.remarks,
+        *(Remark(code) for code in (*purposes, "on_purpose_safety", "on_purpose_left_out")),
+    ]

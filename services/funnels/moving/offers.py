@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,7 @@ from grimbots.services.funnels.texts import format_money
 LEAST_CENTS = 50
 DEFAULT_CENTS = {"downsell": 997, "upsell": 9700}  # what the old system charged where no price could be found
 DEFAULT_MINUTES, DEFAULT_PERCENT = 5, 50
+PRICE = re.compile(r"\s*\b(?:por\s+)?(?:R\$\s*)?\d+[.,]\d+", re.IGNORECASE)
 BUY = "🛒 Comprar por {{price}}"
 
 
@@ -74,12 +76,13 @@ class Sale:
     def bumps(self) -> Sequence[Fields]:
         """Give its order bump; upsells never showed theirs."""
         bump = self.raw.get("order_bump")
-        usable = isinstance(bump, dict) and read_flag(bump.get("enabled")) and read_cents(bump.get("price"))
-        return [bump] if usable and self.kind == "downsell" else []
+        if not isinstance(bump, dict) or self.kind != "downsell":
+            return []
+        return [bump] if read_flag(bump.get("enabled")) and read_cents(bump.get("price")) else []
 
 
 def write_fixed(draft: Draft, sale: Sale, product: Product, price_cents: int) -> str:
-    """Write an offer of one product at a price of its own, its bump and the way to its charge; returns its first step."""
+    """Write an offer of one product at a price of its own, its bump and the way to its charge. Returns the first."""
     step = f"{sale.name}-{product.number}"
     entries = write_bumps(draft, step, sale.where, sale.bumps(), sale.charges[product.place])
     entry = draft.say(
@@ -107,7 +110,7 @@ def find_price(draft: Draft, sale: Sale) -> int:
 
 
 def write_discounted(draft: Draft, sale: Sale, products: Sequence[Product]) -> str:
-    """Write one message with a button for each product at its discount; returns its first step, "" where none is left."""
+    """Write one message with a button for each product at its discount; returns the first, "" where none is left."""
     percent = read_number(sale.raw.get("discount_percentage"))
     percent = min(Decimal(95), max(Decimal(1), Decimal(DEFAULT_PERCENT) if percent is None else percent))
     buttons = [_write_pick(draft, sale, product, percent) for product in products]
@@ -130,11 +133,19 @@ def _write_pick(draft: Draft, sale: Sale, product: Product, percent: Decimal) ->
     price: Fields = {"discount": discount} if whole else {"price_cents": price_cents}
     draft.add(step, "pick", product=product.name, **price, next=entries[0])
     _remember(draft, sale, product, step, entries)
-    return {"text": f"🔥 {product.label} ({int(percent)}% OFF)", "next": step}
+    return {"text": _write_label(product, price_cents, percent), "next": step}
+
+
+def _write_label(product: Product, price_cents: int, percent: Decimal) -> str:
+    """Give a discounted product's button: the newer system put the new price where the old one stood."""
+    if product.label == product.words:
+        return f"🔥 {product.words} ({int(percent)}% OFF)"
+    plain = PRICE.sub("", product.words).strip() or product.name
+    return f"{plain} por {format_money(price_cents, LANGUAGE)} ({int(percent)}% OFF)"
 
 
 def _remember(draft: Draft, sale: Sale, product: Product, step: str, entries: Sequence[str]) -> None:
-    """Write what the buttons of messages sent before the move do; the old bump's do not say which product's they are."""
+    """Write what the buttons of old messages do; those of a bump do not say which product they are for."""
     draft.remember(f"{sale.kind}_{sale.place}_{product.place}", entries[0], [step])
     if f"{sale.kind}_{sale.place}" not in draft.old_buttons:
         draft.remember(f"{sale.kind}_{sale.place}", entries[0], [step])

@@ -1,4 +1,4 @@
-"""What a seller is told about a move: what came along, what could not, what is another way on purpose, in two languages."""
+"""What a seller is told about a move: what came along, what could not, what is another way on purpose."""
 
 from __future__ import annotations
 
@@ -125,10 +125,14 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
     ),
     "media_private": (
         Sort.LEFT,
-        "a mídia está em um canal privado ({address}); como antes, só o texto é enviado. "
-        "Baixe o arquivo, deixe-o ao lado do funil e escreva o nome dele no passo",
-        "the media lies in a private channel ({address}); as before, only the text is sent. "
-        "Download the file, put it beside the funnel and write its name in the step",
+        (
+            "a mídia está em um canal privado ({address}); como antes, só o texto é enviado. "
+            "Baixe o arquivo, deixe-o ao lado do funil e escreva o nome dele no passo"
+        ),
+        (
+            "the media lies in a private channel ({address}); as before, only the text is sent. "
+            "Download the file, put it beside the funnel and write its name in the step"
+        ),
     ),
     "media_no_address": (
         Sort.LEFT,
@@ -152,10 +156,14 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
     ),
     "subscription_in_days": (
         Sort.CHANGED,
-        "a assinatura vale {days} dia(s): os prazos são em dias inteiros. O comprador é avisado antes do fim, "
-        "e o link do grupo é só dele",
-        "the subscription lasts {days} day(s): terms are whole days. The buyer is reminded before the end, "
-        "and the group's link is his alone",
+        (
+            "a assinatura vale {days} dia(s): os prazos são em dias inteiros. O comprador é avisado antes do fim, "
+            "e o link do grupo é só dele"
+        ),
+        (
+            "the subscription lasts {days} day(s): terms are whole days. The buyer is reminded before the end, "
+            "and the group's link is his alone"
+        ),
     ),
     "media_secured": (
         Sort.CHANGED,
@@ -189,7 +197,7 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
     ),
     "step_unusable": (
         Sort.LEFT,
-        "esta etapa não tem nada que se possa enviar, ou um tipo desconhecido ({kind}); o fluxo passa por ela sem parar",
+        "esta etapa não tem nada que se envie, ou tem um tipo desconhecido ({kind}); o fluxo passa por ela",
         "this step has nothing that can be sent, or an unknown kind ({kind}); the flow passes it without a stop",
     ),
     "flow_unusable": (
@@ -217,10 +225,10 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
         "o tempo decorrido agora dispara sozinho; antes esperava uma mensagem da pessoa",
         "the time that passed acts by itself now; before, it waited for a message of the person",
     ),
-    "free_access": (
+    "next_with_buttons": (
         Sort.CHANGED,
-        "esta etapa de acesso é alcançada sem pagamento; ali ela é uma mensagem comum",
-        "this access step is reached without a payment; there it is an ordinary message",
+        "a etapa tem botões e um caminho direto; agora ela espera o toque em um botão",
+        "the step has buttons and a direct way; now it waits for a tap on a button",
     ),
     "on_purpose_pix": (
         Sort.CHANGED,
@@ -229,16 +237,24 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
     ),
     "on_purpose_safety": (
         Sort.CHANGED,
-        "preços nunca vêm do botão; só o comprador confere o próprio PIX; nada é entregue sem pagamento confirmado; "
-        "quem já comprou não recebe mais downsells",
-        "prices never come from a button; only the buyer checks his PIX; nothing is delivered without a confirmed "
-        "payment; who has bought gets no more downsells",
+        (
+            "preços nunca vêm do botão; só o comprador confere o próprio PIX; nada é entregue sem pagamento "
+            "confirmado; quem já comprou não recebe mais downsells"
+        ),
+        (
+            "prices never come from a button; only the buyer checks his PIX; nothing is delivered without a confirmed "
+            "payment; who has bought gets no more downsells"
+        ),
     ),
     "on_purpose_left_out": (
         Sort.CHANGED,
-        "não existem aqui: cloaker, contadores de prova social, dados de pagador inventados e a espera de dois minutos "
-        "entre dois PIX",
-        "there is none of this here: a cloaker, counters of social proof, invented payers, and the wait of two minutes "
-        "between two PIX codes",
+        (
+            "não existem aqui: cloaker, contadores de prova social, dados de pagador inventados e a espera de dois "
+            "minutos entre dois PIX"
+        ),
+        (
+            "there is none of this here: a cloaker, counters of social proof, invented payers, and the wait of two "
+            "minutes between two PIX codes"
+        ),
     ),
 }

@@ -43,7 +43,9 @@ CONFIRMED = (
     "✅ <b>PAGAMENTO CONFIRMADO!</b>\n\n🎯 <b>Produto:</b> {{product}}\n💰 <b>Valor pago:</b> {{price}}\n\n"
     "🔗 <b>Seu acesso:</b>\n"
 )
+BELOW = "é só tocar no botão 👇"
 NO_ACCESS = "✅ <b>Pagamento confirmado!</b>\n\nFale com o nosso suporte para receber o seu acesso."
+ACCEPT, DECLINE = "✅ SIM! Quero por {{total}}", "❌ NÃO, continuar com {{so_far}}"
 VERIFY = "✅ Verificar Pagamento"
 OPEN = "✅ Acessar"
 DAYS = {"hours": Decimal(1) / 24, "days": Decimal(1), "weeks": Decimal(7), "months": Decimal(365) / 12}
@@ -51,12 +53,15 @@ DAYS = {"hours": Decimal(1) / 24, "days": Decimal(1), "weeks": Decimal(7), "mont
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A main button that can be bought. `place` counts as the old buttons did, from 0; `label` is its words."""
+    """A main button that can be bought. `place` counts from 0, as the old buttons did; `label` is what it shows,
+    `words` what the seller wrote.
+    """
 
     place: int
     name: str
     price_cents: int
     label: str
+    words: str
     bumps: Sequence[Fields] = ()
     subscription: Fields | None = None
 
@@ -77,7 +82,7 @@ def read_products(settings: Settings, draft: Draft) -> list[Product]:
         name = write_plain(raw.get("description"), LONGEST_PRODUCT) or "Produto"
         label = _write_label(words, price_cents, raw.get("price_position"), settings.is_newer)
         bumps = [bump for bump in _list_bumps(raw, where, settings, draft) if _is_usable(bump, where, draft)]
-        found.append(Product(place, name, price_cents, label, bumps, _read_subscription(raw, where, draft)))
+        found.append(Product(place, name, price_cents, label, words, bumps, _read_subscription(raw, where, draft)))
     if len(found) > MAX_BUTTONS:
         draft.note(Remark("too_many_buttons", "main_buttons", {"limit": MAX_BUTTONS}))
     return found[:MAX_BUTTONS]
@@ -156,8 +161,8 @@ def _write_bump(draft: Draft, step: str, where: str, bump: Fields, following: st
         product=write_plain(bump.get("description"), LONGEST_PRODUCT) or "Bônus",
         price_cents=read_cents(bump.get("price")),
         text=text,
-        accept=write_plain(bump.get("accept_text")),
-        decline=write_plain(bump.get("decline_text")),
+        accept=write_plain(bump.get("accept_text")) or ACCEPT,
+        decline=write_plain(bump.get("decline_text")) or DECLINE,
         next=following,
     )
 
@@ -170,9 +175,7 @@ def write_charge(draft: Draft, settings: Settings, step: str, following: str, **
         "confirmed": "",
         "pending": write_html(settings.values.get("pending_message"), "pending_message", draft.note, PIX) or PENDING,
     }
-    return draft.add(
-        step, "charge", expires_in_minutes=VALID_MINUTES, qr=False, texts=texts, next=following, **more
-    )
+    return draft.add(step, "charge", expires_in_minutes=VALID_MINUTES, qr=False, texts=texts, next=following, **more)
 
 
 def write_delivery(draft: Draft, settings: Settings, step: str, subscription: Fields | None = None) -> str:
@@ -181,7 +184,8 @@ def write_delivery(draft: Draft, settings: Settings, step: str, subscription: Fi
     own = write_html(settings.values.get("success_message"), "success_message", draft.note, PAID)
     if not link and subscription is None:
         draft.note(Remark("access_missing", "access_link", {"step": step}))
-    text = own.replace("{link}", escape(link)) if own else CONFIRMED + escape(link) if link else NO_ACCESS
+    shown = escape(link) or ("" if subscription is None else BELOW)
+    text = own.replace("{link}", shown) if own else CONFIRMED + shown if shown else NO_ACCESS
     button: Fields | str = ""
     if own and link and "{link}" not in own:
         draft.note(Remark("link_not_shown", "success_message"))

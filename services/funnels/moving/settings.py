@@ -1,8 +1,8 @@
 """The old settings read: one row of the original's bot_configs, in every shape it went out in. Total.
 
-What comes may be the row itself (lists as JSON in texts), the panel's answer to GET /api/bots/<id>/config (lists), either
-of them wrapped in `config`, `export` or `bot`, or a flow the editor exported: an object with `flow_steps`, or the bare
-list. What cannot be read is empty, as it was for the old system, and remarked.
+What comes may be the row itself (lists as JSON in texts), the panel's answer to GET /api/bots/<id>/config (lists),
+either of them wrapped in `config`, `export` or `bot`, or a flow the editor exported: an object with `flow_steps`, or
+the bare list. What cannot be read is empty, as it was for the old system, and remarked.
 """
 
 from __future__ import annotations

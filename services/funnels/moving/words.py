@@ -1,4 +1,4 @@
-"""Texts, prices, addresses of the old settings as a funnel holds them. Total: whatever stands there, something comes."""
+"""Texts, prices, addresses of the old settings as a funnel holds them. Total: whatever stands there."""
 
 from __future__ import annotations
 

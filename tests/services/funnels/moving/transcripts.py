@@ -9,6 +9,7 @@ import heapq
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def read_fixture(name: str) -> Any:
     return json.loads((FIXTURES / f"{name}.json").read_text("utf-8"))
 
 
+@cache
 def move_fixture(name: str) -> Moved:
     """Move old settings; what comes of them has no mistakes."""
     moved = move(read_fixture(name), name)
@@ -51,6 +53,7 @@ def move_fixture(name: str) -> Moved:
     return moved
 
 
+@cache
 def read_moved(name: str) -> Version:
     """Read the funnel that old settings become."""
     version, findings = read_version(move_fixture(name).definition, version_id=7, assets={})

@@ -21,7 +21,7 @@ from grimbots.services.funnels.texts import LANGUAGES
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
 
-MOST_BYTES = 10_000_000
+MOST_CHARACTERS = 10_000_000
 TITLES = {
     "pt-BR": {"taken": "Veio junto", "left": "Não veio, confira", "changed": "Diferente, de propósito"},
     "en": {"taken": "Came along", "left": "Did not come, look at it", "changed": "Another way, on purpose"},
@@ -74,10 +74,10 @@ def _read(file: str) -> Any:
         Invalid: it cannot be read, is too large, or is no JSON.
     """
     try:
-        raw = sys.stdin.buffer.read(MOST_BYTES + 1) if file == "-" else Path(file).read_bytes()
-        if len(raw) > MOST_BYTES:
-            raise Invalid(f"{file} is over {MOST_BYTES // 1_000_000} MB: that is no bot's settings")
-        return json.loads(raw.decode("utf-8-sig"))
+        text = sys.stdin.read(MOST_CHARACTERS + 1) if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        if len(text) > MOST_CHARACTERS:
+            raise Invalid(f"{file} holds over {MOST_CHARACTERS} characters: that is no bot's settings")
+        return json.loads(text)
     except OSError as error:
         raise Invalid(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -21,6 +21,7 @@ from grimbots.services.funnels.events import (
     Returned,
     Started,
     Tapped,
+    TappedOld,
     Woke,
     Wrote,
 )
@@ -32,6 +33,7 @@ EVENTS: list[Event] = [
     Started("p"),
     Wrote("x"),
     Tapped("offer", "accept", "n", 5),
+    TappedOld("buy_0"),
     make_charged(),
     ChargeFailed(5, "charge"),
     Paid(5, "charge"),

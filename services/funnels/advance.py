@@ -13,8 +13,8 @@ Rules that hold for every kind of step:
 - A payment's event is handled on the payment's own version and step, wherever the lead stands by now. It moves the lead
   only if the lead still stands at that charge, or what follows waits for something (a delay, a question); and not
   while the lead is buying something else.
-- What was planned for later (a reminder, a downsell, an upsell: nudges.py) is looked at again at its time, on the version
-  that planned it. Where it is still wanted, a downsell or an upsell leads the lead on from wherever it stands.
+- What was planned for later (a reminder, a downsell, an upsell: nudges.py) is looked at again at its time, on the
+  version that planned it. Where it is still wanted, a downsell or an upsell leads the lead on from wherever it stands.
 - What a lead waits for (a delay's end, an answer) concerns it only while it stands in that very wait: whoever walks on
   meanwhile leaves it behind, and its timer finds nothing to do.
 - While a person has the chat the funnel is silent: nothing but payments and their buttons is acted upon. What came due

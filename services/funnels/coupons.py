@@ -57,7 +57,7 @@ def read_coupons(raw: Any) -> Mapping[str, Coupon]:
         try:
             coupon = _read_coupon(one)
             if coupon.code.casefold() in coupons:
-                raise Wrong("coupon_twice", "code", code=coupon.code)
+                raise Wrong("coupon_twice", "code", coupon=coupon.code)
         except Wrong as wrong:
             raise Wrong(wrong.code, join_place(f"[{place}]", wrong.place), **wrong.facts) from None
         coupons[coupon.code.casefold()] = coupon

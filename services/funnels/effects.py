@@ -50,7 +50,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment to open for the newest order of the walk; by a `coupon`, of which there are `uses` in all, if bounded."""
+    """A payment to open for the newest order of the walk; by a `coupon`, of which there are `uses`, or any number."""
 
     step: str
     items: tuple[Item, ...]

@@ -79,7 +79,9 @@ class Timetable(Rule):
             raise Wrong(wrong.code, join_place(f"[{place}]", name, wrong.place), **wrong.facts) from None
 
 
-def plan(step: Step, what: What, scene: Scene, payment_id: int | None = None, offers: Sequence[str] = ()) -> list[Nudge]:
+def plan(
+    step: Step, what: What, scene: Scene, payment_id: int | None = None, offers: Sequence[str] = ()
+) -> list[Nudge]:
     """Plan all of one list of a step, from now on; of upsells those for what was paid (`offers`)."""
     return [
         Nudge(step.id, what, place, scene.now + timedelta(minutes=one.after_minutes), payment_id, scene.walk.stage)

@@ -22,8 +22,8 @@ OFFER_MESSAGES: Mapping[str, tuple[str, str]] = {
         "use {limit} coupons in a funnel at most",
     ),
     "coupon_twice": (
-        "o cupom {code} já existe (maiúsculas e minúsculas não fazem diferença); dê outro código a um deles",
-        "there is a coupon {code} already (capitals make no difference); give one of them another code",
+        "o cupom {coupon} já existe (maiúsculas e minúsculas não fazem diferença); dê outro código a um deles",
+        "there is a coupon {coupon} already (capitals make no difference); give one of them another code",
     ),
     "coupon_worth": (
         "o cupom desconta percent ou amount_cents (em centavos), e só um dos dois",

@@ -58,10 +58,11 @@ class Priced:
     def priced(self: S, steps: Mapping[str, Step]) -> S:
         """Work the price out."""
         of = steps.get(self.discount.of) if self.discount else None
-        if self.price_cents or self.discount is None or not isinstance(of, Priced) or not of.price_cents:
+        item = of.sells() if of else None
+        if self.price_cents or self.discount is None or item is None or not item.price_cents:
             return self
-        price_cents = cut(of.price_cents, self.discount.percent)
-        return dataclasses.replace(self, price_cents=price_cents, full_price_cents=of.price_cents)
+        price_cents = cut(item.price_cents, self.discount.percent)
+        return dataclasses.replace(self, price_cents=price_cents, full_price_cents=item.price_cents)
 
     def names_offers(self) -> Iterator[tuple[str, str]]:
         """Give the offer it takes its price of."""

@@ -69,7 +69,7 @@ class Walk:
 
     `version_id` 0: never started; `step` "": before the first start and after the end. `variables` is what Telegram
     tells of the lead, `answers` what it answered. `bought`: the offers it has ever paid for, `last_bought` those of its
-    latest payment. `waits` counts its waits; until `held_until` a person has the chat. `coupon` is the code it came with.
+    latest payment. `waits` counts its waits; until `held_until` a person has the chat. `coupon` is the code it brought.
     `stage` counts what makes earlier downsells pointless, `offered` is where downsells have led it since it began or
     bought (nudges.py).
     """
@@ -109,7 +109,11 @@ class Walk:
         """Find the open order of exactly these items by this coupon, whichever version it was made on."""
         wanted = (step, items, coupon)
         return next(
-            (order for order in self.orders if (order.step, order.items, order.coupon) == wanted and order.is_open(now)),
+            (
+                order
+                for order in self.orders
+                if (order.step, order.items, order.coupon) == wanted and order.is_open(now)
+            ),
             None,
         )
 
@@ -181,7 +185,7 @@ def load(state: Mapping[str, Any], *, version_id: int, step: str, variables: Map
 
 
 def _dump_order(order: Order) -> dict[str, Any]:
-    """Write an order; one without a coupon as the program wrote it before there were any, which may still be serving."""
+    """Write an order; one without a coupon as it was before there were any: a program of then may still be serving."""
     values = {**asdict(order), "expires_at": _dump_time(order.expires_at)}
     return {name: value for name, value in values.items() if value or name not in ("coupon", "discount_cents")}
 

@@ -171,6 +171,14 @@ SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
 
+INSERT INTO coupons (account_id, funnel_id, code, taken)
+SELECT account_id, id, 'BACK' || n, n FROM funnels CROSS JOIN generate_series(1, 20) AS n;
+
+INSERT INTO coupon_uses (payment_id, account_id, funnel_id, code, discount_cents, state)
+SELECT payments.id, payments.account_id, funnel_id, 'BACK5', 100, CASE payments.state WHEN 'cancelled' THEN 'refused' ELSE 'taken' END
+FROM payments
+JOIN funnel_versions ON funnel_versions.id = payments.version_id;
+
 -- What was entered by all this is not rolled up; a day's figures are there of each bot.
 INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)
 SELECT account_id, current_date, id, '', name, name, 3, 2, 2, 1, 990, 1, 990 FROM bots;

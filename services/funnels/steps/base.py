@@ -19,7 +19,6 @@ from grimbots.services.funnels.bodies import Shown, compose
 from grimbots.services.funnels.effects import NONCE, Effect, Say, Wake
 from grimbots.services.funnels.events import StepEvent
 from grimbots.services.funnels.media import Medium
-from grimbots.services.funnels.prices import Priced
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.texts import format_money, render_html, render_plain
 from grimbots.services.funnels.times import TIME_ZONE, find_zone
@@ -35,9 +34,9 @@ END = ""
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A way out of a step. `by`: at once, at a tap, at a tap that puts something in the basket, at once with something put
-    there (take), at a payment, at an answer that can be taken, by the passing of time; or beside where the lead stands
-    then (nudges.py): `later` with nothing bought, as an `upsell` after a payment.
+    """A way out of a step. `by`: at once, at a tap, at a tap that puts something in the basket, at once with something
+    put there (take), at a payment, at an answer that can be taken, by the passing of time; or beside where the lead
+    stands then (nudges.py): `later` with nothing bought, as an `upsell` after a payment.
 
     `sets`: the variable that has a value on this way.
     """
@@ -110,8 +109,7 @@ class Scene:
     def _find_full_price(self, item: Item) -> int:
         """Give what an item costs without its step's discount."""
         step = self.version.steps.get(item.offer)
-        full = step.full_price_cents if isinstance(step, Priced) else 0
-        return max(full, item.price_cents)
+        return max(getattr(step, "full_price_cents", 0), item.price_cents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +158,7 @@ class Step(ABC):
         return None
 
     def names_offers(self) -> Iterator[tuple[str, str]]:
-        """Give the offers it speaks of: whose purchase it asks for, or off whose price it takes; each with its field."""
+        """Give the offers it speaks of (whose purchase it asks for, or whose price it lowers), each with its field."""
         yield from ()
 
     def priced(self, steps: Mapping[str, Step]) -> Step:

@@ -88,8 +88,8 @@ class Charge(Step):
     """A PIX charge of everything in the basket.
 
     One basket has one open charge: who comes here again with the same basket while its charge can still be paid is
-    shown the same code again (or waits for it, while the provider is being asked). Another basket or coupon, or a charge
-    that expired or failed, makes a new one.
+    shown the same code again (or waits for it, while the provider is being asked). Another basket or coupon, or a
+    charge that expired or failed, makes a new one.
     """
 
     kind: ClassVar[str] = "charge"

@@ -90,7 +90,10 @@ async def test_old_button_again_in_the_same_update_acts_once(ana: Buyer, query: 
 @pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("data", "begins"),
-    [("buy_7", "Este botão é de uma mensagem antiga"), ("verify_BOT7_1762000000_a1b2c3d4", "Este PIX foi gerado antes")],
+    [
+        ("buy_7", "Este botão é de uma mensagem antiga"),
+        ("verify_BOT7_1762000000_a1b2c3d4", "Este PIX foi gerado antes"),
+    ],
 )
 async def test_old_button_with_nothing_behind_it_answers_in_words(
     ana: Buyer, query: Query, data: str, begins: str
@@ -143,7 +146,9 @@ async def test_late_old_button_does_nothing(ana: Buyer, query: Query) -> None:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.from_regex(r"(buy|bump_no|multi_bump_yes|downsell|upsell|verify|rmkt|flow)_[\w-]{0,40}", fullmatch=True))
-def test_no_old_button_raises_or_leaves_its_account(ana: Buyer, shops: list[Shop], query: Query, io_loop: Any, data: str) -> None:
+def test_no_old_button_raises_or_leaves_its_account(
+    ana: Buyer, shops: list[Shop], query: Query, io_loop: Any, data: str
+) -> None:
     other = Buyer(shops[1].app, shops[1].tenant, query, chat_id=CHAT)
     other.next_update_id = ana.next_update_id = ana.next_update_id + 1
     io_loop.run_sync(partial(ana.handle, ana.make_tap(data)))
@@ -155,7 +160,7 @@ def test_no_old_button_raises_or_leaves_its_account(ana: Buyer, shops: list[Shop
 
 
 @pytest.mark.gen_test
-async def test_media_that_telegram_cannot_fetch_leaves_the_text_with_its_buttons(chat: Chat, fake_telegram: Any) -> None:
+async def test_media_that_telegram_cannot_fetch_leaves_the_text_and_buttons(chat: Chat, fake_telegram: Any) -> None:
     failed = "Bad Request: failed to get HTTP URL content"
     fake_telegram.answer("sendVideo", http=400, description=failed)
     keyboard = {"inline_keyboard": [[{"text": "Ver", "url": "https://example.com/"}]]}
@@ -173,7 +178,7 @@ async def test_media_that_telegram_cannot_fetch_leaves_the_text_with_its_buttons
 
 
 @pytest.mark.gen_test
-async def test_media_without_a_text_that_telegram_cannot_fetch_fails_and_says_so(chat: Chat, fake_telegram: Any) -> None:
+async def test_media_without_a_text_that_cannot_be_fetched_fails(chat: Chat, fake_telegram: Any) -> None:
     failed = "Bad Request: wrong file identifier/HTTP URL specified"
     fake_telegram.answer("sendAudio", http=400, description=failed)
     message = await chat.plan(method="sendAudio", body={"audio": "https://example.com/a.mp3"})

@@ -1,4 +1,4 @@
-"""delay: waits some seconds or minutes, until a time of the day, for a day of the week, or for all of these in that order."""
+"""delay: waits some time, until a time of the day, for a day of the week, or for all of these in that order."""
 
 from __future__ import annotations
 

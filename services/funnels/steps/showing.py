@@ -1,4 +1,4 @@
-"""The fields of every kind of step that can show something: one file, or an album of several, and an audio behind it."""
+"""The fields of every kind of step that can show something: one file, or an album, and an audio behind it."""
 
 from __future__ import annotations
 

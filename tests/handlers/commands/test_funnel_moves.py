@@ -23,9 +23,7 @@ def test_move_says_what_came_along_and_what_did_not(command: Command, capsys: py
     assert "Came along:" in capsys.readouterr().out
 
 
-def test_move_reads_what_is_piped_in_and_answers_as_json(
-    command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_move_reads_what_is_piped_in_and_answers_as_json(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     piped = (FIXTURES / "fluxo.json").read_text("utf-8")
     assert command("funnel", "move", "-", "--name", "novo", "--json", given=piped) == 0
     answer = json.loads(capsys.readouterr().out)

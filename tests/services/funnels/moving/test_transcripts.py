@@ -7,11 +7,25 @@ from grimbots.tests.services.funnels.moving.transcripts import Transcript, move_
 VERIFY = "✅ Verificar Pagamento"
 
 
+WELCOME = "Oi! Aqui você aprende a <b>fazer bolos</b> 🎂"
+SUMS = "[✅ SIM! Quero por R$ 24,97 | ❌ NÃO, continuar com R$ 19,97]"
+BUMP = "Leve também as <i>coberturas</i>?"
+PENDING = (
+    "⏳ <b>Ainda não vimos o seu pagamento.</b>\n\n📱 <b>PIX Copia e Cola:</b>\n<code>PIX1</code>\n\n"
+    "Confira se o PIX saiu da sua conta, espere até 5 minutos e toque no botão de novo."
+)
+CONFIRMED = (
+    "✅ <b>PAGAMENTO CONFIRMADO!</b>\n\n🎯 <b>Produto:</b> Curso de Bolos + Coberturas\n"
+    "💰 <b>Valor pago:</b> R$ 24,97\n\n🔗 <b>Seu acesso:</b>\nhttps://t.me/+bolos"
+)
+MENU = "[🎂 Curso por R$ 19,97 | 📖 Só o livro | Meu canal → https://t.me/bolosdalia]"
+
+
 def write_pix(product: str, price: str, code: str) -> list[str]:
     """Give the lines of a PIX message (2c.5): the old layout, its button, and one more that copies."""
     text = (
-        f"🎯 <b>Produto:</b> {product}\n💰 <b>Valor:</b> {price}\n\n📱 <b>PIX Copia e Cola:</b>\n<code>{code}</code>\n\n"
-        "<i>👆 Toque no código acima para copiar</i>\n\n⏰ <b>Válido por:</b> 30 minutos\n\n"
+        f"🎯 <b>Produto:</b> {product}\n💰 <b>Valor:</b> {price}\n\n📱 <b>PIX Copia e Cola:</b>\n<code>{code}</code>"
+        "\n\n<i>👆 Toque no código acima para copiar</i>\n\n⏰ <b>Válido por:</b> 30 minutos\n\n"
         "💡 <b>Após pagar, clique no botão abaixo para verificar e receber seu acesso!</b>"
     )
     return [f"{text} [Copiar código PIX ⧉ | {VERIFY}]"]
@@ -33,20 +47,16 @@ def test_oldest_shape_is_sold_as_it_was() -> None:
     chat.pay()
     assert chat.lines == [
         "> /start",
-        "(video https://t.me/bolosdalia/12) Oi! Aqui você aprende a <b>fazer bolos</b> 🎂"
-        " [🎂 Curso por R$ 19,97 | 📖 Só o livro | Meu canal → https://t.me/bolosdalia]",
+        f"(video https://t.me/bolosdalia/12) {WELCOME} {MENU}",
         "(audio https://t.me/bolosdalia/13)",
         "> [🎂 Curso por R$ 19,97]",
-        "(photo https://t.me/bolosdalia/14) Leve também as <i>coberturas</i>?"
-        " [✅ SIM! Quero por R$ 24,97 | ❌ NÃO, continuar com R$ 19,97]",
+        f"(photo https://t.me/bolosdalia/14) {BUMP} {SUMS}",
         "> [✅ SIM! Quero por R$ 24,97]",
         *write_pix("Curso de Bolos + Coberturas", "R$ 24,97", "PIX1"),
         f"> [{VERIFY}]",
-        "⏳ <b>Ainda não vimos o seu pagamento.</b>\n\n📱 <b>PIX Copia e Cola:</b>\n<code>PIX1</code>\n\n"
-        f"Confira se o PIX saiu da sua conta, espere até 5 minutos e toque no botão de novo. [{VERIFY}]",
+        f"{PENDING} [{VERIFY}]",
         "> paga",
-        "✅ <b>PAGAMENTO CONFIRMADO!</b>\n\n🎯 <b>Produto:</b> Curso de Bolos + Coberturas\n"
-        "💰 <b>Valor pago:</b> R$ 24,97\n\n🔗 <b>Seu acesso:</b>\nhttps://t.me/+bolos",
+        CONFIRMED,
     ]
 
 
@@ -60,7 +70,7 @@ def test_oldest_shape_with_downsells_switched_off_stays_silent() -> None:
 
 
 def test_bumps_downsells_and_upsells_come_in_their_time() -> None:
-    """Several bumps in sequence, then fixed, percentage and unpriced downsells of the unpaid PIX, upsells by product."""
+    """Bumps in sequence, then fixed, percentage and unpriced downsells of the unpaid PIX, upsells by product."""
     chat = open_chat("sequencia")
     chat.tap("Plano mensal")
     chat.tap("Quero!")
@@ -135,8 +145,7 @@ def test_newer_shape_puts_prices_on_buttons_and_lets_into_the_group() -> None:
     chat.pay()
     assert chat.lines == [
         "> /start",
-        "Escolha o seu acesso:"
-        " [VIP 1 mês - R$ 19,90 | R$ 5,00 - Amostra | Suporte → https://t.me/suporte_vip]",
+        "Escolha o seu acesso: [VIP 1 mês - R$ 19,90 | R$ 5,00 - Amostra | Suporte → https://t.me/suporte_vip]",
         "> [VIP 1 mês - R$ 19,90]",
         *write_pix("VIP", "R$ 19,90", "PIX1"),
         "… 15 min",

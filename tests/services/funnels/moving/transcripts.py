@@ -37,6 +37,7 @@ from grimbots.tests.services.funnels.samples import NAMES, NOW
 
 FIXTURES = Path(__file__).with_name("fixtures")
 CHAT = 4242
+BY_ITSELF = (Woke, Nudged, Expired)
 SHOWN = ("photo", "video", "audio")
 
 
@@ -101,20 +102,20 @@ class Transcript:
         while self._agenda and self._agenda[0][0] <= end:
             self.now, _, event = heapq.heappop(self._agenda)
             if not (isinstance(event, Expired) and event.payment_id in self.paid):
-                self._happen(event, "")
+                self._happen(event)
         self.now = end
 
     def _tell(self, line: str, event: Event) -> None:
         self.now += timedelta(seconds=5)
         self.lines.append(f"> {line}")
-        self._happen(event, "")
+        self._happen(event)
 
-    def _happen(self, event: Event, when: str) -> None:
+    def _happen(self, event: Event) -> None:
         self.walk, effects = advance(self.version, self.walk, event, self.now)
         before = len(self.lines)
         for effect in effects:
             self._carry_out(effect)
-        if len(self.lines) > before and not isinstance(event, Started | Tapped | TappedOld | Wrote | Paid | PaymentPending):
+        if len(self.lines) > before and isinstance(event, BY_ITSELF):
             self.lines.insert(before, f"… {self._say_time()}")
 
     def _say_time(self) -> str:
@@ -131,7 +132,7 @@ class Transcript:
                 if effect.payment_id not in self.paid:
                     order = self.walk.find_order(effect.payment_id)
                     assert order is not None
-                    self._happen(PaymentPending(effect.payment_id, order.step), "")
+                    self._happen(PaymentPending(effect.payment_id, order.step))
             case Wake():
                 self._plan(effect.due_at, Woke(effect.step, effect.number))
             case Nudge():

@@ -26,8 +26,8 @@ INSERT INTO funnels (account_id, name, created_at)
 SELECT id, 'funnel of ' || name, now() FROM accounts;
 
 INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
-SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
 SELECT account_id, id, 1, jsonb_build_object('name', name, 'funnel', jsonb_build_object('old_buttons', '{}'::jsonb)), now() FROM funnels;
+
 UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
 
 INSERT INTO assets (account_id, sha256, content_type, size_bytes, created_at)

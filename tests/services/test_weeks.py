@@ -77,7 +77,7 @@ class Week:
         self.begin = clock()
         self.lives = [Life(Sale(shop, query, chat_id=7000 + place), self.draw_acts()) for place in range(BUYERS)]
         self.process: asyncio.subprocess.Process | None = None
-        self.kills = 0
+        self.kills = self.doomed = 0  # so often it was killed, and is still to be
         self.move_to(clock())
 
     def draw_acts(self) -> list[tuple[float, str]]:
@@ -144,26 +144,33 @@ class Week:
         legs = [self.clock() + (end - self.clock()) * share / 6 for share in range(1, 7)]
         for number, at in enumerate(legs, len(acts)):
             await self.pass_to(at, deaths.count(number))
+        while self.doomed:
+            await self.die_and_rise()
         await self.settle()
         await self.kill()
 
     async def pass_to(self, at: datetime, kills: int) -> None:
         """Let time pass: in leaps, back now and then, with the process killed at any moment on the way."""
+        self.doomed += kills
         while self.clock() < at:
             leap = timedelta(minutes=self.chance.choice(LEAPS))
             self.move_to(max(self.clock(), min(at, self.clock() + leap)))
-            if kills:
-                kills -= 1
-                await asyncio.sleep(self.chance.uniform(0, 0.3))
-                await self.kill()
-                self.kills += 1
-                await self.start()
+            if self.doomed:
+                await self.die_and_rise()
             await self.settle()
             if self.chance.random() < 0.1:
                 now = self.clock()
                 self.move_to(now - timedelta(minutes=20))
                 await asyncio.sleep(0.1)
                 self.move_to(now)
+
+    async def die_and_rise(self) -> None:
+        """Kill the process in the middle of what fell due, and start it anew."""
+        self.doomed -= 1
+        await asyncio.sleep(self.chance.uniform(0, 0.3))
+        await self.kill()
+        self.kills += 1
+        await self.start()
 
     async def act(self, life: Life, name: str) -> None:
         """Do one thing, at an instant at which nothing else falls due."""

@@ -70,6 +70,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "{what} de {at} não foi enviado: o PIX já tinha sido pago, ou não valia mais",
         "the {what} of {at} was left out: the PIX was paid by then, or could not be paid any more",
     ),
+    "nudge_newer": (
+        "{what} de {at} não foi enviado: a pessoa já tinha pedido outro código",
+        "the {what} of {at} was left out: the lead had asked for another code since",
+    ),
     "nudge_moved": (
         "{what} de {at} não foi enviado: a pessoa tinha chegado a outro passo com downsells, e os dele tomaram o lugar",
         "the {what} of {at} was left out: the lead had come to another step with downsells, which took its place",
@@ -167,13 +171,13 @@ def _find_outcome(nudge: Nudge, since: Sequence[Passage], now: datetime) -> str:
     given = [one.happening.event for one in since if _is_of(one.happening.event, event)]
     if given:
         return getattr(given[0], "obstacle", "")
-    if nudge.due_at > now:
-        return "due"
     before = [one for one in since if one.happening.at <= nudge.due_at]
     scene = Scene(since[0].happening.version, before[-1].done.walk, nudge.due_at)
     obstacle = find_obstacle(event, scene)
     has_paid = any(isinstance(one.happening.event, Paid) for one in before)
-    return "bought" if obstacle == "moved" and has_paid else obstacle or "late"
+    if obstacle == "moved" and has_paid:
+        return "bought"
+    return obstacle or ("due" if nudge.due_at > now else "late")
 
 
 def _is_of(happened: Event, nudged: Nudged) -> bool:

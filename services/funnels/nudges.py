@@ -1,6 +1,6 @@
 """Nudges: reminders, downsells and upsells: what a step has for later, whatever the lead does meanwhile. Pure.
 
-    reminder    the unpaid code again                while that charge can be paid
+    reminder    the unpaid code again                while that charge can be paid, and none was asked for since
     downsell    the lead is led to another step      if it has bought nothing since, nor come to other downsells
     upsell      the same, after a payment            if that was not given back
 
@@ -107,7 +107,9 @@ def find_obstacle(event: Nudged, scene: Scene) -> str:
         return event.obstacle or "held"
     if event.what == "reminder":
         order = walk.find_order(event.payment_id or 0)
-        return "" if order is not None and order.code and order.is_open(scene.now) else "settled"
+        if order is None or not order.code or not order.is_open(scene.now):
+            return "settled"
+        return "" if order is walk.orders[-1] else "newer"
     target = scene.version.steps.get(entry.next)
     item = target.sells() if target else None
     if item is not None and item.offer in walk.bought:

@@ -352,7 +352,7 @@ def write_access(flow: Flow, step: str, place: str, config: Fields, following: s
     link = read_link(config.get("link") or flow.settings.values.get("access_link"), place, flow.draft.note)
     text = write_html(config.get("message"), place, flow.draft.note) or RELEASED
     if not link:
-        flow.draft.note(Remark("access_missing", place, {"step": step}))
+        flow.draft.note(Remark("access_missing", place))
     button: Fields | str = {"text": OPEN, "url": link} if link else ""
     return flow.draft.add(step, "delivery", text=text, link=button, next=following)
 

@@ -113,29 +113,23 @@ def _write_welcome(draft: Draft, settings: Settings, menu: Sequence[Fields]) -> 
 
 
 def _write_sales(draft: Draft, settings: Settings, products: Sequence[Product]) -> None:
-    """Write what each button leads to. A PIX of a downsell brings no downsells; one of an upsell, no upsells."""
+    """Write what each button leads to. A PIX of a downsell brings no downsells; one of an upsell,
+    no upsells. What nothing leads to is pruned in the end.
+    """
     accesses = {product.place: f"acesso-{product.number}" for product in products}
     charges = {product.place: f"pix-oferta-{product.number}" for product in products}
     upsells = _write_upsells(draft, settings, products)
     downsells = _write_downsells(draft, settings, products, charges)
     for product in products:
         own, access = product.number, accesses[product.place]
-        later = {"upsells": upsells.get(product.place, [])[:MOST_OFFERS] or ""}
+        later = {"upsells": upsells[product.place] or ""}
         first = write_charge(draft, settings, f"pix-{own}", access, **later, downsells=downsells[product.place] or "")
         bumps = write_bumps(draft, str(own), f"main_buttons[{product.place}]", product.bumps, first)
         picked = {"product": product.name, "price_cents": product.price_cents, "next": bumps[0]}
         draft.add(f"produto-{own}", "pick", **picked)
         _remember(draft, products, product, bumps)
-        if any(
-            step["kind"] in ("offer", "pick", "bump") and charges[product.place] in _targets(step)
-            for step in draft.steps.values()
-        ):
-            write_charge(draft, settings, charges[product.place], access, **later)
+        write_charge(draft, settings, charges[product.place], access, **later)
         _write_access(draft, settings, product, access)
-
-
-def _targets(step: Fields) -> list[Any]:
-    return [step.get("next"), (step.get("accept") or {}).get("next") if isinstance(step.get("accept"), dict) else None]
 
 
 def _write_access(draft: Draft, settings: Settings, product: Product, step: str) -> None:
@@ -164,7 +158,7 @@ def _write_downsells(
             entry = shared if sale.is_percentage else write_fixed(draft, sale, product, find_price(draft, sale))
             if entry:
                 found[product.place].append({"after_minutes": after, "next": entry})
-    return {place: sales[:MOST_OFFERS] for place, sales in found.items()}
+    return found
 
 
 def _write_upsells(draft: Draft, settings: Settings, products: Sequence[Product]) -> dict[int, list[Fields]]:
@@ -183,10 +177,8 @@ def _write_upsells(draft: Draft, settings: Settings, products: Sequence[Product]
             if entry := shared or fixed:
                 found[product.place].append({"after_minutes": sale.wait(draft), "next": entry})
     for product in products:
-        if any(charges[product.place] in _targets(step) for step in draft.steps.values()):
-            access = f"acesso-extra-{product.number}"
-            write_charge(draft, settings, charges[product.place], access)
-            write_delivery(draft, settings, access)
+        write_charge(draft, settings, charges[product.place], f"acesso-extra-{product.number}")
+        write_delivery(draft, settings, f"acesso-extra-{product.number}")
     return found
 
 
@@ -198,7 +190,10 @@ def _list_sales(draft: Draft, settings: Settings, kind: str, charges: dict[int, 
     for sale in sales:
         if not sale.says():
             draft.note(Remark("offer_without_text", sale.where))
-    return [sale for sale in sales if sale.says()]
+    usable = [sale for sale in sales if sale.says()]
+    if len(usable) > MOST_OFFERS:
+        draft.note(Remark("too_many_offers", f"{kind}s", {"limit": MOST_OFFERS}))
+    return usable[:MOST_OFFERS]
 
 
 def _remember(draft: Draft, products: Sequence[Product], product: Product, bumps: Sequence[str]) -> None:

@@ -103,6 +103,11 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
         "esta oferta não tem mensagem nem mídia; o Telegram não a enviaria, e ficou de fora",
         "this offer has neither a message nor media; Telegram would not send it, and it was left out",
     ),
+    "too_many_offers": (
+        Sort.LEFT,
+        "são mais de {limit}; os que passam disso ficaram de fora",
+        "there are more than {limit}; those beyond that were left out",
+    ),
     "price_too_low": (
         Sort.LEFT,
         "com o desconto o preço fica abaixo de R$ 0,50; como antes, este produto não é oferecido aqui",
@@ -141,8 +146,8 @@ WORDS: Mapping[str, tuple[Sort, str, str]] = {
     ),
     "access_missing": (
         Sort.LEFT,
-        "não há link de acesso: quem paga recebe o aviso para falar com o suporte. Coloque o link na entrega “{step}”",
-        "there is no access link: who pays is told to ask the support. Put the link into the delivery “{step}”",
+        "não há link de acesso: quem paga recebe só um aviso. Coloque o link nas entregas (acesso-...)",
+        "there is no access link: who pays gets no more than a word. Put the link into the deliveries (acesso-...)",
     ),
     "link_not_shown": (
         Sort.CHANGED,

@@ -183,7 +183,7 @@ def write_delivery(draft: Draft, settings: Settings, step: str, subscription: Fi
     link = read_link(settings.values.get("access_link"), "access_link", draft.note)
     own = write_html(settings.values.get("success_message"), "success_message", draft.note, PAID)
     if not link and subscription is None:
-        draft.note(Remark("access_missing", "access_link", {"step": step}))
+        draft.note(Remark("access_missing", "access_link"))
     shown = escape(link) or ("" if subscription is None else BELOW)
     text = own.replace("{link}", shown) if own else CONFIRMED + shown if shown else NO_ACCESS
     button: Fields | str = ""

@@ -1,12 +1,12 @@
 """Chats whose messages and taps arrive swapped: `python -m grimbots.tests.bench.bench_order --help`.
 
 Each person presses /start, then in each round presses it again, or writes, and taps a button, one right after the
-other, at a steady rate through nginx to two processes, carried as Telegram does (couriers.py). Rounds are drawn: as they
-were done; the tap first by up to 30 ms; by 50 to 200 ms; or the tap is the older and comes up to 30 ms after a text, or
-after a /start, which is never held back. At first an operator drains one of the bots for a second, so that its updates
-are sent again. Which acted first is read from how the leads were moved. A swap is within the hold-back when the older one's 200 came less than that after the newer one had left,
-beyond it when the older one left later than that after the newer one's 200, else unclear. `counted` is what the server
-counted itself.
+other, at a steady rate through nginx to two processes, carried as Telegram does (couriers.py). Rounds are drawn: as
+they were done; the tap first by up to 30 ms; by 50 to 200 ms; or the tap is the older and comes up to 30 ms after a
+text, or after a /start, which is never held back. At first an operator drains one of the bots for a second, so that its
+updates are sent again. Which acted first is read from how the leads were moved. A swap is within the hold-back when the
+older one's 200 came less than that after the newer one had left, beyond it when the older one left later than that
+after the newer one's 200, else unclear. `counted` is what the server counted itself.
 """
 
 from __future__ import annotations

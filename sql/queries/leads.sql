@@ -13,6 +13,17 @@ WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
     AND status = 'active';
 
+-- name: bring_in :many
+-- Leads of the system before this one; who is known stays as he is.
+INSERT INTO leads (account_id, bot_id, chat_id, first_name, username, status, state, created_at, updated_at)
+SELECT %(account_id)s, %(bot_id)s, old.chat_id, old.first_name, old.username, old.status,
+    CASE WHEN jsonb_array_length(old.tags) > 0 THEN jsonb_build_object('tags', old.tags) ELSE '{}' END,
+    old.created_at, old.updated_at
+FROM jsonb_to_recordset(%(leads)s::jsonb) AS old (chat_id bigint, first_name text, username text, status text,
+    tags jsonb, created_at timestamptz, updated_at timestamptz)
+ON CONFLICT (bot_id, chat_id) DO NOTHING
+RETURNING id;
+
 -- name: find_by_chat :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads

@@ -23,6 +23,7 @@ from grimbots.services import (
     events,
     managed_bots,
     messages,
+    nudges,
     payments,
     posts,
     subscriptions,
@@ -163,6 +164,15 @@ async def wake_others_lead(world: World) -> None:
     await wakes.wake(world.own_shop.app, timer_id=0, **where, step="pay", number=0)
 
 
+async def give_others_nudge(world: World) -> None:
+    ((lead_id, version_id),) = world.query(
+        "SELECT id, version_id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    where = {"account_id": world.own.account_id, "lead_id": lead_id, "version_id": version_id}
+    what = {"step": "pay", "what": "downsell", "place": 0, "payment_id": None, "stage": 0}
+    await nudges.give(world.own_shop.app, timer_id=0, **where, **what)
+
+
 async def end_others_takeover(world: World) -> None:
     ((lead_id,),) = world.query(
         "SELECT id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
@@ -221,6 +231,7 @@ RUNS: dict[str, list[Run]] = {
     "managed_bots.adopt": [adopt_others_bot],
     "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
+    "nudges.give": [give_others_nudge],
     "payments.charge": [charge],
     "payments.check": [check],
     "payments.expire": [expire],
@@ -237,6 +248,7 @@ REFUSED = {
     broadcast_others_message,
     end_others_takeover,
     expand_others_campaign,
+    give_others_nudge,
     keep_the_days,
     retry_others_post,
     tap_others_button,

@@ -26,7 +26,7 @@ INSERT INTO funnels (account_id, name, created_at)
 SELECT id, 'funnel of ' || name, now() FROM accounts;
 
 INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
-SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
+SELECT account_id, id, 1, jsonb_build_object('name', name, 'funnel', jsonb_build_object('old_buttons', '{}'::jsonb)), now() FROM funnels;
 
 UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
 
@@ -170,6 +170,14 @@ INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payloa
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
+
+INSERT INTO coupons (account_id, funnel_id, code, taken)
+SELECT account_id, id, 'BACK' || n, n FROM funnels CROSS JOIN generate_series(1, 20) AS n;
+
+INSERT INTO coupon_uses (payment_id, account_id, funnel_id, code, discount_cents, state)
+SELECT payments.id, payments.account_id, funnel_id, 'BACK5', 100, CASE payments.state WHEN 'cancelled' THEN 'refused' ELSE 'taken' END
+FROM payments
+JOIN funnel_versions ON funnel_versions.id = payments.version_id;
 
 -- What was entered by all this is not rolled up; a day's figures are there of each bot.
 INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)

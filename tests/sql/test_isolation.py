@@ -171,7 +171,16 @@ VALUES: dict[str, Callable[[], Any]] = {
 
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
+OLD_LEAD = {
+    "chat_id": 1,
+    "first_name": "",
+    "username": "",
+    "status": "active",
+    "tags": [],
+    **dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z"),
+}
 CHOSEN: dict[str, Values] = {
+    "leads.bring_in": {"leads": Json([OLD_LEAD])},
     "group_acts.close": {"status": "done"},
     "groups.hasten_deliveries": {"now": ALWAYS},
     "groups.move": {"to_chat_id": -1},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from grimbots.queue.connections import RedisAway
 from grimbots.queue.dispatcher import Queue, QueueUnavailable
 from grimbots.queue.job import BuryWaiting, Close, Discard, Pause, Requeue, Resume, StopKind, Verdict
+from grimbots.queue.sightings import DeadJob
 
 PAGE_JOBS = 100  # looked at in one go
 BATCH_JOBS = 50  # put back in one go
@@ -38,6 +40,23 @@ class Operator:
         """Take a waiting job out of its queue: it is dead, to be put back or discarded. DEAD; RUNNING; GONE."""
         return await self._send(BuryWaiting(id, reason), Verdict.GONE)
 
+    async def discard_chat(self, source: str, chat: str) -> int:
+        """Forget every dead job of a chat, and what it says. Returns how many."""
+        found = [dead.job.id async for dead in self._walk_dead() if (dead.job.source, dead.job.group) == (source, chat)]
+        for id in found:  # noqa: A001
+            await self.discard(id)
+        return len(found)
+
+    async def empty_chat(self, source: str, chat: str, reason: str) -> int:
+        """Take what waits in a chat out of its queues and forget it, with what is dead. For while nobody works."""
+        try:
+            while waiting := await self._reads.list_chat(source, chat, PAGE_JOBS):
+                for glimpse in waiting:
+                    await self.bury(glimpse.id, reason)
+        except RedisAway as error:
+            raise QueueUnavailable(str(error)) from error
+        return await self.discard_chat(source, chat)
+
     async def pause(self, kind: StopKind, name: str) -> None:
         """Start nothing of a queue, a source or an account until `resume`; what runs goes on, new work waits."""
         await self._queue.send_all(Pause(kind, name))
@@ -52,17 +71,24 @@ class Operator:
 
     async def _find_dead(self, reason: str) -> list[str]:
         """Find the ids of what died for a reason, the longest dead first."""
-        reasons: dict[str, str] = {}
+        found = [dead.job.id async for dead in self._walk_dead() if dead.reason == reason]
+        return found[::-1]
+
+    async def _walk_dead(self) -> AsyncIterator[DeadJob]:
+        """Give every dead job once, the newest first."""
+        seen: set[str] = set()
         after = ""
         try:
             while page := await self._reads.list_dead(after, PAGE_JOBS):
                 after = page[-1].job.id
-                if after in reasons:  # the one behind which to look went away meanwhile, and the look began anew
+                if after in seen:  # the one behind which to look went away meanwhile, and the look began anew
                     break
-                reasons |= {dead.job.id: dead.reason for dead in page}
+                fresh = [dead for dead in page if dead.job.id not in seen]
+                seen |= {dead.job.id for dead in fresh}
+                for dead in fresh:
+                    yield dead
         except RedisAway as error:
             raise QueueUnavailable(str(error)) from error
-        return [id for id, died_of in reversed(reasons.items()) if died_of == reason]  # noqa: A001
 
     async def _send(self, move: Requeue | Discard | BuryWaiting, unknown: Verdict) -> Verdict:
         """Ask every shard; `unknown` is what those answer that never heard of the job."""

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from grimbots.services import group_news
+from grimbots.services import group_news, privacy_requests
 from grimbots.services.funnels.events import Started, Wrote
 from grimbots.services.funnels.texts import UNSTORABLE
 from grimbots.services.group_news import News
+from grimbots.services.privacy_requests import Asked, Confirmed
 
 START = re.compile(r"/start(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 MAX_PARAM = 64  # of a deep link (core.telegram.org/api/links)
@@ -85,7 +86,7 @@ class Sign(Enum):
     RETURNED = "returned"
 
 
-Act = Started | Wrote | Press | Sign
+Act = Started | Wrote | Press | Sign | Asked | Confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,9 @@ def _read_text(text: Any) -> Act:
     if not isinstance(text, str):
         return Sign.LIFE
     start = START.fullmatch(text.strip())
-    return Started(clean((start[1] or "").strip())[:MAX_PARAM]) if start else Wrote(clean(text))
+    if start:
+        return Started(clean((start[1] or "").strip())[:MAX_PARAM])
+    return privacy_requests.read_command(text) or Wrote(clean(text))
 
 
 def _read_callback(callback: Mapping[str, Any]) -> Found:
@@ -153,7 +156,7 @@ def _read_callback(callback: Mapping[str, Any]) -> Found:
     chat_id, data = _get_chat_id(sender), callback.get("data")
     if chat_id is None or not isinstance(data, str):
         return None
-    return chat_id, sender, Press(clean(data))
+    return chat_id, sender, privacy_requests.read_button(data) or Press(clean(data))
 
 
 def _read_membership(change: Mapping[str, Any]) -> Found:

@@ -189,7 +189,7 @@ async def _find_recipients(
 
 
 async def _plan_for(app: App, tx: Transaction, campaign: Row, version: Version, lead: Row) -> list[Job]:
-    said = _say_beginning(version, leads.walk(lead), app.clock())
+    said = _say_beginning(version, leads.walk(app, lead), app.clock())
     return await effects.plan(
         app,
         tx,

@@ -65,7 +65,7 @@ async def _read_person(app: App, row: Row) -> Person:
 async def _read_answers(app: App, row: Row) -> Mapping[str, str]:
     """Give what the lead answered the questions for an e-mail or a telephone of its funnel."""
     version = await versions.load(app, row.version_id)
-    answers = leads.read_answers(row.state)
+    answers = leads.read_answers(app, row)
     asked = [step for step in version.steps.values() if isinstance(step, Question) and step.answer in CONTACTS]
     return {step.answer: answers[step.variable] for step in asked if answers.get(step.variable)}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from grimbots.services import lead_keys
 from grimbots.services.errors import NotFound
 from grimbots.services.funnels import walks
 from grimbots.services.funnels.walks import Walk
@@ -79,34 +81,65 @@ async def lock_by_id(tx: Transaction, *, account_id: int, lead_id: int) -> Row:
     return await tx.leads.lock_by_id(account_id=account_id, lead_id=lead_id)
 
 
-def read_answers(state: Mapping[str, Any]) -> Mapping[str, str]:
-    """Read what a lead has answered of its stored state."""
-    return walks.load(state, version_id=0, step="", variables={}).answers
+def read_answers(app: App, lead: Row) -> Mapping[str, str]:
+    """Read what a lead has answered. What was stored before answers were sealed is still in clear."""
+    stored: Mapping[str, str] | str = lead.state.get("answers", {})
+    if isinstance(stored, str):
+        answers: Mapping[str, str] = json.loads(lead_keys.unseal(app.vault, lead.key_encrypted, stored))
+        return answers
+    return stored
 
 
-def walk(lead: Row) -> Walk:
+def walk(app: App, lead: Row) -> Walk:
     """Read where a lead stands."""
     names = {name: getattr(lead, name) for name in ("first_name", "last_name", "username", "start_param")}
-    return walks.load(lead.state, version_id=lead.version_id or 0, step=lead.step, variables=names)
+    state = {**lead.state, "answers": read_answers(app, lead)}
+    return walks.load(state, version_id=lead.version_id or 0, step=lead.step, variables=names)
 
 
 async def save(
-    tx: Transaction, lead: Row, walk: Walk, now: datetime, *, update_id: int | None = None, move: Move | None = None
+    app: App, tx: Transaction, lead: Row, walk: Walk, *, update_id: int | None = None, move: Move | None = None
 ) -> None:
     """Write where a lead stands now, by which update, if it was one, and what moved it."""
+    state, event, key = _seal(app, lead, walks.dump(walk), dict(move.event) if move else None)
     await tx.leads.save_walk(
         account_id=lead.account_id,
         lead_id=lead.id,
         version_id=walk.version_id or None,
         step=walk.step,
-        state=walks.dump(walk),
+        state=state,
         start_param=walk.variables["start_param"],
+        key_encrypted=key,
+        marks=lead_keys.mark_all(app.vault, lead.account_id, walk.answers.values()) or None,
         update_id=update_id,
         moved_on=move.version_id if move else None,
         cause=move.cause if move else None,
-        event=dict(move.event) if move else None,
-        now=now,
+        event=event,
+        now=app.clock(),
     )
+
+
+def _seal(
+    app: App, lead: Row, state: dict[str, Any], event: dict[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any] | None, str | None]:
+    """Seal what a lead told, in its state and in what moved it; most leads have told nothing and need no key."""
+    key: str | None = lead.key_encrypted
+    if "answers" not in state and (event is None or "text" not in event):
+        return state, event, key
+    key = key or lead_keys.make(app.vault)
+    if "answers" in state:
+        state["answers"] = lead_keys.seal(app.vault, key, json.dumps(state["answers"]))
+    if event is not None and "text" in event:
+        event["sealed_text"] = lead_keys.seal(app.vault, key, event.pop("text"))
+    return state, event, key
+
+
+def read_event(app: App, lead: Row, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read what moved a lead as `journals` wrote it."""
+    if "sealed_text" not in event:
+        return event
+    text = lead_keys.unseal(app.vault, lead.key_encrypted, event["sealed_text"])
+    return {**{name: value for name, value in event.items() if name != "sealed_text"}, "text": text}
 
 
 async def bind_order(tx: Transaction, lead: Row, payment_id: int) -> None:

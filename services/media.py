@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import contents, qr_codes
+from grimbots.services import contents, exports, qr_codes
 from grimbots.services.clients.telegram import Answer, File, Kind
 from grimbots.services.funnels.media import KINDS
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -72,7 +72,8 @@ class Outgoing:
 
 
 async def call(app: App, bot: Bot, method: str, params: Mapping[str, Any]) -> Answer:
-    """Call `method`; a value {"asset": "<sha256>"} or {"qr": "<code>"} of it, or of its album's items, becomes a file.
+    """Call `method`; a value {"asset": "<sha256>"} or {"qr": "<code>"} of it, or of its album's items, becomes a file,
+    and so does {"export": <lead's id>, "name": ..}: all that is kept of that lead, as it is now.
 
     Raises:
         LeaseLost: nothing was sent.
@@ -80,12 +81,19 @@ async def call(app: App, bot: Bot, method: str, params: Mapping[str, Any]) -> An
     outgoing = Outgoing(app, bot, method, params, find_parts(params))
     if outgoing.parts:
         return await _call_with_files(outgoing)
-    drawn = {name: value["qr"] for name, value in params.items() if isinstance(value, dict) and value.keys() == {"qr"}}
-    if not drawn:
+    made = {name: value for name, value in params.items() if isinstance(value, dict) and value.keys() & {"qr", "export"}}
+    if not made:
         return await outgoing.leave({})
-    rest = {name: value for name, value in params.items() if name not in drawn}
-    files = {name: File("pix.png", qr_codes.draw_png(code), "image/png") for name, code in drawn.items()}
+    rest = {name: value for name, value in params.items() if name not in made}
+    files = {name: await _make_file(app, bot, value) for name, value in made.items()}
     return await Outgoing(app, bot, method, rest).leave({}, files)
+
+
+async def _make_file(app: App, bot: Bot, wanted: Mapping[str, Any]) -> File:
+    if "qr" in wanted:
+        return File("pix.png", qr_codes.draw_png(wanted["qr"]), "image/png")
+    content = await exports.write(app, account_id=bot.account_id, lead_id=wanted["export"])
+    return File(wanted["name"], content, "application/json")
 
 
 async def has_file_id(app: App, bot: Bot, part: Part) -> bool:

@@ -27,12 +27,16 @@ BITE = 5000
 async def make(
     app: App, tx: Transaction, lead: Row, version_id: int, event: Event, *, cause: str, update_id: int | None = None
 ) -> list[Job]:
-    """Let a locked lead be moved on a version of its funnel and return the jobs of what follows."""
-    now = app.clock()
+    """Let a locked lead be moved on a version of its funnel and return the jobs of what follows.
+
+    Whatever happens to one that was erased moves nobody: it is written down in no words and nothing is said.
+    """
+    if lead.status == "erased":
+        return []
     version = await versions.load(app, version_id, tx)
-    walk, planned = advance(version, leads.walk(lead), event, now)
+    walk, planned = advance(version, leads.walk(app, lead), event, app.clock())
     move = Move(version_id, cause, journals.dump(event))
-    await leads.save(tx, lead, walk, now, update_id=update_id, move=move)
+    await leads.save(app, tx, lead, walk, update_id=update_id, move=move)
     return await effects.plan(app, tx, cause=cause, lead=lead, version_id=version_id, effects=planned)
 
 

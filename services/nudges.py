@@ -81,7 +81,7 @@ async def give(
 async def _give(app: App, tx: Transaction, lead: Row, version_id: int, event: Nudged, cause: str) -> None:
     """Move the lead. What is against it and no walk shows is written down with the event, to be explained later."""
     version = await versions.load(app, version_id, tx)
-    if find_obstacle(event, Scene(version, leads.walk(lead), app.clock())):
+    if find_obstacle(event, Scene(version, leads.walk(app, lead), app.clock())):
         return
     seen = replace(event, obstacle=await _look_around(tx, lead, event))
     await moves.make(app, tx, lead, version_id, seen, cause=cause)

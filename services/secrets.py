@@ -88,6 +88,18 @@ class Vault:
         """Return a name for a lead that tells outside parties nothing but that it is the same one."""
         return _encode(self._derive("person", lead_id))
 
+    def lead_mark(self, account_id: int, text: str) -> str:
+        """Return what a lead's answer is looked for by; the same for the same text of an account."""
+        return _encode(self._derive("mark", account_id, text))
+
+    def tombstone(self, bot_id: int, chat_id: int) -> str:
+        """Return what tells an erased chat of a bot from every other."""
+        return _encode(self._derive("tombstone", bot_id, chat_id))
+
+    def erasure_proof(self, lead_id: int, asked_at: int) -> str:
+        """Return what only the button has that asked a lead, at an instant, whether to erase it."""
+        return _encode(self._derive("erasure", lead_id, asked_at)[:BUTTON_NONCE_BYTES])
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()

@@ -69,7 +69,7 @@ async def replay(app: App, lead: Row, edited: Version) -> tuple[int, Difference 
     if not happenings:
         raise NotFound("nothing is known of this lead's way from a /start on: it is kept for 90 days")
     edited = replace(edited, id=replays.EDITED_ID)
-    return len(happenings), replays.find_difference(happenings, _begin(lead), edited)
+    return len(happenings), replays.find_difference(happenings, _begin(app, lead), edited)
 
 
 async def explain(app: App, lead: Row, step: str, language: str, zone: ZoneInfo) -> list[str]:
@@ -83,11 +83,11 @@ async def explain(app: App, lead: Row, step: str, language: str, zone: ZoneInfo)
 
 
 async def _find_reasons(app: App, lead: Row, step: str, *, is_said: bool) -> list[Reason]:
-    walk = leads.walk(lead)
+    walk = leads.walk(app, lead)
     if not walk.version_id:
         return [] if is_said else [Reason("never_started", {})]
     version = await versions.load(app, walk.version_id)
-    passages = list(replays.play(await _list_happenings(app, lead), _begin(lead)))
+    passages = list(replays.play(await _list_happenings(app, lead), _begin(app, lead)))
     missing = [] if is_said else explanations.explain(version, passages, walk, step, app.clock())
     return [*missing, *explanations.explain_nudges(passages, step, app.clock())]
 
@@ -99,9 +99,9 @@ def _describe_message(row: Row, words: dict[str, str], zone: ZoneInfo) -> str:
     return words[row.status].format(planned=planned, sent=sent, error=row.error)
 
 
-def _begin(lead: Row) -> Walk:
+def _begin(app: App, lead: Row) -> Walk:
     """Make the walk of the lead as it was before its first /start."""
-    return Walk(variables={**leads.walk(lead).variables, "start_param": ""})
+    return Walk(variables={**leads.walk(app, lead).variables, "start_param": ""})
 
 
 async def _list_happenings(app: App, lead: Row) -> Sequence[Happening]:
@@ -112,7 +112,7 @@ async def _list_happenings(app: App, lead: Row) -> Sequence[Happening]:
         payments.setdefault(row.cause, []).append(row.id)
     found: list[Happening] = []
     for row in await app.db.moves.list_all(**key):
-        event = journals.load(row.event)
+        event = journals.load(leads.read_event(app, lead, row.event))
         if found or isinstance(event, Started):
             version = await versions.load(app, row.version_id)
             found.append(Happening(row.at, version, event, payments.get(row.cause, ())))

@@ -76,7 +76,7 @@ async def end(app: App, *, timer_id: int, account_id: int, lead_id: int, until: 
     cause = f"t:{timer_id}"
     async with app.db.transaction() as tx:
         lead = await leads.lock_by_id(tx, account_id=account_id, lead_id=lead_id)
-        if lead is not None and leads.walk(lead).held_until == datetime.fromisoformat(until):
+        if lead is not None and leads.walk(app, lead).held_until == datetime.fromisoformat(until):
             await _end(app, tx, lead, cause=cause)
         await timers.finish(tx, timer_id, app.clock())
         return Done(await effects.pending(tx, account_id=account_id, cause=cause))

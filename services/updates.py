@@ -20,12 +20,14 @@ from grimbots.services import (
     clicks,
     deliveries,
     effects,
+    erasures,
     group_news,
     group_updates,
     lateness,
     leads,
     messages,
     moves,
+    privacy_requests,
     storages,
     webhooks,
 )
@@ -36,6 +38,7 @@ from grimbots.services.funnels.effects import Verify
 from grimbots.services.funnels.events import Event, Returned, Started, Tapped, TappedOld, Wrote
 from grimbots.services.funnels.old_buttons import list_names
 from grimbots.services.lateness import Late
+from grimbots.services.privacy_requests import Asked, Confirmed
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -128,6 +131,8 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
     app.crowd.note(bot.id, arrival.chat_id, app.clock())
     if app.pools.is_deaf(bot.id):
         await webhooks.note_heard(app, bot, received)
+    if isinstance(arrival.act, Confirmed):
+        return Done(await erasures.confirm(app, bot, arrival.chat_id, arrival.act, arrival.update_id))
     async with app.db.transaction() as tx:
         jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
     log.info("update handled", extra={"kind": arrival.kind, "effects": len(jobs)})  # the one line; what else is `add`ed
@@ -164,6 +169,8 @@ async def _apply(
         await clicks.link(app, tx, lead, token)
     _count_swap(visit)
     jobs = await _note_presence(visit)
+    if isinstance(act, Asked):
+        return [*jobs, *await privacy_requests.answer(app, tx, lead, act.kind, cause=visit.cause)]
     if late := _find_lateness(visit):
         metrics.updates_late.labels(late.value).inc()
         logs.add(ignored=f"it comes too late to be acted upon ({late.value})")
@@ -244,7 +251,7 @@ def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
     """
     if visit.tap is not None:
         return visit.tap.event, visit.tap.version_id
-    if visit.act is Sign.RETURNED and leads.walk(visit.lead).is_due(visit.app.clock()):
+    if visit.act is Sign.RETURNED and leads.walk(visit.app, visit.lead).is_due(visit.app.clock()):
         return Returned(), visit.lead.version_id
     if not isinstance(visit.act, Started | Wrote):
         return None, None
@@ -265,7 +272,7 @@ async def _list_unfinished(visit: Visit) -> list[Job]:
     if visit.tap is None:
         return jobs
     version = await versions.load(visit.app, visit.tap.version_id, visit.tx)
-    walk = replace(leads.walk(visit.lead), tap=None)
+    walk = replace(leads.walk(visit.app, visit.lead), tap=None)
     _, planned = advance(version, walk, visit.tap.event, visit.app.clock())
     asked = [(ordinal, effect) for ordinal, effect in enumerate(planned) if isinstance(effect, Verify)]
     return jobs + [effects.ask(visit.cause, ordinal, visit.lead, effect) for ordinal, effect in asked]

@@ -48,13 +48,13 @@ async def wake(
     cause = f"t:{timer_id}"
     async with app.db.transaction() as tx:
         lead = await leads.lock_by_id(tx, account_id=account_id, lead_id=lead_id)
-        if lead is not None and lead.status == "active" and _still_waits(lead, step, number):
+        if lead is not None and lead.status == "active" and _still_waits(app, lead, step, number):
             await moves.make(app, tx, lead, version_id, Woke(step, number), cause=cause)
         await timers.finish(tx, timer_id, app.clock())
         return Done(await effects.pending(tx, account_id=account_id, cause=cause))
 
 
-def _still_waits(lead: Row, step: str, number: int) -> bool:
+def _still_waits(app: App, lead: Row, step: str, number: int) -> bool:
     """Tell whether there is anything to ask the funnel: most timers find a lead that has walked on."""
-    wait = leads.walk(lead).wait
+    wait = leads.walk(app, lead).wait
     return bool(lead.step == step and wait is not None and wait.number == number)

@@ -10,3 +10,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_bot ON leads (bot_id, id);
 -- Plan: Index Scans, a row each. Partial: most leads came by themselves. They change with a /start out of an ad alone.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_first_click ON leads (first_click_id) WHERE first_click_id IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_last_click ON leads (last_click_id) WHERE last_click_id IS NOT NULL;
+
+-- Serves privacy.find_marked: who answered an e-mail, a CPF or a telephone, by its keyed hash.
+-- Plan: Bitmap Index Scan, a few rows. Partial: most leads have told nothing. It changes with an answer only.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_marks ON leads USING gin (marks) WHERE marks IS NOT NULL;

@@ -19,3 +19,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_mishaps ON messages (account_id
 -- Serves campaigns.count_unsent and campaigns.discard_planned, and the figures of campaigns.list_all.
 -- Plan: Index Only Scan of one campaign. Partial: most messages answer somebody.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_campaign ON messages (campaign_id, status) WHERE campaign_id IS NOT NULL;
+
+-- Serves erasures.blank_messages: what was never sent to a lead.
+-- Plan: Index Scan, a few rows. Partial: most messages were sent, and are found by messages_lead_sent.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_lead_unsent ON messages (lead_id) WHERE status IN ('failed', 'uncertain', 'discarded');

@@ -33,3 +33,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_click ON payments (click_id) WH
 -- Serves accesses.list_taken_back, asked every minute: what was paid for and given back.
 -- Plan: Index Scan in the order of id, up to its LIMIT. Partial: little is given back.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_given_back ON payments (id) WHERE state IN ('refunded', 'charged_back');
+
+-- Serves all that asks for a lead's payments whatever their state: its erasure, its data, /paysupport.
+-- Plan: Index Scan of one lead. The column never changes.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead ON payments (lead_id);

@@ -7,3 +7,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS provider_events_received ON provider_eve
 -- Plan: Index Only Scan, up to its LIMIT; backward for the list. Partial: it holds what was left over.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS provider_events_left_over ON provider_events (account_id, id)
     WHERE status IN ('unmatched', 'unconfirmed', 'failed');
+
+-- Serves erasures.blank_events: what was told of a lead's payments.
+-- Plan: Index Scan of a few payments. Partial: not every event is of a payment of ours.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS provider_events_payment ON provider_events (payment_id) WHERE payment_id IS NOT NULL;

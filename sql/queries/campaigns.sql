@@ -88,7 +88,8 @@ LIMIT %(limit)s;
 -- name: list_slice :many
 -- The leads of a page that belong to the audience, by id. Asked anew for every slice: who buys meanwhile is left in peace.
 -- hot
-SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    key_encrypted
 FROM leads
 WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s

@@ -216,7 +216,7 @@ SELECT taken.id, taken.event, taken.event_key, taken.occurred_at, taken.was_doub
     clicks.utm_term, clicks.fbp, clicks.fbc, clicks.ttclid, clicks.gclid, clicks.parameters, clicks.address, clicks.user_agent,
     payments.idempotency_key, payments.amount_cents, payments.paid_cents, payments.currency, payments.items,
     payments.created_at AS asked_at, payments.paid_at,
-    leads.first_name, leads.state, leads.version_id
+    leads.first_name, leads.state, leads.key_encrypted, leads.version_id
 FROM taken
 LEFT JOIN clicks ON clicks.id = taken.click_id AND clicks.account_id = taken.account_id AND clicks.clicked_at IS NOT NULL
 LEFT JOIN pools ON pools.id = clicks.pool_id

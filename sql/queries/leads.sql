@@ -25,7 +25,8 @@ ON CONFLICT (bot_id, chat_id) DO NOTHING
 RETURNING id;
 
 -- name: find_by_chat :one
-SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    key_encrypted
 FROM leads
 WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
@@ -33,7 +34,8 @@ WHERE account_id = %(account_id)s
 
 -- name: find_by_username :one
 -- The one that was heard of last: a user name may have moved on to somebody else.
-SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    key_encrypted
 FROM leads
 WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
@@ -42,7 +44,8 @@ ORDER BY updated_at DESC
 LIMIT 1;
 
 -- name: lock_by_id :one
-SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    key_encrypted
 FROM leads
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s
@@ -65,7 +68,7 @@ WITH met AS (
         updated_at = EXCLUDED.updated_at
     WHERE leads.account_id = EXCLUDED.account_id
     RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
-        walked_at, walked_update_id
+        key_encrypted, walked_at, walked_update_id
 ), noted AS (
     INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
     SELECT %(applied_on)s, account_id, bot_id, %(update_id)s
@@ -94,7 +97,7 @@ WITH met AS (
     ON CONFLICT DO NOTHING
 )
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
-    walked_at, walked_update_id,
+    key_encrypted, walked_at, walked_update_id,
     %(update_id)s IS NULL OR EXISTS (SELECT FROM noted) AS is_news,
     (SELECT current_version_id FROM funnels WHERE account_id = %(account_id)s AND id = %(funnel_id)s) AS current_version_id
 FROM met;
@@ -107,6 +110,8 @@ WITH saved AS (
         step = %(step)s,
         state = %(state)s,
         start_param = %(start_param)s,
+        key_encrypted = %(key_encrypted)s,
+        marks = coalesce(%(marks)s::text[], marks),
         walked_at = %(now)s,
         walked_update_id = coalesce(%(update_id)s, walked_update_id),
         updated_at = %(now)s

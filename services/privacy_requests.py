@@ -1,0 +1,157 @@
+"""What everybody may ask of every bot about his own data: /privacidade, /meusdados, /excluir, /paysupport.
+
+Told apart before the funnel is asked, so they work where there is none, where it waits for an answer, and while a
+person has the chat. What follows is a message of the chat, in its order; the erasure itself is services/erasures.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from grimbots.services import figures, messages, privacy_texts
+from grimbots.services.funnels.texts import format_money
+
+if TYPE_CHECKING:
+    from grimbots.queue.job import Job
+    from grimbots.services.app import App
+    from grimbots.sql.database import Row, Transaction
+
+COMMAND = re.compile(r"/([a-z]{1,16})(?:@\w+)?(?:\s.*)?", re.DOTALL | re.IGNORECASE)
+PROOF = re.compile(r"erase:(\d{1,18}):(\d{1,12}):([A-Za-z0-9_-]{12})")
+VALID = timedelta(days=1)  # for so long the button under /excluir may be pressed
+LATEST_PAYMENTS = 5
+
+
+class Kind(Enum):
+    """What is asked for."""
+
+    PRIVACY = "privacy"
+    DATA = "data"
+    ERASURE = "erasure"
+    SUPPORT = "support"
+
+
+WORDS = {
+    "privacidade": Kind.PRIVACY,
+    "privacy": Kind.PRIVACY,
+    "meusdados": Kind.DATA,
+    "mydata": Kind.DATA,
+    "excluir": Kind.ERASURE,
+    "delete": Kind.ERASURE,
+    "paysupport": Kind.SUPPORT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One of the commands came."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The button under /excluir was pressed. All of it is the client's word: see `is_proven`."""
+
+    lead_id: int
+    asked_at: int
+    proof: str
+
+    def is_proven(self, app: App, lead_id: int) -> bool:
+        """Tell whether this very lead was asked, and not too long ago."""
+        age = app.clock() - datetime.fromtimestamp(self.asked_at, UTC)
+        is_own = self.lead_id == lead_id and self.proof == app.vault.erasure_proof(lead_id, self.asked_at)
+        return is_own and age <= VALID
+
+
+def read_command(text: str) -> Asked | None:
+    """Read one of the commands; None for every other text."""
+    found = COMMAND.fullmatch(text.strip())
+    kind = WORDS.get(found[1].lower()) if found else None
+    return Asked(kind) if kind else None
+
+
+def read_button(data: str) -> Confirmed | None:
+    """Read what the button under /excluir sends; None for every other button."""
+    found = PROOF.fullmatch(data)
+    return Confirmed(int(found[1]), int(found[2]), found[3]) if found else None
+
+
+async def answer(app: App, tx: Transaction, lead: Row, kind: Kind, *, cause: str) -> list[Job]:
+    """Plan the answer to a command, once per cause, and return its job. The lead is locked."""
+    words = privacy_texts.choose(lead.language_code)
+    if kind is Kind.DATA:
+        await note(app, tx, lead, "lead.export", actor="lead")
+        return await say(app, tx, lead, "sendDocument", _show_data(lead, words), cause=cause)
+    if kind is Kind.ERASURE:
+        return await say(app, tx, lead, "sendMessage", _ask_back(app, lead, words), cause=cause)
+    account = await tx.privacy.find_texts(account_id=lead.account_id)
+    text = _tell_policy(account, words)
+    if kind is Kind.SUPPORT:
+        text = await _tell_support(tx, lead, account, words)
+    return await say(app, tx, lead, "sendMessage", {"text": text}, cause=cause)
+
+
+async def say(app: App, tx: Transaction, lead: Row, method: str, body: Mapping[str, Any], *, cause: str) -> list[Job]:
+    """Plan a message that no step of a funnel says."""
+    message = await messages.plan(
+        tx,
+        lead=lead,
+        cause=cause,
+        ordinal=0,
+        version_id=None,
+        step="",
+        method=method,
+        body=body,
+        nonce=None,
+        policy="retry",
+        payment_id=None,
+        planned_at=app.clock(),
+    )
+    return [messages.job(message)]
+
+
+async def note(app: App, tx: Transaction, lead: Row, action: str, *, actor: str) -> None:
+    """Write down who saw, took or erased a lead's data."""
+    await tx.audit.note(
+        account_id=lead.account_id, actor=actor, action=action, subject=f"lead:{lead.id}", details={}, at=app.clock()
+    )
+
+
+def _show_data(lead: Row, words: Mapping[str, str]) -> dict[str, Any]:
+    """Name what the document is made of when it is sent: no copy of it lies in a row."""
+    return {"document": {"export": lead.id, "name": words["file"]}, "caption": words["data"]}
+
+
+def _ask_back(app: App, lead: Row, words: Mapping[str, str]) -> dict[str, Any]:
+    asked_at = int(app.clock().timestamp())
+    data = f"erase:{lead.id}:{asked_at}:{app.vault.erasure_proof(lead.id, asked_at)}"
+    button = {"text": words["confirm"], "callback_data": data}
+    return {"text": words["erase"], "reply_markup": {"inline_keyboard": [[button]]}}
+
+
+def _tell_policy(account: Row, words: Mapping[str, str]) -> str:
+    return f"{account.privacy_text or words['privacy']}\n\n{words['rights']}"
+
+
+async def _tell_support(tx: Transaction, lead: Row, account: Row, words: Mapping[str, str]) -> str:
+    rows = await tx.privacy.list_latest_payments(account_id=lead.account_id, lead_id=lead.id, limit=LATEST_PAYMENTS)
+    zone = figures.open_zone(account.time_zone)
+    lines = [words["payments"], *(_describe(row, zone, words) for row in rows)] if rows else [words["no_payments"]]
+    return "\n".join([account.support_text or words["support"], "", *lines])
+
+
+def _describe(row: Row, zone: ZoneInfo, words: Mapping[str, str]) -> str:
+    return words["payment"].format(
+        id=row.id,
+        at=row.created_at.astimezone(zone).strftime("%d/%m/%Y"),
+        amount=format_money(row.amount_cents, "pt-BR") if row.currency == "BRL" else f"{row.amount_cents} {row.currency}",
+        description=row.description,
+        state=words[f"state.{row.state}"],
+    )

@@ -1,0 +1,96 @@
+-- name: find_marked :many
+-- Leads that answered what has this mark.
+SELECT leads.id, leads.bot_id, leads.chat_id
+FROM leads
+WHERE leads.account_id = %(account_id)s
+    AND leads.marks @> ARRAY[%(mark)s::text]
+    AND leads.marks IS NOT NULL
+ORDER BY leads.id
+LIMIT %(limit)s;
+
+-- name: find_texts :one
+SELECT privacy_text, support_text, time_zone
+FROM accounts
+WHERE id = %(account_id)s;
+
+-- name: list_latest_payments :many
+SELECT id, created_at, amount_cents, currency, description, state
+FROM payments
+WHERE account_id = %(account_id)s
+    AND lead_id = %(lead_id)s
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: read_lead :one
+-- All that is kept of a lead, the newest `limit` of each kind; its answers and moves are sealed still.
+SELECT leads.id, leads.account_id, leads.status, leads.state, leads.key_encrypted,
+    jsonb_build_object(
+        'lead', jsonb_build_object('id', leads.id, 'bot', bots.username, 'telegram_id', leads.chat_id, 'first_name', leads.first_name,
+            'last_name', leads.last_name, 'username', leads.username, 'language', leads.language_code, 'status', leads.status,
+            'start', leads.start_param, 'tags', leads.state -> 'tags', 'reported_to_ad_networks', leads.is_reported,
+            'since', leads.created_at, 'last_seen', leads.updated_at),
+        'clicks', (
+            SELECT jsonb_agg(to_jsonb(clicks) - '{id,account_id,bot_id,pool_id}'::text[])
+            FROM clicks
+            WHERE clicks.account_id = leads.account_id
+                AND clicks.id IN (SELECT starts.click_id FROM starts WHERE starts.lead_id = leads.id)
+        ),
+        'payments', (
+            SELECT jsonb_agg(jsonb_build_object('id', found.id, 'description', found.description, 'amount_cents', found.amount_cents,
+                'currency', found.currency, 'state', found.state, 'asked_at', found.created_at, 'paid_at', found.paid_at))
+            FROM (
+                SELECT *
+                FROM payments
+                WHERE payments.lead_id = leads.id
+                ORDER BY payments.id DESC
+                LIMIT %(limit)s
+            ) AS found
+        ),
+        'messages', (
+            SELECT jsonb_agg(jsonb_build_object('at', found.sent_at, 'text', coalesce(found.body ->> 'text', found.body ->> 'caption')))
+            FROM (
+                SELECT *
+                FROM messages
+                WHERE messages.lead_id = leads.id
+                    AND messages.sent_at IS NOT NULL
+                ORDER BY messages.sent_at DESC
+                LIMIT %(limit)s
+            ) AS found
+        ),
+        'groups', (
+            SELECT jsonb_agg(jsonb_build_object('group', groups.title, 'status', accesses.status, 'since', accesses.entered_at,
+                'until', accesses.ends_at))
+            FROM accesses
+            JOIN groups ON groups.id = accesses.group_id
+            WHERE accesses.user_id = leads.chat_id
+                AND accesses.lead_id = leads.id
+        ),
+        'told_to_the_seller', (
+            SELECT jsonb_agg(jsonb_build_object('at', posts.planned_at, 'step', posts.step, 'values', posts.body -> 'data' -> 'values'))
+            FROM moves
+            JOIN posts ON posts.cause = moves.cause AND posts.lead_id = moves.lead_id
+            WHERE moves.lead_id = leads.id
+        )
+    ) AS found,
+    (
+        SELECT jsonb_agg(jsonb_build_object('at', found.at, 'event', found.event))
+        FROM (
+            SELECT *
+            FROM moves
+            WHERE moves.lead_id = leads.id
+            ORDER BY moves.id DESC
+            LIMIT %(limit)s
+        ) AS found
+    ) AS moves
+FROM leads
+JOIN bots ON bots.id = leads.bot_id
+WHERE leads.account_id = %(account_id)s
+    AND leads.id = %(lead_id)s;
+
+-- name: set_texts :value
+-- The account's id. Null leaves a text as it is; empty: ours.
+UPDATE accounts
+SET privacy_text = coalesce(%(privacy_text)s, privacy_text),
+    support_text = coalesce(%(support_text)s, support_text)
+WHERE id = %(account_id)s
+RETURNING id;

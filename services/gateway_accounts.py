@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grimbots.services.caches import REMEMBERED, Cache, Key
@@ -19,7 +20,7 @@ from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
-    from grimbots.sql.database import Row
+    from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,34 @@ def open_gateway(app: App, gateway_account: Row) -> tuple[Gateway, Credentials]:
 def notification_url(app: App, gateway_account: Row) -> str:
     """Return the address the provider posts this account's events to."""
     return f"{app.settings.base_url}/webhook/payment/{gateway_account.gateway}/{gateway_account.key}"
+
+
+def takes(account: Row, amount_cents: int) -> bool:
+    """Tell whether a charge is within what its seller lets this account make."""
+    least, most = account.least_cents or 0, account.most_cents or amount_cents
+    return bool(least <= amount_cents <= most)
+
+
+async def take_day(tx: Transaction, account: Row, amount_cents: int, now: datetime) -> bool:
+    """Count a charge on its seller's day; False: it would be over what the account may make in one."""
+    if account.most_day_cents is None and account.most_day_charges is None:
+        return True
+    taken = await tx.gateway_accounts.take_day(
+        account_id=account.account_id,
+        gateway_account_id=account.id,
+        amount_cents=amount_cents,
+        most_day_cents=account.most_day_cents,
+        most_day_charges=account.most_day_charges,
+        now=now,
+    )
+    return taken is not None
+
+
+async def give_day_back(tx: Transaction, account: Row, amount_cents: int, now: datetime) -> None:
+    """Count a charge no more: it was not made."""
+    if account.most_day_cents is not None or account.most_day_charges is not None:
+        which = {"account_id": account.account_id, "gateway_account_id": account.id}
+        await tx.gateway_accounts.give_back(**which, amount_cents=amount_cents, now=now)
 
 
 async def _load(app: App, which: Key) -> Row | None:

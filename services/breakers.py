@@ -2,7 +2,7 @@
 
     closed      charges are asked of it
     open        five charges in a row were not answered: until `broken_until` nobody asks it
-    half open   the time is over: one charge is asked of it, to see. Made or refused: closed; not answered: open for longer
+    half open   the time is over: one charge is asked of it, to see. An answer closes it; none, and it opens for longer
 
 The state is in the account's row, which every process has in memory and hears of when it changes (the channel
 `gateway_accounts`): to look costs nothing. What is counted on the way there is each process's own.
@@ -38,7 +38,7 @@ def state(account: Row, now: datetime) -> str:
 
 
 async def let_through(app: App, account: Row) -> Row | None:
-    """Return the account as it may be asked now; None: it is left alone. Its row tells `conclude` who was sent to see."""
+    """Return the account as it may be asked now; None: it is left alone. One that is sent to see has the probe's row."""
     if account.broken_until is None:
         return account
     now = app.clock()

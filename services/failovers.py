@@ -1,13 +1,14 @@
 """Failovers: a seller's gateway accounts are asked for a charge in their order, until one of them has made it.
 
-    what an account answers                          may it have the charge?      so
-    the charge                                       yes                          it is shown
-    never sent; refused                              no                           the next one is asked
-    ambiguous, undecided; never sent or refused,     perhaps: it is searched      found: shown; surely none: the next one is
-      and an earlier run had asked                     there by our key             asked; not known: this one, again, later
+    what an account answers                    may it have the charge?   so
+    the charge                                 yes                       it is shown
+    never sent; refused                        no                        the next one is asked
+    ambiguous, undecided; never sent or        perhaps: it is searched   found: shown; surely none: the next one; not
+      refused, after an earlier run's call       there by our key          known: this one again, later
 
-A payment's row names the account that may have its charge, before that one is asked; those that surely have none are rows
-of `payment_refusals`. So a run that dies goes on where it was, and no two accounts' charges are shown for one payment.
+A payment's row names the account that may have its charge, before that one is asked; those that surely have none are
+rows of `payment_refusals`. So a run that dies goes on where it was, and no two accounts' charges are shown for one
+payment.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ QUESTIONS = {"tax_id": "cpf", "email": "email", "phone": "phone", "name": "text,
 
 
 def read(version: Version, walk: Walk) -> Payer:
-    """Return what a lead answered of himself. Where a funnel asks for the same twice, the later question is believed."""
+    """Return what a lead answered of himself. Of two questions for the same, the later one is believed."""
     known = {part: walk.answers[name] for part, name in _list_asked(version) if walk.answers.get(name)}
     if "tax_id" in known:
         known["tax_id"] = re.sub(r"\D", "", known["tax_id"])

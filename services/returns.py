@@ -5,7 +5,8 @@
     dispute                 disputed
     charge-back             charged_back
 
-A state only rises in rank. What was paid for is taken back by whoever looks at the states (subscriptions.take_back_refunded).
+A state only rises in rank. What was paid for is taken back by whoever looks at the states
+(subscriptions.take_back_refunded).
 """
 
 from __future__ import annotations

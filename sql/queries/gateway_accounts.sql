@@ -1,6 +1,12 @@
 -- name: add :one
-INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at)
-VALUES (%(account_id)s, %(gateway)s, %(key)s, %(credentials_encrypted)s, %(now)s)
+-- Asked first; with `is_backup` after all others.
+INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, is_active, backup_place, created_at)
+VALUES (%(account_id)s, %(gateway)s, %(key)s, %(credentials_encrypted)s, NOT %(is_backup)s,
+    CASE WHEN %(is_backup)s THEN (
+        SELECT coalesce(max(backup_place), 0) + 1
+        FROM gateway_accounts
+        WHERE account_id = %(account_id)s
+    ) END, %(now)s)
 RETURNING id, account_id, gateway, key, credentials_encrypted, is_active, backup_place, least_cents, most_cents, most_day_cents,
     most_day_charges, trips, broken_since, broken_until, broken_reason, compared_at;
 
@@ -9,17 +15,21 @@ RETURNING id, account_id, gateway, key, credentials_encrypted, is_active, backup
 SELECT pg_notify('gateway_accounts', %(gateway_account_id)s::bigint::text);
 
 -- name: claim_comparisons :many
--- Of every account: those whose provider's statement has not been gone through since, that have had charges, the longest ago first.
+-- Of every account: those whose provider's statement has not been gone through since, that have made charges, in the small hours of
+-- their sellers; the longest ago first. Until it was gone through to its end it stands as not done.
 UPDATE gateway_accounts
-SET compared_at = %(now)s
+SET compared_at = %(now)s,
+    compare_error = 'not gone through to its end'
 WHERE id IN (
-    SELECT id
+    SELECT due.id
     FROM gateway_accounts AS due
-    WHERE (compared_at IS NULL OR compared_at < %(before)s)
+    JOIN accounts ON accounts.id = due.account_id
+    WHERE (due.compared_at IS NULL OR due.compared_at < %(before)s)
+        AND extract(hour FROM %(now)s::timestamptz AT TIME ZONE accounts.time_zone) BETWEEN 2 AND 5
         AND EXISTS (SELECT FROM payments WHERE payments.gateway_account_id = due.id AND payments.txid IS NOT NULL)
-    ORDER BY compared_at NULLS FIRST
+    ORDER BY due.compared_at NULLS FIRST
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF due SKIP LOCKED
 )
 RETURNING id, account_id;
 
@@ -139,6 +149,13 @@ UPDATE gateway_accounts
 SET is_active = false
 WHERE account_id = %(account_id)s
     AND is_active;
+
+-- name: retire_all :exec
+UPDATE gateway_accounts
+SET is_active = false,
+    backup_place = NULL
+WHERE account_id = %(account_id)s
+    AND (is_active OR backup_place IS NOT NULL);
 
 -- name: set_limits :one
 UPDATE gateway_accounts

@@ -212,6 +212,16 @@ WHERE account_id = %(account_id)s
     AND state IN ('new', 'creating')
 ORDER BY ordinal;
 
+-- name: list_paid :many
+-- What was paid through a gateway account between two instants.
+SELECT id, txid, provider_id, idempotency_key, paid_cents, paid_at
+FROM payments
+WHERE account_id = %(account_id)s
+    AND gateway_account_id = %(gateway_account_id)s
+    AND paid_at >= %(since)s
+    AND paid_at < %(until)s
+ORDER BY paid_at;
+
 -- name: list_receipts :many
 SELECT end_to_end_id, amount_cents, paid_at
 FROM payment_receipts

@@ -38,7 +38,7 @@ def state(account: Row, now: datetime) -> str:
 
 
 async def let_through(app: App, account: Row) -> Row | None:
-    """Return the account as it may be asked now; None: it is left alone. One that is sent to see has the probe's row."""
+    """Return the account as it may be asked now; None: it is left alone. Who is sent to see has the probe's row."""
     if account.broken_until is None:
         return account
     now = app.clock()

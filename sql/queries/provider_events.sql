@@ -30,7 +30,7 @@ GROUP BY status
 ORDER BY status;
 
 -- name: find :one
-SELECT provider_events.id, gateway_accounts.gateway, gateway_account_id, suffix, query, headers, body, verified, status, reason,
+SELECT provider_events.id, provider_events.account_id, gateway_accounts.gateway, gateway_account_id, suffix, query, headers, body, verified, status, reason,
     payment_id, retries, received_at, settled_at
 FROM provider_events
 JOIN gateway_accounts ON gateway_accounts.id = gateway_account_id

@@ -36,9 +36,7 @@ class Elsewhere(Sandbox):
             return listed
         return tuple(replace(seen, returns=self.returns.get(seen.charge.txid, ())) for seen in listed)
 
-    async def _call(
-        self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> Any:
+    async def _call(self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         there = replace(self._settings, sandbox_url=credentials["address"])
         return await Sandbox(self._http, there)._call(credentials, method, path, body)
 
@@ -57,9 +55,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Elsewhere, "returns", {})
 
 
-async def connect(
-    shop: Shop, provider: FakeProvider, gateway: str = "elsewhere", *, is_backup: bool = True
-) -> Any:
+async def connect(shop: Shop, provider: FakeProvider, gateway: str = "elsewhere", *, is_backup: bool = True) -> Any:
     """Connect a shop to a provider behind its first one; returns the gateway account."""
     credentials = {"api_key": "second key", "webhook_secret": "second secret", "address": provider.url}
     return await gateway_accounts.add_gateway_account(

@@ -1,4 +1,4 @@
-"""Breakers: a provider that does not answer is left alone by every process, and one charge is sent to see if it is back."""
+"""Breakers: a provider that does not answer is left alone by every process, and one charge is sent to see."""
 
 from __future__ import annotations
 

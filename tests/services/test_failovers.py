@@ -157,7 +157,7 @@ async def test_a_charge_in_doubt_stays_there_while_nobody_reaches_it(
 async def test_no_row_of_faults_shows_two_charges(
     shop: Shop, second: FakeProvider, query: Query, clock: Clock, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311  a test's dice
+    chance = random.Random(seed)
     payment = await shop.accept_offer()
     for _ in range(6):
         for provider in (shop.provider, second):

@@ -129,7 +129,7 @@ async def test_no_forged_event_settles_anything(shops: list[Shop], clock: Clock,
     mine, other = shops
     told = [one for chat_id in (801, 802, 803) for one in await tell_truth(mine, clock, chat_id)]
     pending = [await mine.charge(chat_id) for chat_id in range(810, 815)]
-    forger = Forger(mine, other, pending, told, random.Random(7))  # noqa: S311  a test's dice
+    forger = Forger(mine, other, pending, told, random.Random(7))
     before = fingerprint(query)
     for number in range(FORGED):
         shop, headers, body = forger.forge(number)

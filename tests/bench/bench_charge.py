@@ -1,8 +1,8 @@
 """From the tap that orders to the call that shows the PIX code: `python -m grimbots.tests.bench.bench_charge --help`.
 
 Buyers press /start; then they accept the offer at a steady rate. The wait counts from the instant a tap was due until
-the QR code's message arrives, less the 40 ms for which the queue holds every tap back (services/intake.py). The provider
-answers at once, from the bench's own process: its milliseconds are in the figures. Pinned as bench_start.py is.
+the QR code's message arrives, less the 40 ms for which the queue holds every tap back (services/intake.py). The
+provider answers at once, from the bench's own process: its milliseconds are in the figures. Pinned as the others are.
 """
 
 from __future__ import annotations

@@ -126,3 +126,23 @@ async def post(shop: Shop, second: FakeProvider, query: Query, *, is_verified: b
     ((key,),) = query("SELECT key FROM gateway_accounts WHERE gateway = 'elsewhere'")
     headers = second.sign(b"{}", "second secret" if is_verified else "guessed")
     await receptions.receive(shop.app, "elsewhere", key, "", "", headers, b"{}")
+
+
+@pytest.mark.gen_test
+async def test_money_that_goes_back_at_another_account_is_not_ours(
+    shops: list[Shop], second: FakeProvider, query: Query, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """The other tenant signs, with his own secret, that the transfer of our buyer went back."""
+    mine, other = shops
+    payment = await mine.charge()
+    second.pay(payment.txid, end_to_end_id="E1")
+    await payments.verify(mine.app, payment_id=payment.id, cause="u:1:1")
+    back = Return("r1", "E1", PRICE_CENTS, clock(), ReturnKind.CHARGEBACK, is_settled=True)
+    monkeypatch.setattr(Elsewhere, "parse", lambda self, event: (Hint(None, None, None, back),))
+    account = await connect(other, second)
+    signed = second.sign(b"{}", "second secret")
+    await receptions.receive(other.app, "elsewhere", account.key, "", "", signed, b"{}")
+    clock.move(minutes=10)
+    await other.apply_events()
+    assert (await mine.read(payment.id)).state == "paid"
+    assert [row.status for row in await events.list_left_over(other.app, other.tenant.account_id)] == ["unmatched"]

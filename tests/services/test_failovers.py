@@ -187,6 +187,17 @@ async def test_the_buyer_is_told_when_every_account_refuses(shop: Shop, second: 
 
 
 @pytest.mark.gen_test
+async def test_runs_of_one_charge_at_once_ask_once(shop: Shop, second: FakeProvider, query: Query) -> None:
+    payment = await shop.accept_offer()
+    await asyncio.gather(*(run_again(shop, payment) for _ in range(4)))
+    await run_again(shop, payment)
+    assert await tell_maker(shop, second, payment, query) == "first"
+    assert sum(method == "PUT" for method, _ in shop.provider.calls) <= 2 and second.calls == []
+    assert (await shop.list_moves(payment))[0] == ("new", "creating")
+    assert (await shop.list_moves(payment)).count(("new", "creating")) == 1
+
+
+@pytest.mark.gen_test
 async def test_a_charge_made_after_another_run_has_gone_on_is_not_shown(
     shop: Shop, second: FakeProvider, query: Query, expect_errors: list[str]
 ) -> None:

@@ -122,7 +122,7 @@ async def _compare_charge(app: App, account: Row, seen: Snapshot) -> list[Job]:
     payment = await app.db.payments.find_by_reference(
         gateway_account_id=account.id, txid=made.txid, provider_id=made.provider_id
     )
-    if payment is None or payment.state == "new":
+    if payment is None:
         if seen.receipts:
             paid_cents = sum(receipt.amount_cents for receipt in seen.receipts)
             await _note(app, account, "stranger", made.txid, f"{paid_cents} cents came in for no charge of ours")

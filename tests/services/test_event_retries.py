@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again
 from grimbots.services import events, payments, receptions
@@ -77,9 +79,10 @@ async def test_a_left_over_event_is_acted_upon_again(shop: Shop, clock: Clock, q
 
 @pytest.mark.gen_test
 async def test_an_event_whose_job_is_dead_can_be_tried_again(shop: Shop, clock: Clock) -> None:
-    event_id = await leave_over(shop, clock, "f" * 32)
-    (row,) = await events.list_left_over(shop.app, shop.tenant.account_id)
-    await shop.app.queue.bury(events.job(await events.get(shop.app, shop.tenant.account_id, row.id)), "broken")
+    nowhere = Queue("redis://127.0.0.1:1", consumer_host="test", slot=1, queue_slots={})
+    event_id = await leave_over(replace(shop, app=replace(shop.app, queue=nowhere)), clock, "f" * 32)
+    dead = events.job(await events.get(shop.app, shop.tenant.account_id, event_id))
+    assert await shop.app.queue.bury(dead, "broken") is Accepted.DEAD
     await events.retry(shop.app, shop.tenant.account_id, event_id, actor="test")
     (stale,) = await shop.app.db.provider_events.list_stale(before=clock(), after=0, limit=9)
     assert await shop.app.queue.enqueue(events.job(stale)) is not Accepted.DEAD

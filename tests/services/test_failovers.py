@@ -20,7 +20,7 @@ from grimbots.tests.rows import Query
 from grimbots.tests.services.elsewhere import connect, offer
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
 
-SEEDS = 300 if os.environ.get("GRIMBOTS_PROOF") else 12
+SEEDS = 300 if os.environ.get("GRIMBOTS_PROOF") else 8
 Fault = Callable[[FakeProvider], None]
 
 

@@ -24,7 +24,7 @@ from grimbots.tests.fakes.provider import sign, write_event
 from grimbots.tests.rows import Query
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
 
-FORGED = 10_000 if os.environ.get("GRIMBOTS_PROOF") else 200
+FORGED = 10_000 if os.environ.get("GRIMBOTS_PROOF") else 150
 MONEY = ("payments", "payment_receipts", "payment_transitions", "payment_refusals", "deliveries", "messages")
 Forgery = tuple[Shop, dict[str, str], bytes]
 

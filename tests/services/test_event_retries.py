@@ -149,3 +149,22 @@ async def test_money_that_goes_back_at_another_account_is_not_ours(
     await other.apply_events()
     assert (await mine.read(payment.id)).state == "paid"
     assert [row.status for row in await events.list_left_over(other.app, other.tenant.account_id)] == ["unmatched"]
+
+
+@pytest.mark.gen_test
+async def test_money_that_goes_back_before_it_was_seen_to_come_is_asked_about(
+    shop: Shop, second: FakeProvider, query: Query, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    payment = await shop.charge()
+    second.pay(payment.txid, end_to_end_id="E1")
+    back = Return("r1", "E1", PRICE_CENTS, clock(), ReturnKind.REFUND, is_settled=True)
+    Elsewhere.returns[payment.txid] = (back, replace(back, id="r2", end_to_end_id="E of another"))
+    monkeypatch.setattr(Elsewhere, "parse", lambda self, event: (Hint(payment.txid, None, None, back),))
+    await post(shop, second, query, is_verified=True)
+    await shop.apply_events()
+    assert await shop.list_moves(payment) == [
+        ("new", "creating"),
+        ("creating", "pending"),
+        ("pending", "paid"),
+        ("paid", "refunded"),
+    ]

@@ -19,12 +19,16 @@ from grimbots.services import brcode
 
 @dataclass
 class Fault:
-    """What befalls the next `times` calls of `method`: answered `http`, or the connection cut `before` or `after`."""
+    """What befalls the next `times` calls of `method`: answered `http`, or the connection cut `before` or `after`.
+
+    `is_done`: what was asked is done all the same.
+    """
 
     method: str
     times: int
     http: int = 0
     drop: str = ""
+    is_done: bool = False
 
 
 @dataclass
@@ -59,9 +63,9 @@ class FakeProvider:
         self._server.stop()
         await self._server.close_all_connections()
 
-    def fail(self, method: str, *, times: int = 1, http: int = 0, drop: str = "") -> None:
+    def fail(self, method: str, *, times: int = 1, http: int = 0, drop: str = "", is_done: bool = False) -> None:
         """Make the next calls of an HTTP method go wrong."""
-        self.faults.append(Fault(method, times, http, drop))
+        self.faults.append(Fault(method, times, http, drop, is_done))
 
     def pay(self, txid: str, amount_cents: int | None = None, end_to_end_id: str = "E1") -> bytes:
         """Take the money in and return the body of the event that tells of it."""
@@ -100,6 +104,7 @@ class _Handler(RequestHandler):
     def initialize(self, provider: FakeProvider) -> None:
         self.provider = provider
         self.drop = ""
+        self.answer = 0
 
     def prepare(self) -> None:
         self.provider.calls.append((self.request.method or "", self.request.path))
@@ -110,7 +115,9 @@ class _Handler(RequestHandler):
         if fault is not None:
             fault.times -= 1
             self.drop = fault.drop
-        if fault is not None and (fault.http or fault.drop == "before"):
+        if fault is not None and fault.is_done:
+            self.answer = fault.http
+        elif fault is not None and (fault.http or fault.drop == "before"):
             self.reply(fault.http or 200, {"error": {"message": "as asked for"}})
         elif not self.api_key:
             self.reply(401, {"error": {"message": "no key"}})
@@ -118,7 +125,7 @@ class _Handler(RequestHandler):
     def reply(self, status: int, value: Any) -> None:
         if self.drop:
             self.request.connection.stream.close()  # type: ignore[union-attr]
-        self.set_status(status)
+        self.set_status(self.answer or status)
         self.finish(json.dumps(value))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

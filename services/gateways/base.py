@@ -187,6 +187,19 @@ class Gateway(ABC):
         """Tell whether this installation offers the provider at all."""
         return True
 
+    @classmethod
+    def prepare(cls, credentials: Credentials, now: datetime) -> Credentials:
+        """Return what a seller filled in as it is to be kept.
+
+        Raises:
+            Invalid: something in it can be of no use; in words for the seller.
+        """
+        return credentials
+
+    async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
+        """Tell the provider where to post events, where it is not told with each charge; None: it knows."""
+        return None
+
     @abstractmethod
     async def test(self, credentials: Credentials) -> Refusal | None:
         """Ask the provider whether it takes these credentials; None: it does. Nothing is charged."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class FakeGateway(ABC):
     """Whether a charge can be paid twice there."""
     takes_any_amount: ClassVar[bool] = True
     """Whether a payer's bank may send another amount than was asked."""
+    tells_returns: ClassVar[frozenset[ReturnKind]] = frozenset(ReturnKind)
+    """Of which money that goes back a charge tells when it is looked up."""
     logs_in: ClassVar[bool] = False
     """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
 
@@ -69,13 +72,14 @@ class FakeGateway(ABC):
         """Awaited with the txid when a charge was made and its answer has not left."""
         self._released = asyncio.Event()
 
-    async def start(self) -> None:
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a free port."""
         sockets = bind_sockets(0, "127.0.0.1")
         routes = [(path, handler, {"provider": self}) for path, handler in self.routes]
-        self._server = HTTPServer(Application(routes, log_function=_quiet))  # type: ignore[arg-type]
+        self._server = HTTPServer(Application(routes, log_function=_quiet), ssl_options=tls)  # type: ignore[arg-type]
         self._server.add_sockets(sockets)
-        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        where = "http://127.0.0.1" if tls is None else "https://localhost"  # a certificate names a host
+        self.url = f"{where}:{sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening, let go of what was never to be answered, and close every connection."""

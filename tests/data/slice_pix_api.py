@@ -85,7 +85,9 @@ def _clean(schema: Any) -> Any:
         kept["pattern"] = f"^{kept['pattern']}$"  # meant so: "37.000" is no money
     if "properties" in kept:
         kept["properties"] = {name: _clean(inner) for name, inner in kept["properties"].items()}
-    return {name: value if name in ("properties", "required", "enum") else _clean(value) for name, value in kept.items()}
+    return {
+        name: value if name in ("properties", "required", "enum") else _clean(value) for name, value in kept.items()
+    }
 
 
 def _mend(name: str, schema: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""Efí: the standard's bank in its own ways. Source: efipay/sdk-python-apis-efi 1.0.7, and the facts in banks/efi.toml."""
+"""Efí: the standard's bank in its own ways. Source: efipay/sdk-python-apis-efi 1.0.7; see banks/efi.toml."""
 
 from __future__ import annotations
 

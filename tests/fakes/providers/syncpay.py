@@ -26,6 +26,7 @@ class Fake(FakeGateway):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(clock)
         self.tokens: dict[str, str] = {}
+        self.clients: list[dict[str, str]] = []
 
     def credentials(self, seller: str = "shop") -> dict[str, str]:
         return {"client_id": f"id of {seller}", "client_secret": f"secret of {seller}"}
@@ -94,6 +95,7 @@ class _Charges(_Handler):
     async def post(self) -> None:
         asked = json.loads(self.request.body)
         client = asked["client"]
+        self.provider.clients.append(client)
         if not all(client.get(name) for name in ("name", "cpf", "email", "phone")) or client["phone"].startswith("+"):
             self.reply(422, {"message": "The given data was invalid."})
             return

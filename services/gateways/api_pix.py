@@ -59,6 +59,7 @@ class ApiPix(Gateway):
     """A bank of the standard; `make_gateway` makes a class of each file."""
 
     signs_events = False
+    wants_register = True
 
     @property
     @abstractmethod
@@ -147,7 +148,9 @@ class ApiPix(Gateway):
         if "{secret}" not in self.bank.webhook_query:
             return Verdict.REQUERY
         word = make_word(credentials).encode()
-        said = [value.partition("/")[0].encode() for _, value in parse_qsl(event.query, errors="replace")]
+        said = [
+            value.partition("/")[0].encode(errors="replace") for _, value in parse_qsl(event.query, errors="replace")
+        ]
         return Verdict.REQUERY if any(hmac.compare_digest(value, word) for value in said) else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:

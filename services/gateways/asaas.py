@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode
 
 from grimbots.services.gateways.answers import (
     BRASILIA,
+    MOST_PAGES,
     as_reais,
     find,
     find_missing,
@@ -211,7 +212,7 @@ class Asaas(Gateway):
 
     async def _page(self, credentials: Credentials, window: dict[str, str]) -> Sequence[dict[str, Any]] | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             which = urlencode({**window, "limit": PAGE, "offset": len(found)})
             answer = await self._ask(credentials, "GET", f"/payments?{which}")
             if isinstance(answer, Refusal):
@@ -220,6 +221,7 @@ class Asaas(Gateway):
             found += page
             if find(answer, "hasMore") is not True or not page:
                 return found
+        raise Undecided("the provider's list has no end")
 
     async def _ask(
         self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None

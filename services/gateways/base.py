@@ -181,6 +181,7 @@ class Gateway(ABC):
     can_refund: ClassVar[bool] = True  # False: `refund` is a Refusal that tells the seller where to do it
     can_refund_parts: ClassVar[bool] = True
     can_list: ClassVar[bool] = True  # False: `list` is a Refusal
+    wants_register: ClassVar[bool] = False  # True: `register` tells it where to post events, not each charge
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
@@ -202,7 +203,10 @@ class Gateway(ABC):
         return credentials
 
     async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
-        """Tell the provider where to post events, where it is not told with each charge; None: it knows."""
+        """Tell the provider where to post events, where it is not told with each charge; None: it knows.
+
+        It may know one address only, so that of another system of the seller's is forgotten.
+        """
         return None
 
     @abstractmethod

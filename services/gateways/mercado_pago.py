@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode
 
 from grimbots.services.gateways.answers import (
+    MOST_PAGES,
     as_reais,
     find,
     find_missing,
     find_reais,
     find_text,
+    is_storable,
     read_instant,
     read_objects,
     read_reais,
@@ -61,7 +63,7 @@ LEAST_LIFE = timedelta(minutes=35)
 PAGE = 50
 PAID = frozenset({"approved", "in_mediation", "refunded", "charged_back"})  # states that only a paid payment reaches
 RETURNED = {"in_mediation": ReturnKind.DISPUTE, "charged_back": ReturnKind.CHARGEBACK}
-SIGNATURE = re.compile(r"\s*ts\s*=\s*(\d{1,16})\s*,\s*v1\s*=\s*([0-9a-f]{64})\s*")
+PART = re.compile(r"\s*(\w{1,9})\s*=\s*([0-9a-f]{1,64})\s*")  # of x-signature: ts=1742505638683,v1=<64 hex digits>
 TOPICS = ("payment",)  # others speak of things that change a payment, which is told by an event of its own
 REASONS = {400: "recusou a cobrança: confira se a conta tem uma chave PIX cadastrada e se o e-mail do comprador existe"}
 
@@ -156,13 +158,14 @@ class MercadoPago(Gateway):
         header = event.headers.get("x-signature", "")
         if not header:
             return Verdict.REQUERY
-        match, ids = SIGNATURE.fullmatch(header), _list_ids(event)
-        if match is None or len(set(ids)) > 1 or not credentials["webhook_secret"]:
+        parts = {match[1]: match[2] for match in map(PART.fullmatch, header.split(",")) if match}
+        moment, signature, ids = parts.get("ts", ""), parts.get("v1", ""), _list_ids(event)
+        if not moment.isdecimal() or not signature or len(set(ids)) > 1 or not credentials["webhook_secret"]:
             return Verdict.NO
         request_id = event.headers.get("x-request-id", "").strip()
-        tail = (f"request-id:{request_id};" if request_id else "") + f"ts:{match[1]};"
+        tail = (f"request-id:{request_id};" if request_id else "") + f"ts:{moment};"
         manifests = {f"id:{id_};{tail}" for known in ids for id_ in (known, known.lower())} or {tail}
-        is_right = [_is_signed(credentials["webhook_secret"], manifest, match[2]) for manifest in manifests]
+        is_right = [_is_signed(credentials["webhook_secret"], manifest, signature) for manifest in manifests]
         return Verdict.YES if any(is_right) else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
@@ -191,7 +194,7 @@ class MercadoPago(Gateway):
 
     async def _search(self, credentials: Credentials, by: dict[str, str]) -> Objects | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             page = {"sort": "date_created", "criteria": "asc", "limit": str(PAGE), "offset": str(len(found))}
             response = await self._call(credentials, "GET", f"/v1/payments/search?{urlencode({**by, **page})}")
             answer = read_answer(response)
@@ -203,6 +206,7 @@ class MercadoPago(Gateway):
             found += results
             if len(results) < PAGE:
                 return found
+        raise Undecided("the provider's search has no end")
 
     def _refuse(self, response: Response, answer: dict[str, Any]) -> Refusal:
         causes = answer.get("cause")
@@ -289,7 +293,7 @@ def _list_ids(event: Event) -> list[str]:
     """Return the payment's id as the query says it and as the body does."""
     query, said = parse_qs(event.query), read_object(event.body)
     named = [*query.get("data.id", query.get("id", []))[:1], find_text(said, "data", "id")]
-    return [id_ for id_ in named if id_]
+    return [id_ for id_ in named if id_ and is_storable(id_)]
 
 
 def _is_signed(secret: str, manifest: str, signature: str) -> bool:

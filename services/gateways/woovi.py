@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from grimbots.services.gateways.answers import (
+    MOST_PAGES,
     find,
     find_missing,
     find_text,
@@ -240,7 +241,7 @@ class Woovi(Gateway):
         self, credentials: Credentials, path: str, name: str, since: datetime, until: datetime
     ) -> Sequence[dict[str, Any]] | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             window = {"start": since.isoformat(), "end": until.isoformat(), "limit": PAGE, "skip": len(found)}
             answer = await self._ask(credentials, "GET", f"{path}?{urlencode(window)}")
             if isinstance(answer, Refusal):
@@ -249,6 +250,7 @@ class Woovi(Gateway):
             found += page
             if find(answer, "pageInfo", "hasNextPage") is not True or not page:
                 return found
+        raise Undecided("the provider's list has no end")
 
     async def _ask(
         self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None

@@ -13,15 +13,28 @@ from typing import Any
 import pytest
 
 from grimbots.conf.settings import Settings, load
-from grimbots.services import charges, payments
+from grimbots.services import charges, gateways, payments
 from grimbots.services.gateways.base import ChargeRequest, Event
 from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.conftest import Clock, _add_tenant
 from grimbots.tests.fakes.gateways import FakeGateway
+from grimbots.tests.services.additions import add_file
 from grimbots.tests.services.gateways.benches import PAYER, find_fakes
 from grimbots.tests.services.gateways.tills import Till, open_till
 
 PAID_ONCE = ("paid", [], 1)
+CORNER = '''
+"""A bank at the corner, which speaks as the sandbox does."""
+
+from grimbots.services.gateways.base import Field
+from grimbots.services.gateways.sandbox import Sandbox
+
+
+class Corner(Sandbox):
+    name = "corner"
+    label = "Banco da Esquina"
+    fields = (Field("api_key", "Chave", "No balcão."), Field("webhook_secret", "Segredo", "No balcão."))
+'''
 
 
 @pytest.fixture
@@ -186,3 +199,16 @@ async def test_no_token_of_an_event_is_kept(tills: list[Till], post: Any, app: A
     assert len(kept) == len(tills)
     secrets = {secret for till in tills for secret in till.credentials.values()}
     assert [value for event in kept for value in event.headers.values() if value in secrets] == []
+
+
+@pytest.mark.gen_test
+async def test_a_new_file_is_a_new_gateway(tills: list[Till], post: Any, app: Any, vault: Any, tmp_path: Path) -> None:
+    tenant = await _add_tenant(app.db, vault, 90)
+    sandbox = next(till.provider for till in tills if till.gateway == "sandbox")
+    with add_file(tmp_path, gateways, "corner", CORNER, find_gateways):
+        till = await open_till(app, tenant, "corner", sandbox, "corner")
+        payment = await till.charge()
+        await post(till, till.notify(sandbox.pay(payment.txid)))
+        await till.apply()
+        assert await till.see(payment) == PAID_ONCE
+    assert "corner" not in find_gateways()

@@ -1,4 +1,4 @@
-"""Connections: credentials tried and events asked for, of one's own gateway accounts alone."""
+"""Registrations: a bank is told where to post the events of one's own gateway accounts, when somebody says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import connections, gateway_accounts
+from grimbots.services import gateway_accounts, gateway_tests, registrations
 from grimbots.services.errors import Invalid, NotFound
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.bank import get_authority
@@ -45,15 +45,10 @@ async def connect(app: Any, tenant: Any, credentials: dict[str, str]) -> Any:
 
 
 @pytest.mark.gen_test
-async def test_a_connected_account_is_tried_and_its_events_are_asked_for(at_efi: Any, efi: Fake, tenant: Any) -> None:
-    given = efi.credentials()
-    packed = base64.b64encode(given["certificate"].encode()).decode()
-    added = await connect(at_efi, tenant, {**given, "certificate": packed})
-    _, kept = gateway_accounts.open_gateway(at_efi, added)
-    assert kept == given
-    which = {"account_id": tenant.account_id, "gateway_account_id": added.id}
-    assert await connections.test(at_efi, **which) is None and efi.webhooks == {}
-    assert await connections.register(at_efi, **which, actor="ana") is None
+async def test_a_bank_is_told_where_to_post_events(at_efi: Any, efi: Fake, tenant: Any) -> None:
+    added = await connect(at_efi, tenant, efi.credentials())
+    assert efi.webhooks == {}
+    await registrations.register(at_efi, tenant.account_id, added.id, "ana")
     (url,) = efi.webhooks.values()
     assert url.startswith(gateway_accounts.notification_url(at_efi, added) + "?hmac=")
     (noted, *_) = await at_efi.db.audit.list_recent(account_id=tenant.account_id, limit=1)
@@ -61,24 +56,29 @@ async def test_a_connected_account_is_tried_and_its_events_are_asked_for(at_efi:
 
 
 @pytest.mark.gen_test
-async def test_what_the_provider_refuses_is_told_and_not_noted(at_efi: Any, efi: Fake, tenant: Any) -> None:
+async def test_what_the_bank_refuses_is_told_and_not_noted(at_efi: Any, efi: Fake, tenant: Any) -> None:
     added = await connect(at_efi, tenant, {**efi.credentials(), "client_secret": "wrong"})
-    which = {"account_id": tenant.account_id, "gateway_account_id": added.id}
-    for refusal in (await connections.test(at_efi, **which), await connections.register(at_efi, **which, actor="ana")):
-        assert refusal is not None and "Client Secret" in refusal.reason
+    with pytest.raises(Invalid, match="Client Secret"):
+        await registrations.register(at_efi, tenant.account_id, added.id, "ana")
     (noted, *_) = await at_efi.db.audit.list_recent(account_id=tenant.account_id, limit=1)
     assert noted.action == "gateway.add"
 
 
 @pytest.mark.gen_test
-async def test_nobody_reaches_another_accounts(at_efi: Any, efi: Fake, tenant: Any) -> None:
+async def test_nobody_registers_another_accounts(at_efi: Any, efi: Fake, tenant: Any) -> None:
     added = await connect(at_efi, tenant, efi.credentials())
-    others = {"account_id": tenant.account_id + 1, "gateway_account_id": added.id}
     with pytest.raises(NotFound):
-        await connections.test(at_efi, **others)
-    with pytest.raises(NotFound):
-        await connections.register(at_efi, **others, actor="eva")
+        await registrations.register(at_efi, tenant.account_id + 1, added.id, "eva")
     assert efi.calls == []
+
+
+@pytest.mark.gen_test
+async def test_a_certificate_as_it_was_downloaded_is_tried_and_kept_as_pem(at_efi: Any, efi: Fake, tenant: Any) -> None:
+    given = efi.credentials()
+    packed = {**given, "certificate": base64.b64encode(given["certificate"].encode()).decode()}
+    assert await gateway_tests.require(at_efi, "efi", packed) == ""
+    _, kept = gateway_accounts.open_gateway(at_efi, await connect(at_efi, tenant, packed))
+    assert kept == given
 
 
 @pytest.mark.gen_test
@@ -86,4 +86,6 @@ async def test_a_certificate_of_no_use_is_refused_before_it_is_kept(at_efi: Any,
     old = get_authority().issue("shop", begins_at=datetime.now(UTC) - timedelta(9)).decode()
     with pytest.raises(Invalid, match="venceu em"):
         await connect(at_efi, tenant, {**efi.credentials(), "certificate": old})
+    with pytest.raises(Invalid, match="venceu em"):
+        await gateway_tests.require(at_efi, "efi", {**efi.credentials(), "certificate": old})
     assert await at_efi.db.gateway_accounts.list_all(account_id=tenant.account_id) == []

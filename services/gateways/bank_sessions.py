@@ -19,7 +19,7 @@ from grimbots.services.gateways.certificates import find_fault
 from grimbots.services.gateways.logins import call_logged_in, name_account, read_token
 
 SCOPES = ("cob.write", "cob.read", "pix.write", "pix.read", "webhook.write", "webhook.read")  # what our calls need
-PAGE, MOST_PAGES = 100, 1_000
+PAGE = 100
 
 # By the last part of RFC 7807's `type` (the standard's "Tratamento de erros"), Efí's `nome`, or OAuth's `error`.
 PROBLEMS = MappingProxyType(
@@ -65,7 +65,7 @@ class BankSession:
     async def list_pages(self, path: str, name: str, window: Mapping[str, str]) -> list[dict[str, Any]] | Refusal:
         """Return all the records of a window, page by page."""
         found: list[dict[str, Any]] = []
-        for page in range(MOST_PAGES):
+        for page in range(answers.MOST_PAGES):
             asked = {**window, "paginacao.paginaAtual": str(page), "paginacao.itensPorPagina": str(PAGE)}
             answer = self.read(await self.call("GET", f"{path}?{urlencode(asked)}"))
             if isinstance(answer, Refusal):
@@ -74,9 +74,9 @@ class BankSession:
             pages = answers.find(answer, "parametros", "paginacao", "quantidadeDePaginas")
             if not isinstance(pages, int):
                 raise Undecided("the bank does not say how many pages there are")
-            if page + 1 >= pages:
+            if page + 1 >= pages or not answers.find(answer, name):
                 return found
-        raise Undecided(f"the bank has more than {MOST_PAGES * PAGE} of these: ask for a shorter time")
+        raise Undecided(f"the bank's list of {path} has no end: ask for a shorter time")
 
     async def _log_in(self) -> Token | Refusal:
         """Ask for a token. The certificate is looked at first: a bank only hangs up on one that ran out."""

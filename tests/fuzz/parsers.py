@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,6 +28,7 @@ from grimbots.handlers.commands.seeds import DEMO
 from grimbots.services import answers, brcode, intake, media, updates, visits
 from grimbots.services.clients.http import HttpClient, Response
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.clients.tokens import Token
 from grimbots.services.errors import Invalid
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.check import check
@@ -34,7 +36,7 @@ from grimbots.services.funnels.definitions import read_version
 from grimbots.services.funnels.events import Started, Tapped, Wrote
 from grimbots.services.funnels.files import read_files
 from grimbots.services.funnels.walks import Walk
-from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Payer, Undecided
+from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Payer, Refusal, Undecided
 from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.fuzz import providers
 from grimbots.tests.fuzz.mutations import NASTY_TEXTS, mutate_bytes, mutate_json, mutate_text, pick_nasty, write_json
@@ -124,11 +126,25 @@ def run_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("it waits")
 
 
+class Letting:
+    """Stands where access tokens are kept: the answer is read as one is, and whatever it says there is one."""
+
+    async def get(self, key: str, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Token:
+        """Give a token."""
+        with suppress(Undecided):
+            await fetch()
+        return Token("x", 60.0)
+
+    def drop(self, key: str, token: Token) -> None:
+        """Have another one."""
+
+
 class Answering:
     """Stands where the HTTP client does: whatever is asked, the input is the answer."""
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
+        self.tokens = Letting()
 
     async def request(self, *_: Any, **__: Any) -> Response:
         """Answer."""
@@ -179,12 +195,12 @@ def make_event(rng: Random) -> tuple[str, bytes, dict[str, str]]:
 
 def run_event(given: tuple[str, bytes, dict[str, str]]) -> str:
     query, body, headers = given
-    found = ()
+    found: tuple[Any, ...] = ()
     for gateway in find_gateways().values():
         event = Event("", query, headers, body)
         opened = gateway(cast(HttpClient, None), load({}))
         opened.verify({field.name: "x" for field in gateway.fields}, event, NOW)
-        found = opened.parse(event)
+        found = opened.parse(event) or found
     return READ if found else REFUSED
 
 
@@ -202,8 +218,7 @@ def run_answer(given: tuple[int, bytes]) -> str:
         credentials = {field.name: "x" for field in kind.fields}
         for call in _list_calls(gateway, credentials):
             try:
-                run_now(call)
-                outcome = READ
+                outcome = outcome if isinstance(run_now(call), Refusal) else READ
             except Undecided:
                 continue
     return outcome

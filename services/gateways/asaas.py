@@ -14,7 +14,6 @@ asked about, and a check costs one request. A payment tells the day it was paid,
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,6 +53,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
+from grimbots.services.gateways.proofs import is_word
 
 if TYPE_CHECKING:
     from grimbots.services.clients.http import Response
@@ -172,8 +172,7 @@ class Asaas(Gateway):
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Compare the token. It says nothing of the body, so what it says is asked about."""
-        given, token = event.headers.get("asaas-access-token", ""), credentials["webhook_token"]
-        is_right = bool(token) and hmac.compare_digest(given.encode(), token.encode())
+        is_right = is_word(event.headers.get("asaas-access-token", ""), credentials["webhook_token"])
         return Verdict.REQUERY if is_right else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:

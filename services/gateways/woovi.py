@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -59,6 +58,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
+from grimbots.services.gateways.proofs import is_word
 
 LEAST_LIFE_SECONDS = 300
 PAGE = 100
@@ -177,8 +177,7 @@ class Woovi(Gateway):
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Believe what Woovi signed and sent to this seller's webhook; one proof of the two is not enough."""
-        given, word = event.headers.get("authorization", ""), credentials["webhook_authorization"]
-        is_ours = bool(word) and hmac.compare_digest(given.encode(), word.encode())
+        is_ours = is_word(event.headers.get("authorization", ""), credentials["webhook_authorization"])
         is_theirs = _is_signed(self.public_keys, event)
         if is_ours and is_theirs:
             return Verdict.YES

@@ -41,6 +41,7 @@ from grimbots.services.gateways.base import (
     read_object,
 )
 from grimbots.services.gateways.certificates import HOW, read_certificate
+from grimbots.services.gateways.proofs import is_word
 
 if TYPE_CHECKING:
     from grimbots.services.gateways.bank_files import Bank
@@ -147,11 +148,9 @@ class ApiPix(Gateway):
         """Look for our word in the address: without it the event is not the bank's, and with it only perhaps."""
         if "{secret}" not in self.bank.webhook_query:
             return Verdict.REQUERY
-        word = make_word(credentials).encode()
-        said = [
-            value.partition("/")[0].encode(errors="replace") for _, value in parse_qsl(event.query, errors="replace")
-        ]
-        return Verdict.REQUERY if any(hmac.compare_digest(value, word) for value in said) else Verdict.NO
+        word = make_word(credentials)
+        said = [value.partition("/")[0] for _, value in parse_qsl(event.query, errors="replace")]
+        return Verdict.REQUERY if any(is_word(value, word) for value in said) else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
         """Read the transfers of a callback, and what of them goes back."""

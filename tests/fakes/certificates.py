@@ -38,6 +38,9 @@ def _write_certificate(folder: Path, names: tuple[str, ...]) -> Path:
     return path
 
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # before any time that a test's clock shows
+
+
 class Authority:
     """One who vouches for the certificates of a bank's customers, and for the bank's own."""
 
@@ -45,13 +48,15 @@ class Authority:
         self._name = _name(name)
         self._key = ec.generate_private_key(ec.SECP256R1())
         constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.pem = self._sign(self._name, self._key, datetime.now(UTC), 2, constraints).public_bytes(Encoding.PEM)
+        self.pem = self._sign(self._name, self._key, LONG_AGO, _tomorrow(), constraints).public_bytes(Encoding.PEM)
 
-    def issue(self, name: str, *, begins_at: datetime | None = None, days: int = 2, host: str = "") -> bytes:
-        """Return a new certificate for a customer, or for a `host`, with its key, as PEM."""
+    def issue(
+        self, name: str, *, begins_at: datetime = LONG_AGO, ends_at: datetime | None = None, host: str = ""
+    ) -> bytes:
+        """Return a new certificate for a customer, or for a `host`, with its key, as PEM; it ends tomorrow."""
         key = ec.generate_private_key(ec.SECP256R1())
         about = x509.SubjectAlternativeName([x509.DNSName(host)]) if host else _NO_AUTHORITY
-        signed = self._sign(_name(name), key, begins_at or datetime.now(UTC), days, about)
+        signed = self._sign(_name(name), key, begins_at, ends_at or _tomorrow(), about)
         return signed.public_bytes(Encoding.PEM) + write_key(key)
 
     def _sign(
@@ -59,11 +64,11 @@ class Authority:
         name: x509.Name,
         key: ec.EllipticCurvePrivateKey,
         begins_at: datetime,
-        days: int,
+        ends_at: datetime,
         extension: x509.ExtensionType,
     ) -> x509.Certificate:
         builder = x509.CertificateBuilder(
-            self._name, name, key.public_key(), x509.random_serial_number(), begins_at, begins_at + timedelta(days)
+            self._name, name, key.public_key(), x509.random_serial_number(), begins_at, ends_at
         )
         return builder.add_extension(extension, critical=False).sign(self._key, hashes.SHA256())
 
@@ -84,6 +89,10 @@ def make_demanding_tls(folder: Path, authority: Authority, host: str = "localhos
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(path)
     return context
+
+
+def _tomorrow() -> datetime:
+    return datetime.now(UTC) + timedelta(1)
 
 
 def _name(text: str) -> x509.Name:

@@ -34,7 +34,7 @@ def tenant(accounts: Any) -> Any:
 
 @pytest.fixture
 def at_efi(app: Any, efi: Fake) -> Any:
-    """Give an App that finds Efí where it listens, and whose time is the certificates'."""
+    """Give an App that finds Efí where it listens, and whose time is real: a certificate's is."""
     settings = replace(app.settings, gateway_urls={"efi": efi.url}, public_url="https://bots.example.com")
     return replace(app, settings=settings, clock=lambda: datetime.now(UTC))
 
@@ -83,7 +83,7 @@ async def test_a_certificate_as_it_was_downloaded_is_tried_and_kept_as_pem(at_ef
 
 @pytest.mark.gen_test
 async def test_a_certificate_of_no_use_is_refused_before_it_is_kept(at_efi: Any, efi: Fake, tenant: Any) -> None:
-    old = get_authority().issue("shop", begins_at=datetime.now(UTC) - timedelta(9)).decode()
+    old = get_authority().issue("shop", ends_at=datetime.now(UTC) - timedelta(9)).decode()
     with pytest.raises(Invalid, match="venceu em"):
         await connect(at_efi, tenant, {**efi.credentials(), "certificate": old})
     with pytest.raises(Invalid, match="venceu em"):

@@ -247,7 +247,7 @@ async def test_tokens_that_ran_out_under_many_calls_are_renewed_once(bench: Benc
 
 @pytest.mark.gen_test
 async def test_a_certificate_that_ran_out_is_told_before_anybody_is_asked(bench: Bench, efi: Fake) -> None:
-    old = get_authority().issue("shop", begins_at=datetime.now(UTC) - timedelta(9)).decode()
+    old = get_authority().issue("shop", ends_at=datetime.now(UTC) - timedelta(9)).decode()
     refused = await bench.gateway.create({**bench.credentials, "certificate": old}, bench.ask())
     assert isinstance(refused, Refusal) and "venceu em" in refused.reason and efi.calls == []
 

@@ -87,10 +87,10 @@ def test_every_form_becomes_the_same_pem(given: str) -> None:
         (lock(MINE), "tem senha"),
         (pack(MINE, BestAvailableEncryption(b"x")), "sem senha"),
         (
-            BANK.issue("loja", begins_at=NOW - timedelta(9), days=2).decode(),
+            BANK.issue("loja", ends_at=NOW - timedelta(9)).decode(),
             r"venceu em \d\d/\d\d/\d{4}: baixe um novo",
         ),
-        (BANK.issue("loja", begins_at=NOW + timedelta(9)).decode(), "só vale a partir de"),
+        (BANK.issue("loja", begins_at=NOW + timedelta(9), ends_at=NOW + timedelta(11)).decode(), "só vale a partir de"),
     ],
     ids=["no base64", "no p12", "no key", "key alone", "another's key", "locked", "locked p12", "ran out", "too soon"],
 )

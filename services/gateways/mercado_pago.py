@@ -273,10 +273,9 @@ def _list_returns(payment: dict[str, Any], receipts: Sequence[Receipt], refunds:
     kind = RETURNED.get(str(find(payment, "status")))
     for receipt in receipts:
         for refund in refunds:
-            if find(refund, "status") != "rejected":
-                made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
-                is_settled = find(refund, "status") == "approved"
-                yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled)
+            made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
+            is_settled, is_void = (find(refund, "status") == word for word in ("approved", "rejected"))
+            yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled, is_void)
         if kind is not None:
             id_, at = f"{receipt.end_to_end_id}:dispute", read_instant(payment, "date_last_updated")
             is_lost = kind is ReturnKind.CHARGEBACK

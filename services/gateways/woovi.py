@@ -114,9 +114,12 @@ class Woovi(Gateway):
     public_keys: ClassVar[tuple[bytes, ...]] = (KEY,)
 
     async def test(self, credentials: Credentials) -> Refusal | None:
-        """List one charge."""
-        answer = await self._ask(credentials, "GET", "charge?limit=1")
-        return answer if isinstance(answer, Refusal) else None
+        """List a charge, then a transfer: an AppID may have the right to one and not to the other."""
+        for path in ("charge?limit=1", "transaction?limit=1"):
+            answer = await self._ask(credentials, "GET", path)
+            if isinstance(answer, Refusal):
+                return answer
+        return None
 
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Make the charge under our key. Of the buyer nothing is told: Woovi does not need it."""
@@ -174,7 +177,8 @@ class Woovi(Gateway):
             moment = "createdAt" if name == "charges" else "time"
             inside = [row for row in rows if since <= read_instant(row, moment) < until]
             charges = inside if name == "charges" else [row["charge"] for row in inside if find(row, "charge")]
-            keys |= dict.fromkeys(read_text(charge, "correlationID") for charge in charges)
+            ours = [charge for charge in charges if find(charge, "type") in (None, "DYNAMIC")]
+            keys |= dict.fromkeys(read_text(charge, "correlationID") for charge in ours)
         found = [await self.fetch(credentials, txid=key, provider_id="") for key in keys]
         return tuple(snapshot for snapshot in found if isinstance(snapshot, Snapshot))
 

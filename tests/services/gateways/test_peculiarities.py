@@ -8,6 +8,7 @@ import pytest
 
 from grimbots.services.gateways.base import Gateway, Refusal, ReturnKind
 from grimbots.services.gateways.scan import find_gateways
+from grimbots.tests.conftest import Clock
 from grimbots.tests.services.gateways.benches import Bench, is_refused
 
 
@@ -73,6 +74,18 @@ async def test_mercado_pago_keeps_a_charge_for_half_an_hour_and_we_do_not_wait(b
 
 @of("mercado_pago")
 @pytest.mark.gen_test
+async def test_mercado_pago_lists_no_payment_of_another_kind(bench: Bench, clock: Clock) -> None:
+    start, made = clock(), await bench.create()
+    (ours,) = list(bench.provider.charges.values())
+    for id_, other in ((1, {"payment_method_id": "visa"}), (2, {"external_reference": None})):
+        bench.provider.charges[str(id_)] = {**ours, "id": id_, **other}
+    clock.move(minutes=1)
+    listed = await bench.gateway.list(bench.credentials, since=start, until=clock())
+    assert isinstance(listed, tuple) and [seen.charge.txid for seen in listed] == [made.txid]
+
+
+@of("mercado_pago")
+@pytest.mark.gen_test
 async def test_mercado_pago_says_why_by_a_short_number_at_most(bench: Bench) -> None:
     for code, is_shown in (("4292", True), ("52998224725", False), ('"x"', False)):
         body = f'{{"message": "m", "cause": [{{"code": {code}, "description": "d"}}]}}'
@@ -100,6 +113,13 @@ async def test_woovi_shows_a_charge_though_its_disputes_may_not_be_read(bench: B
     bench.provider.pay(made.txid)
     bench.provider.fail("GET", http=403, path="/dispute/")
     assert len((await bench.look(made)).receipts) == 1
+
+
+@of("woovi")
+@pytest.mark.gen_test
+async def test_woovi_credentials_must_be_allowed_to_see_transfers(bench: Bench) -> None:
+    bench.provider.fail("GET", http=403, path="/transaction")
+    assert is_refused(await bench.gateway.test(bench.credentials))
 
 
 @of("woovi")

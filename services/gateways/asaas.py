@@ -281,14 +281,9 @@ def _look(payment: dict[str, Any]) -> Snapshot:
 def _list_refunds(payment: dict[str, Any]) -> Iterator[Return]:
     id_ = read_text(payment, "id")
     for place, refund in _order_refunds(payment):
-        if find(refund, "status") in ("PENDING", "DONE"):
-            made = (
-                f"{id_}:{place}",
-                id_,
-                read_reais(refund, "value"),
-                read_instant(refund, "dateCreated", zone=BRASILIA),
-            )
-            yield Return(*made, ReturnKind.REFUND, find(refund, "status") == "DONE")
+        at, status = read_instant(refund, "dateCreated", zone=BRASILIA), find_text(refund, "status")
+        made = f"{id_}:{place}", id_, read_reais(refund, "value"), at, ReturnKind.REFUND
+        yield Return(*made, is_settled=status == "DONE", is_void=status == "CANCELLED")
 
 
 def _order_refunds(payment: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:

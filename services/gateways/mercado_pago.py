@@ -148,7 +148,7 @@ class MercadoPago(Gateway):
             payments = await self._search(credentials, window)
             if isinstance(payments, Refusal):
                 return payments
-            found |= {read_text(one, "id"): one for one in payments if find(one, "payment_method_id") == "pix"}
+            found |= {read_text(one, "id"): one for one in payments if _may_be_ours(one)}
         inside = [one for one in found.values() if _is_within(one, since, until)]
         return tuple([await self._look(credentials, one) for one in inside])
 
@@ -273,14 +273,19 @@ def _list_returns(payment: dict[str, Any], receipts: Sequence[Receipt], refunds:
     kind = RETURNED.get(str(find(payment, "status")))
     for receipt in receipts:
         for refund in refunds:
-            if find(refund, "status") != "rejected":
-                made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
-                is_settled = find(refund, "status") == "approved"
-                yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled)
+            made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
+            is_settled, is_void = (find(refund, "status") == word for word in ("approved", "rejected"))
+            yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled, is_void)
         if kind is not None:
             id_, at = f"{receipt.end_to_end_id}:dispute", read_instant(payment, "date_last_updated")
             is_lost = kind is ReturnKind.CHARGEBACK
             yield Return(id_, receipt.end_to_end_id, receipt.amount_cents, at, kind, is_lost)
+
+
+def _may_be_ours(payment: dict[str, Any]) -> bool:
+    """Tell whether a payment can be one of ours: the seller's account has others too."""
+    has_all = all(find_text(payment, name) for name in ("external_reference", "date_of_expiration"))
+    return has_all and find(payment, "payment_method_id") == "pix"
 
 
 def _is_within(payment: dict[str, Any], since: datetime, until: datetime) -> bool:

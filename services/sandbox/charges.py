@@ -104,26 +104,7 @@ def describe(sandbox: Sandbox, charge: Row) -> dict[str, Any]:
             {"end_to_end_id": row["end_to_end_id"], "amount_cents": row["amount_cents"], "at": as_iso(row["at"])}
             for row in paid
         ],
-        "returned": _list_returns(sandbox, charge),
     }
-
-
-def _list_returns(sandbox: Sandbox, charge: Row) -> list[dict[str, Any]]:
-    refunds = sandbox.store.list(
-        """
-        SELECT refunds.*
-        FROM payments
-        JOIN refunds USING (end_to_end_id)
-        WHERE payments.txid = :txid
-        ORDER BY refunds.at, refunds.id
-        """,
-        txid=charge["txid"],
-    )
-    told = ("id", "end_to_end_id", "amount_cents")
-    return [
-        {**{name: row[name] for name in told}, "at": as_iso(row["at"]), "kind": "refund", "status": "done"}
-        for row in refunds
-    ]
 
 
 def get_row(sandbox: Sandbox, txid: str) -> Row:

@@ -108,7 +108,7 @@ def read_returns(pix: dict[str, Any]) -> tuple[Return, ...]:
     """
     given = find(pix, "devolucoes")
     found = [given] if isinstance(given, dict) else read_objects(pix, "devolucoes")
-    return tuple(_read_return(pix, back) for back in found if find(back, "status") != FAILED)
+    return tuple(_read_return(pix, back) for back in found)
 
 
 def _read_return(pix: dict[str, Any], back: dict[str, Any]) -> Return:
@@ -120,6 +120,7 @@ def _read_return(pix: dict[str, Any], back: dict[str, Any]) -> Return:
         at=read_instant(back, "horario", "liquidacao" if settled_at else "solicitacao"),
         kind=_read_kind(find_text(back, "natureza") or OURS[0], is_done),
         is_settled=is_done,
+        is_void=find(back, "status") == FAILED,
     )
 
 

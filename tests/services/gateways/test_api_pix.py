@@ -82,9 +82,11 @@ def test_a_callback_with_several_returns_has_a_hint_for_each(bench: Bench) -> No
     back = read_slice()["examples"]["devolucaoResponse1"]
     pix["devolucoes"] = [back, {**back, "rtrId": "D" * 32, "status": "DEVOLVIDO"}, {**back, "status": "NAO_REALIZADO"}]
     hints = bench.gateway.parse(Event("/pix", "", {}, json.dumps({"pix": [pix]}).encode()))
-    assert [(hint.receipt is None, hint.returned is not None and hint.returned.is_settled) for hint in hints] == [
-        (False, False),
-        (True, True),
+    told = [(hint.receipt is None, hint.returned) for hint in hints]
+    assert [(is_alone, back and back.is_settled, back and back.is_void) for is_alone, back in told] == [
+        (False, False, False),
+        (True, True, False),
+        (True, False, True),
     ]
 
 
@@ -150,14 +152,15 @@ async def test_a_charge_without_its_code_has_it_at_its_location(bench: Bench, ef
 
 
 @pytest.mark.gen_test
-async def test_a_refund_that_the_bank_did_not_make_is_a_no(bench: Bench, efi: Fake) -> None:
+async def test_a_refund_that_the_bank_did_not_make_is_a_no_and_void(bench: Bench, efi: Fake) -> None:
     made = await bench.create()
     efi.pay(made.txid)
     efi.refunds_take_time = True
-    await bench.refund(made, 1000, "r1")
+    taken = await bench.refund(made, 1000, "r1")
     efi.charges["shop", made.txid]["pix"][0]["devolucoes"][0]["status"] = "NAO_REALIZADO"
     assert is_refused(await bench.refund(made, 1000, "r1"))
-    assert (await bench.look(made)).returns == ()
+    (back,) = (await bench.look(made)).returns
+    assert (back.id, back.is_void, back.is_settled) == (taken.id, True, False)
 
 
 @pytest.mark.gen_test

@@ -41,7 +41,7 @@ def test_cents_are_written_as_the_same_reais(cents: int) -> None:
 
 @pytest.mark.parametrize("said", [0, -1, True, 19.9, "19", None, 10**13])
 def test_cents_are_whole_and_positive(said: Any) -> None:
-    with pytest.raises(Undecided, match="no charge.value in cents"):
+    with pytest.raises(Undecided, match=r"no charge\.value in cents"):
         read_cents({"charge": {"value": said}}, "charge", "value")
 
 

@@ -39,4 +39,4 @@ def _walk(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 def is_read(statement: Statement) -> bool:
     """Tell whether the statement begins by reading, so that nothing it meets is its own."""
-    return not re.match(r"INSERT\b", statement.sql)
+    return not re.match(r"(WITH \w+ AS \(\s+)?INSERT\b", statement.sql)

@@ -60,6 +60,12 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
     return 0
 
 
+def _ask(field: Field) -> str:
+    if sys.stdin.isatty():
+        print(f"{field.label}: {field.help}", file=sys.stderr)
+    return (ask_secret if field.is_secret else ask)(field.label)
+
+
 async def test(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
     """Ask every provider of an account; 1 if one does not take its credentials."""
     async with server.build_app(settings, with_queue=False) as app:
@@ -88,9 +94,3 @@ async def list_all(server: Server, settings: Settings, arguments: argparse.Names
     ]
     print_rows(rows, arguments.json, nothing="this installation offers no payment provider")
     return 0
-
-
-def _ask(field: Field) -> str:
-    if sys.stdin.isatty():
-        print(f"{field.label}: {field.help}", file=sys.stderr)
-    return (ask_secret if field.is_secret else ask)(field.label)

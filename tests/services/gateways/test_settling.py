@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from grimbots.conf.settings import Settings, load
-from grimbots.services import charges, gateways, payments
-from grimbots.services.gateways.base import ChargeRequest, Event
+from grimbots.services import gateways, payments
+from grimbots.services.gateways.base import Event
 from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.conftest import Clock, _add_tenant
 from grimbots.tests.fakes.gateways import FakeGateway
 from grimbots.tests.services.additions import add_file
-from grimbots.tests.services.gateways.benches import PAYER, find_fakes
+from grimbots.tests.services.gateways.benches import find_fakes
 from grimbots.tests.services.gateways.tills import Till, open_till
 
 PAID_ONCE = ("paid", [], 1)
@@ -59,12 +59,8 @@ def settings(tmp_path: Path, providers: dict[str, FakeGateway]) -> Settings:
 
 
 @pytest.fixture
-def tills(
-    io_loop: Any, app: Any, vault: Any, providers: dict[str, FakeGateway], monkeypatch: pytest.MonkeyPatch
-) -> list[Till]:
+def tills(io_loop: Any, app: Any, vault: Any, providers: dict[str, FakeGateway]) -> list[Till]:
     """Give a till of each gateway, each another seller's."""
-    ask: Callable[..., ChargeRequest] = lambda **known: ChargeRequest(**{**known, "payer": PAYER})  # noqa: E731
-    monkeypatch.setattr(charges, "ChargeRequest", ask)
 
     async def make() -> list[Till]:
         tenants = [await _add_tenant(app.db, vault, place) for place in range(1, len(providers) + 1)]

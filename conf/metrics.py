@@ -65,6 +65,9 @@ clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropp
 click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
+payments_returned = _counter(
+    "payments_returned_total", "Money that goes back, by what that is and how", "kind", "status"
+)
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
 provider_events_spooled = _counter(
     "payments_events_spooled_total",
@@ -85,6 +88,8 @@ group_acts = _counter(
 # Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
 events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")
 payments_flagged = _gauge("payments_flagged", "Payments with a flag: late, overpaid, underpaid, double, unsold", "flag")
+ledger_differences = _gauge("ledger_differences", "Places in the book of which a recount says something else")
+refunds_stuck = _gauge("payments_refunds_stuck", "Refunds whose job was given up: a person has to look")
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

@@ -16,9 +16,11 @@ from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
 from grimbots.services import (
     groups,
+    ledger,
     logins,
     moves,
     retention,
+    returns,
     subscriptions,
     webhooks,
 )
@@ -50,6 +52,8 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "forget_old": (timedelta(hours=1), retention.forget_old),
     "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
+    "check_ledger": (timedelta(hours=1), ledger.check_nightly),
+    "follow_returns": (timedelta(hours=1), returns.follow_open),
     "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
     "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),
 }

@@ -34,10 +34,13 @@ async def measure(app: App) -> None:
             events = await app.db.provider_events.count_left_over(limit=LIMIT)
             payments = await app.db.payments.count_flagged(limit=LIMIT)
             owed = await app.db.deliveries.count_owed(before=app.clock() - DELIVERY_PATIENCE, limit=LIMIT)
+            differences, stuck = await app.db.ledger.count_differences(), await app.db.ledger.count_stuck()
     except (DatabaseUnavailable, StatementTimeout, TimeoutError) as error:
         raise Unavailable("Postgres is away") from error
     _set(metrics.events_left_over, EVENT_STATUSES, {row.status: row.events for row in events})
     _set(metrics.payments_flagged, FLAGS, {row.flag: row.payments for row in payments})
+    metrics.ledger_differences.set(differences)
+    metrics.refunds_stuck.set(stuck)
     _set(metrics.deliveries_owed, DELIVERY_STATUSES, {row.status: row.deliveries for row in owed})
 
 

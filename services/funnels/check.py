@@ -28,7 +28,7 @@ ANY = frozenset({"now", "tap", "accept", "paid", "answer", "time"})
 UNSOLD = ANY - {"accept"}  # ways on which nothing comes into the basket
 UNPAID = ANY - {"paid"}
 BY_ITSELF = frozenset({"now", "time"})  # ways that need nobody
-NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
+NAMED_BY_BASKET = dict.fromkeys(("product", "price", "code", "validity", "returned", "group", "left"), "-")
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -67,6 +67,7 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "price": format_money(sum(item.price_cents for item in items), version.language),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
+        "returned": format_money(sum(item.price_cents for item in items), version.language),
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }

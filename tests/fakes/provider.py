@@ -37,6 +37,9 @@ class FakeProvider:
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    refund_status: str = "done"
+    """How the next refunds go: done, pending (`end` ends them) or void: refused."""
+
     before_answer: Callable[[str], Any] | None = None
     """Awaited with the txid when a charge was made and its answer has not left."""
 
@@ -74,6 +77,20 @@ class FakeProvider:
         charge["paid"].append(paid)
         charge["status"] = "paid"
         return write_event(txid, **paid)
+
+    def give_back(self, txid: str, return_id: str, **told: Any) -> bytes:
+        """Note what goes back of a charge, or how it stands now, and return the body of the event that tells of it."""
+        charge = next(charge for (_, known), charge in self.charges.items() if known == txid)
+        known = next((one for one in charge["returns"] if one["return_id"] == return_id), None)
+        usual = {"end_to_end_id": "E1", "amount_cents": charge["amount_cents"], "kind": "refund", "status": "done"}
+        back = {"return_id": return_id, **usual, **(known or {}), "at": self.clock().isoformat(), **told}
+        charge["returns"] = [*(one for one in charge["returns"] if one is not known), back]
+        refund = self.refunds.get(return_id)
+        if refund is not None:
+            refund["status"] = back["status"]
+        return json.dumps(
+            {"event": "pix.returned", "id": f"ev-{return_id}-{back['status']}", "txid": txid, **back}
+        ).encode()
 
     def sign(self, body: bytes, secret: str) -> dict[str, str]:
         """Return the headers of an event, signed now."""
@@ -150,6 +167,7 @@ class _Charge(_Handler):
             "created_at": now.isoformat(),
             "expires_at": (now + timedelta(seconds=asked["expires_in_seconds"])).isoformat(),
             "paid": [],
+            "returns": [],
         }
 
 
@@ -168,7 +186,10 @@ class _Refund(_Handler):
         if paid.get(asked["end_to_end_id"], 0) < asked["amount_cents"]:
             self.reply(422, {"error": {"message": "more than was paid"}})
             return
-        known = self.provider.refunds.setdefault(
-            refund_id, {"id": refund_id, "amount_cents": asked["amount_cents"], "status": "done"}
-        )
-        self.reply(200, known)
+        known = self.provider.refunds.get(refund_id)
+        if known is None:
+            status = self.provider.refund_status
+            known = {"id": refund_id, "amount_cents": asked["amount_cents"], "status": status}
+            self.provider.refunds[refund_id] = known
+            self.provider.give_back(txid, refund_id, status=status, **asked)
+        self.reply(422, {"error": {"message": "it failed"}}) if known["status"] == "void" else self.reply(200, known)

@@ -15,6 +15,7 @@ from grimbots.services.funnels.events import (
     Charged,
     ChargeFailed,
     Expired,
+    MoneyNews,
     Paid,
     PaymentEvent,
     PaymentPending,
@@ -49,6 +50,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "Tente de novo daqui a pouco, tocando no botão.",
         "expired": "⏰ O código PIX de {{price}} venceu e não vale mais. Ainda quer <b>{{product}}</b>? "
         "É só gerar um novo código.",
+        "returned": "💸 Devolvemos {{returned}} do seu pagamento. O seu acesso continua como está. "
+        "O valor volta para a conta de onde o PIX saiu.",
+        "refunded": "💸 Devolvemos o seu pagamento de <b>{{product|seu pedido}}</b>: {{returned}} voltam para a conta "
+        "de onde o PIX saiu. Com isso o acesso foi encerrado. Para voltar, é só comprar de novo.",
+        "disputed": "⚠️ O seu banco abriu uma contestação deste pagamento, e o acesso a <b>{{product|seu pedido}}</b> "
+        "está suspenso até a decisão dele. Se não foi você quem pediu, fale com o seu banco.",
+        "charged_back": "O seu banco devolveu a você {{returned}} deste pagamento, e o acesso a "
+        "<b>{{product|seu pedido}}</b> foi encerrado. Para voltar, é só comprar de novo.",
+        "restored": "✅ A contestação deste pagamento foi encerrada, e o seu acesso a "
+        "<b>{{product|seu pedido}}</b> está liberado de novo.",
     },
     "en": {
         "qr": "<b>{{product}}</b>\nAmount: <b>{{price}}</b>\nValid for {{validity}}\n\n"
@@ -66,6 +77,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "Try again in a little while with the button.",
         "expired": "⏰ The PIX code for {{price}} has expired and can no longer be paid. "
         "Still want <b>{{product}}</b>? Just make a new code.",
+        "returned": "💸 We gave {{returned}} of your payment back. Your access stays as it is. "
+        "The money returns to the account the PIX came from.",
+        "refunded": "💸 We gave your payment for <b>{{product|your order}}</b> back: {{returned}} return to the "
+        "account the PIX came from. With that your access is closed. To come back, just buy again.",
+        "disputed": "⚠️ Your bank has opened a dispute of this payment, and your access to "
+        "<b>{{product|your order}}</b> is suspended until it decides. If you did not ask for that, talk to your bank.",
+        "charged_back": "Your bank gave {{returned}} of this payment back to you, and your access to "
+        "<b>{{product|your order}}</b> is closed. To come back, just buy again.",
+        "restored": "✅ The dispute of this payment is over, and your access to <b>{{product|your order}}</b> "
+        "is open again.",
     },
 }
 NAMES = frozenset(TEXTS["pt-BR"])
@@ -128,6 +149,8 @@ class Charge(Step):
             case Paid():
                 paid = replace(self._closed(event, scene).with_bought(order.items), basket=order.items)
                 return Turn(paid, self._tell("confirmed", order, scene), go=self.next)
+            case MoneyNews():
+                return Turn(scene.walk, self._tell_of_return(event, order, scene))
             case AccessNews():
                 return None
 
@@ -174,6 +197,11 @@ class Charge(Step):
         variables = self._variables(order, scene)
         rows = [self.press(button, self._text(button, scene), variables) for button in buttons]
         return self.say(self._text(name, scene), variables, rows=rows, payment_id=order.payment_id)
+
+    def _tell_of_return(self, event: MoneyNews, order: Order, scene: Scene) -> tuple[Say, ...]:
+        returned = format_money(event.amount_cents, scene.version.language)
+        variables = {**self._variables(order, scene), "returned": returned}
+        return self.say(self._text(event.word, scene), variables, payment_id=order.payment_id)
 
     def _text(self, name: str, scene: Scene) -> str:
         return self.texts.get(name) or TEXTS[scene.version.language][name]

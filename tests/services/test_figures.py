@@ -35,12 +35,18 @@ WITH facts AS (
         FROM payments WHERE txid IS NOT NULL
     UNION ALL SELECT account_id, bot_id, step, click_id, paid_at, 'paid', paid_cents
         FROM payments WHERE paid_at IS NOT NULL
+    UNION ALL SELECT payments.account_id, bot_id, step, click_id, returned_at, 'refunds', back.amount_cents
+        FROM payment_returns AS back
+        JOIN payment_receipts AS receipt ON receipt.id = back.receipt_id
+        JOIN payments ON payments.id = back.payment_id AND payments.end_to_end_id = receipt.end_to_end_id
+        WHERE back.status = 'settled' AND back.kind IN ('refund', 'chargeback')
 )
 SELECT (at AT TIME ZONE accounts.time_zone)::date, username, step, coalesce(utm_source, ''), coalesce(utm_campaign, ''),
     count(*) FILTER (WHERE what = 'clicks'), count(*) FILTER (WHERE what = 'starts'),
     count(*) FILTER (WHERE what = 'matched'), count(*) FILTER (WHERE what = 'charges'),
     coalesce(sum(cents) FILTER (WHERE what = 'charges'), 0)::bigint, count(*) FILTER (WHERE what = 'paid'),
-    coalesce(sum(cents) FILTER (WHERE what = 'paid'), 0)::bigint
+    coalesce(sum(cents) FILTER (WHERE what = 'paid'), 0)::bigint, count(*) FILTER (WHERE what = 'refunds'),
+    coalesce(sum(cents) FILTER (WHERE what = 'refunds'), 0)::bigint
 FROM facts
 JOIN accounts ON accounts.id = facts.account_id
 JOIN bots ON bots.id = facts.bot_id

@@ -86,11 +86,7 @@ async def get_commission(app: App, account_id: int) -> Commission:
 
 async def check(app: App, account_id: int | None = None) -> list[Row]:
     """Count every payment again, of one account or all; note and return where the book says something else."""
-    last_id = await app.db.ledger.find_last_payment() or 0
-    found: list[Row] = []
-    for first_id in range(1, last_id + 1, SLICE_PAYMENTS):
-        found += await _check_slice(app, first_id, first_id + SLICE_PAYMENTS - 1, account_id)
-    return found
+    return await _check_range(app, 1, await app.db.ledger.find_last_payment() or 0, account_id)
 
 
 async def check_nightly(app: App) -> None:
@@ -101,9 +97,8 @@ async def check_nightly(app: App) -> None:
     last_id = await app.db.ledger.find_last_payment() or 0
     part = last_id // NIGHTS + 1
     night = now.date().toordinal() % NIGHTS
-    for first_id, past_id in ((night * part + 1, (night + 1) * part + 1), (max(last_id - part, 1), last_id + 1)):
-        for start in range(first_id, past_id, SLICE_PAYMENTS):
-            await _check_slice(app, start, min(start + SLICE_PAYMENTS, past_id) - 1, None)
+    await _check_range(app, night * part + 1, (night + 1) * part)
+    await _check_range(app, max(last_id - part, 1), last_id)
 
 
 async def state(app: App, span: Span) -> Statement:
@@ -120,6 +115,17 @@ async def state(app: App, span: Span) -> Statement:
     unknown = await app.db.ledger.count_unknown_fees(account_id=span.account_id, since=since, until=until)
     lines = _describe(rows, opening["provider"], span)
     return Statement(lines, opening, closing, await get_commission(app, span.account_id), unknown)
+
+
+async def _check_range(app: App, first_id: int, last_id: int, account_id: int | None = None) -> list[Row]:
+    found: list[Row] = []
+    while first_id <= last_id:
+        end_id = await app.db.ledger.find_slice_end(first_id=first_id, limit=SLICE_PAYMENTS)
+        if end_id is None:
+            break
+        found += await _check_slice(app, first_id, min(end_id, last_id), account_id)
+        first_id = end_id + 1
+    return found
 
 
 async def _check_slice(app: App, first_id: int, last_id: int, account_id: int | None) -> list[Row]:

@@ -39,6 +39,17 @@ LIMIT 1;
 SELECT max(id)
 FROM payments;
 
+-- name: find_slice_end :value
+-- Of every account: the last of so many payments from an id on; null where there are none.
+SELECT max(id)
+FROM (
+    SELECT id
+    FROM payments
+    WHERE id >= %(first_id)s
+    ORDER BY id
+    LIMIT %(limit)s
+) AS slice;
+
 -- name: forget_differences :exec
 -- Of every account, or of one: those of a slice of payments, which is counted anew.
 DELETE FROM ledger_differences

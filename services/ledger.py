@@ -97,8 +97,10 @@ async def check_nightly(app: App) -> None:
     last_id = await app.db.ledger.find_last_payment() or 0
     part = last_id // NIGHTS + 1
     night = now.date().toordinal() % NIGHTS
-    await _check_range(app, night * part + 1, (night + 1) * part)
-    await _check_range(app, max(last_id - part, 1), last_id)
+    found = await _check_range(app, night * part + 1, (night + 1) * part)
+    found += await _check_range(app, max(last_id - part, 1), last_id)
+    if found:
+        log.error("the book differs from the rows in %d places: see `grimbots ledger check`", len(found))
 
 
 async def state(app: App, span: Span) -> Statement:
@@ -135,8 +137,6 @@ async def _check_slice(app: App, first_id: int, last_id: int, account_id: int | 
         await tx.ledger.forget_differences(**which)
         for row in found:
             await tx.ledger.note_difference(**row._asdict(), now=app.clock())
-    if found:
-        log.error("the book differs from the rows of %d payments: see `grimbots ledger check`", len(found))
     return found
 
 

@@ -19,6 +19,7 @@ from grimbots.services.figures import Line, Span
 from grimbots.tests.conftest import Clock, Tenant
 from grimbots.tests.handlers.admin.goods import sell
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.returning import go_back
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
 from grimbots.tests.services.test_clicks import click, make_visit
 
@@ -207,6 +208,26 @@ async def test_payment_that_is_corrected_is_counted_as_it_is_now(
 
 
 @pytest.mark.gen_test
+async def test_what_goes_back_lowers_the_revenue_of_the_day_it_does(
+    app: Any, accounts: list[Tenant], shop: Shop, query: Query, clock: Clock
+) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS, PRICE_CENTS)
+    clock.move(days=2)
+    await go_back(shop, payment, "R1", cents=990, of="E5010")
+    await go_back(shop, payment, "R2", of="E5011")  # it was kept apart, and never revenue
+    told = await assert_recounts(app, accounts[0], query)
+    await figures.roll_up(app)
+    assert await assert_recounts(app, accounts[0], query) == told
+    lines = await read(app, accounts[0], "day")
+    assert [(line.key[0].day, line.revenue_cents, line.refunds) for line in lines] == [
+        (2, PRICE_CENTS, 0),
+        (4, -990, 1),
+    ]
+    await accounts_service.change_account(app, "tenant1", new_name=None, time_zone="UTC", actor="test")
+    await assert_recounts(app, accounts[0], query, ZoneInfo("UTC"))
+
+
+@pytest.mark.gen_test
 async def test_a_transaction_that_breaks_off_counts_nothing(app: Any, accounts: list[Tenant], shop: Shop) -> None:
     payment = await shop.charge(501)
     before = await read(app, accounts[0], *figures.DIMENSIONS)
@@ -252,13 +273,19 @@ async def test_any_order_and_any_repeat_recounts(
         which = {"payment_id": payment.id, "account_id": payment.account_id}
         await payments.settle(shop.app, **which, **receipt, actor="webhook", reason="test")
 
+    async def give_back() -> None:
+        payment = await shop.read(dealt.choice(made).id)
+        if payment.state != "pending":
+            name, cents = dealt.choice([("R1", 100), ("R2", PRICE_CENTS - 100)])
+            await go_back(shop, payment, name, cents=cents, of=f"E{payment.id}")
+
     async def store() -> None:
         await clicks.store_spooled(app)
 
     async def roll() -> None:
         await figures.roll_up(app)
 
-    acts = [visit, visit, start, start, repeat, charge, pay, pay, store, roll]
+    acts = [visit, visit, start, start, repeat, charge, pay, pay, give_back, store, roll]
     for _ in range(12):
         await asyncio.gather(*(act() for act in dealt.choices(acts, k=4)))
         clock.move(hours=dealt.randrange(9))

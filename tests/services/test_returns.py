@@ -69,7 +69,9 @@ async def test_a_part_leaves_the_access_and_the_rest_ends_it(shop: Shop, query: 
     await go_back(shop, payment, "R2", cents=1000)
     (delivery,) = await shop.list_deliveries(payment)
     assert ((await shop.read(payment.id)).state, delivery.status) == ("refunded", "revoked")
-    texts = [text for (text,) in query("SELECT body ->> 'text' FROM messages WHERE cause LIKE '%%:return:%%' ORDER BY id")]
+    texts = [
+        text for (text,) in query("SELECT body ->> 'text' FROM messages WHERE cause LIKE '%%:return:%%' ORDER BY id")
+    ]
     assert "R$ 9,90" in texts[0] and "continua" in texts[0] and "R$ 10,00" in texts[1]
 
 
@@ -152,12 +154,11 @@ async def test_who_has_a_place_in_a_group_loses_it_and_has_it_again(open_vip: An
     vip = await open_vip("subscription")
     payment = await vip.buy()
     await vip.join()
-    (end,) = [vip.read_access()[1]]
     of = {"of": f"E{payment.id}"}
     await vip.run(await go_back(vip.shop, payment, "D1", "dispute", "open", **of))
     assert (await vip.status(), vip.read_access()[0]) == ("left", "removed")
     await vip.run(await go_back(vip.shop, payment, "D1", "dispute", "void", **of))
-    assert (vip.read_access()[0], end is not None) == ("granted", True)
+    assert vip.read_access()[0] == "granted"
     await vip.join()
     assert await vip.status() == "member"
     await vip.run(await go_back(vip.shop, payment, "R1", **of))
@@ -219,7 +220,9 @@ async def test_any_order_of_receipts_and_returns_adds_up(shop: Shop, query: Quer
     async def pay(payment: Any) -> None:
         cents = dealt.choice([100, PRICE_CENTS, PRICE_CENTS, 3000])
         name = f"E{dealt.randrange(3)}"
-        known = dict(query("SELECT end_to_end_id, amount_cents FROM payment_receipts WHERE payment_id = %s", payment.id))
+        known = dict(
+            query("SELECT end_to_end_id, amount_cents FROM payment_receipts WHERE payment_id = %s", payment.id)
+        )
         await receive(club, payment, name, known.get(name, cents), fee_cents=dealt.choice([None, 20, 31]))
 
     async def give_back(payment: Any) -> None:
@@ -238,7 +241,11 @@ async def test_any_order_of_receipts_and_returns_adds_up(shop: Shop, query: Quer
         await go_back(club, payment, name, kind, status, cents=part, of=transfer)
 
     async def hand_over(payment: Any) -> None:
-        query("UPDATE deliveries SET status = 'delivered', delivered_at = now() WHERE payment_id = %s AND status = 'planned'", payment.id)
+        query(
+            "UPDATE deliveries SET status = 'delivered', delivered_at = now()"
+            " WHERE payment_id = %s AND status = 'planned'",
+            payment.id,
+        )
 
     for _ in range(30):
         acts = dealt.choices([pay, give_back, give_back, hand_over], k=2)
@@ -249,10 +256,6 @@ async def test_any_order_of_receipts_and_returns_adds_up(shop: Shop, query: Quer
         state = (await club.read(payment.id)).state
         grants = query("SELECT taken_at IS NULL FROM access_grants WHERE payment_id = %s", payment.id)
         assert [is_open for (is_open,) in grants] == ([state not in REVOKED] if state in RANKS else [])
-    ((total,),) = query(
-        "SELECT sum(part) FROM ledger_entries CROSS JOIN LATERAL (VALUES (amount_cents), (-amount_cents)) AS sided (part)"
-    )
-    assert not total
 
 
 @pytest.mark.gen_test

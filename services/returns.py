@@ -82,9 +82,9 @@ async def take_in(
     Raises:
         NotFound: the receipt it is of is not known (yet): take in the receipts first.
     """
-    receipt = await case.tx.payment_returns.find_receipt(
-        account_id=case.payment.account_id, payment_id=case.payment.id, end_to_end_id=returned.end_to_end_id
-    )
+    of_payment = {"account_id": case.payment.account_id, "payment_id": case.payment.id}
+    receipts = await case.tx.payment_returns.list_receipts(**of_payment)
+    receipt = next((one for one in receipts if one.end_to_end_id == returned.end_to_end_id), None)
     if receipt is None:
         raise NotFound(f"payment {case.payment.id} has no receipt {returned.end_to_end_id} that could go back")
     known = await _find(case, returned, own)

@@ -6,7 +6,7 @@ CREATE TABLE commissions (
     account_id  bigint NOT NULL REFERENCES accounts,
     points      integer NOT NULL CHECK (points BETWEEN 0 AND 10000),      -- hundredths of one per cent
     cents       bigint NOT NULL CHECK (cents >= 0),                       -- and so much of each sale
-    since       timestamptz NOT NULL
+    begins_at   timestamptz NOT NULL
 );
 CREATE TRIGGER commissions_immutable BEFORE UPDATE OR DELETE ON commissions
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -107,8 +107,8 @@ CREATE FUNCTION find_commission(account bigint, paid bigint, returned bigint, at
         SELECT least(paid * points / 10000 + cents, paid) - least(paid * points / 10000 + cents, paid) * least(returned, paid) / paid
         FROM commissions
         WHERE account_id = account
-            AND since <= at
-        ORDER BY since DESC, id DESC
+            AND begins_at <= at
+        ORDER BY begins_at DESC, id DESC
         LIMIT 1
     ), 0)
 $$;

@@ -139,9 +139,9 @@ SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again
 ORDER BY id;
 
--- name: revoke :exec
+-- name: revoke :value
 -- What a payment paid for and is not handed over is not to be any more. Rows that somebody holds are being handed over: they are left,
--- for whoever holds them may wait for the payment, which the caller has locked.
+-- for whoever holds them may wait for the payment, which the caller has locked. Returns how many deliveries those were.
 WITH revoked AS (
     UPDATE deliveries
     SET status = 'revoked'
@@ -154,15 +154,18 @@ WITH revoked AS (
         FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING message_id
+), discarded AS (
+    UPDATE messages
+    SET status = 'discarded'
+    WHERE account_id = %(account_id)s
+        AND id IN (
+            SELECT parts.id
+            FROM revoked
+            JOIN messages AS carrier ON carrier.id = revoked.message_id
+            JOIN messages AS parts ON parts.cause = carrier.cause AND parts.step = carrier.step
+            WHERE parts.status = 'planned'
+            FOR NO KEY UPDATE OF parts SKIP LOCKED
+        )
 )
-UPDATE messages
-SET status = 'discarded'
-WHERE account_id = %(account_id)s
-    AND id IN (
-        SELECT parts.id
-        FROM revoked
-        JOIN messages AS carrier ON carrier.id = revoked.message_id
-        JOIN messages AS parts ON parts.cause = carrier.cause AND parts.step = carrier.step
-        WHERE parts.status = 'planned'
-        FOR NO KEY UPDATE OF parts SKIP LOCKED
-    );
+SELECT count(*)
+FROM revoked;

@@ -1,8 +1,8 @@
 -- The book of every cent (services/ledger.py). Its rows are written by triggers (migration 0020) and never changed.
 
 -- name: add_commission :exec
--- From `since` on, of every sale of the account.
-INSERT INTO commissions (account_id, points, cents, since)
+-- From now on, of every sale of the account.
+INSERT INTO commissions (account_id, points, cents, begins_at)
 VALUES (%(account_id)s, %(points)s, %(cents)s, %(now)s);
 
 -- name: count_differences :value
@@ -28,10 +28,10 @@ WHERE payments.account_id = %(account_id)s
     AND payment_receipts.noted_at < %(until)s;
 
 -- name: find_commission :one
-SELECT points, cents, since
+SELECT points, cents
 FROM commissions
 WHERE account_id = %(account_id)s
-ORDER BY since DESC, id DESC
+ORDER BY begins_at DESC, id DESC
 LIMIT 1;
 
 -- name: find_last_payment :value

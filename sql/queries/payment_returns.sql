@@ -31,14 +31,14 @@ UPDATE payment_returns
 SET asked_at = %(now)s
 FROM payments
 WHERE payments.id = payment_returns.payment_id
-    AND payment_returns.id IN (
+    AND payment_returns.id = ANY (ARRAY(
         SELECT id
         FROM payment_returns
-        WHERE status = 'open'
+        WHERE status IN ('asked', 'open')
             AND coalesce(asked_at, noted_at) < %(before)s
         ORDER BY id
         LIMIT %(limit)s
-    )
+    ))
 RETURNING payment_returns.id, payment_returns.account_id, payment_returns.payment_id, payments.gateway_account_id;
 
 -- name: close_disputes :many
@@ -69,19 +69,6 @@ FROM payment_returns
 WHERE account_id = %(account_id)s
     AND request_key = %(request_key)s;
 
--- name: find_receipt :one
--- With what of it has not gone back, is not on its way back and is not disputed.
-SELECT receipt.id, receipt.end_to_end_id, receipt.amount_cents, receipt.amount_cents - coalesce((
-    SELECT sum(back.amount_cents)
-    FROM payment_returns AS back
-    WHERE back.receipt_id = receipt.id
-        AND (back.status IN ('asked', 'open') OR (back.status = 'settled' AND back.kind <> 'dispute'))
-), 0)::bigint AS left_cents
-FROM payment_receipts AS receipt
-WHERE receipt.account_id = %(account_id)s
-    AND receipt.payment_id = %(payment_id)s
-    AND receipt.end_to_end_id = %(end_to_end_id)s;
-
 -- name: list_by_payment :many
 SELECT payment_returns.id, payment_returns.account_id, payment_returns.payment_id, payment_returns.receipt_id, payment_returns.kind,
     payment_returns.status, payment_returns.return_id, payment_returns.amount_cents, payment_returns.idempotency_key,
@@ -94,7 +81,7 @@ WHERE payment_returns.account_id = %(account_id)s
 ORDER BY payment_returns.id;
 
 -- name: list_receipts :many
--- As find_receipt, all of a payment.
+-- With what of each has not gone back, is not on its way back and is not disputed.
 SELECT receipt.id, receipt.end_to_end_id, receipt.amount_cents, receipt.paid_at, receipt.fee_cents, receipt.amount_cents - coalesce((
     SELECT sum(back.amount_cents)
     FROM payment_returns AS back

@@ -245,7 +245,7 @@ async def test_any_order_and_any_repeat_recounts(
     app: Any, accounts: list[Tenant], promo: None, buyer: Buyer, shop: Shop, query: Query, clock: Clock, seed: int
 ) -> None:
     """Clicks, starts, charges, payments, roll-ups and a move to another zone, dealt out of a seed and side by side."""
-    dealt = random.Random(seed)
+    dealt, backwards = random.Random(seed), random.Random(seed)
     tokens, made, told = [await click(app)], [await shop.charge(500)], []
     people = [Buyer(app, accounts[0], query, chat_id=chat_id) for chat_id in range(500, 505)]
     for place, someone in enumerate(people):
@@ -274,9 +274,9 @@ async def test_any_order_and_any_repeat_recounts(
         await payments.settle(shop.app, **which, **receipt, actor="webhook", reason="test")
 
     async def give_back() -> None:
-        payment = await shop.read(dealt.choice(made).id)
+        payment = await shop.read(backwards.choice(made).id)
         if payment.state != "pending":
-            name, cents = dealt.choice([("R1", 100), ("R2", PRICE_CENTS - 100)])
+            name, cents = backwards.choice([("R1", 100), ("R2", PRICE_CENTS - 100)])
             await go_back(shop, payment, name, cents=cents, of=f"E{payment.id}")
 
     async def store() -> None:
@@ -285,9 +285,9 @@ async def test_any_order_and_any_repeat_recounts(
     async def roll() -> None:
         await figures.roll_up(app)
 
-    acts = [visit, visit, start, start, repeat, charge, pay, pay, give_back, store, roll]
+    acts = [visit, visit, start, start, repeat, charge, pay, pay, store, roll]
     for _ in range(12):
-        await asyncio.gather(*(act() for act in dealt.choices(acts, k=4)))
+        await asyncio.gather(*(act() for act in dealt.choices(acts, k=4)), give_back())
         clock.move(hours=dealt.randrange(9))
     await assert_recounts(app, accounts[0], query)
     await accounts_service.change_account(app, "tenant1", new_name=None, time_zone="Pacific/Auckland", actor="test")

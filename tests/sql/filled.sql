@@ -211,17 +211,22 @@ CROSS JOIN LATERAL (
     SELECT CASE leads.chat_id % 1000 WHEN 5 THEN 'failed' WHEN 6 THEN 'waiting' WHEN 7 THEN 'planned' ELSE 'done' END
 ) AS chosen (status);
 
--- Money of one sale in fifty goes back: half of it is settled, the rest is on its way.
+-- Money of many sales goes back: half of it is settled, the rest is disputed.
 INSERT INTO payment_returns (account_id, payment_id, receipt_id, kind, status, return_id, amount_cents, idempotency_key, request_key, actor,
     noted_at, returned_at, settled_at)
-SELECT account_id, payment_id, id, CASE id % 3 WHEN 0 THEN 'dispute' ELSE 'refund' END,
-    CASE WHEN id % 2 = 0 AND id % 3 > 0 THEN 'settled' ELSE 'open' END,
+SELECT account_id, payment_id, id, CASE id % 2 WHEN 0 THEN 'refund' ELSE 'dispute' END, CASE id % 2 WHEN 0 THEN 'settled' ELSE 'open' END,
     'return of ' || end_to_end_id, 10, 'key of ' || id, 'request ' || id, 'user:1', now() - interval '1 day', now(),
-    CASE WHEN id % 2 = 0 AND id % 3 > 0 THEN now() END
+    CASE id % 2 WHEN 0 THEN now() END
 FROM payment_receipts
-WHERE id % 50 < 6;
+WHERE id % 4 < 2;
 
-INSERT INTO commissions (account_id, points, cents, since)
+-- What is not handed over any more.
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, created_at)
+SELECT account_id, payment_id, lead_id, 'revoked', message_id, 'revoked', now()
+FROM deliveries
+WHERE message_id IN (SELECT id FROM messages WHERE status = 'failed');
+
+INSERT INTO commissions (account_id, points, cents, begins_at)
 SELECT id, 100, 1, now() - interval '1 day' FROM accounts;
 
 INSERT INTO ledger_differences (account_id, payment_id, place, booked_cents, counted_cents, found_at)

@@ -103,4 +103,4 @@ class RefundHandler(ProviderHandler):
         )
         if refund["status"] == "void":
             return {"error": {"code": "failed", "message": "The refund failed: the money stays."}}, 422
-        return {name: refund[name] for name in ("id", "amount_cents", "status")}, 200
+        return {name: refund[name] for name in ("id", "end_to_end_id", "amount_cents", "status")}, 200

@@ -169,3 +169,19 @@ async def test_refund_happens_once_and_never_over_the_payment(sandbox: Driver, w
     assert (await sandbox.provider(f"{TXID}/refunds/r2", "PUT", body)).status == 409
     assert (await sandbox.provider(f"{TXID}/refunds/r3", "PUT", body | {"amount_cents": 390})).status == 200
     assert (await sandbox.provider(f"{TXID}/refunds/r4", "PUT", body | {"end_to_end_id": "E0"})).status == 409
+
+
+@pytest.mark.gen_test
+async def test_refund_that_takes_time_and_dispute_are_told_of_until_they_end(sandbox: Driver, webhook: Webhook) -> None:
+    await sandbox.put_charge(TXID, webhook.url)
+    paid = (await sandbox.face(f"pix/{TXID}/pay", "POST", {})).json["paid"][0]
+    await sandbox.face(f"pix/{TXID}/refunds", "POST", {"mode": "pending"})
+    body = {"end_to_end_id": paid["end_to_end_id"], "amount_cents": 600}
+    assert (await sandbox.provider(f"{TXID}/refunds/r1", "PUT", body)).json["status"] == "pending"
+    await sandbox.face("returns/r1/void", "POST", {})
+    assert (await sandbox.provider(f"{TXID}/refunds/r1", "PUT", body)).status == 422
+    (failed, opened) = (await sandbox.face(f"pix/{TXID}/disputes", "POST", {})).json["returns"]
+    assert (failed["status"], opened["kind"], opened["status"]) == ("void", "dispute", "pending")
+    told = (await sandbox.face(f"returns/{opened['return_id']}/done", "POST", {})).json["returns"][-1]
+    assert (told["kind"], told["status"], told["amount_cents"]) == ("chargeback", "done", paid["amount_cents"])
+    assert (await sandbox.face(f"returns/{opened['return_id']}/void", "POST", {})).status == 409

@@ -52,7 +52,7 @@ class Routed:
     """Where an update goes.
 
     `acts` is False where accepting it is all there is to do; `group` is its chat, "" without one, and of news of a
-    Telegram group the person it is about or the group.
+    Telegram group the person it is about or the group. `begins`: it is a /start.
     """
 
     update_id: int
@@ -60,6 +60,7 @@ class Routed:
     chat_id: int | None
     group: str
     acts: bool
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def route(update: Any) -> Routed | None:
     if arrival.news is not None:
         return Routed(arrival.update_id, arrival.kind, None, group_news.get_group(arrival.news), acts=True)
     group = "" if arrival.chat_id is None else str(arrival.chat_id)
-    return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None)
+    begins = isinstance(arrival.act, Started)
+    return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None, begins)
 
 
 # The webhook bounds what it lets in (128 KiB, as ASCII JSON up to four times that); to serialise every update once more

@@ -76,6 +76,9 @@ conversions_oldest_seconds = _gauge("conversions_oldest_seconds", "Age of the ol
 conversions_paused = _gauge("conversions_paused_destinations", "Destinations whose credentials were refused", "network")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
+payments_returned = _counter(
+    "payments_returned_total", "Money that goes back, by what that is and how", "kind", "status"
+)
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
 provider_events_spooled = _counter(
     "payments_events_spooled_total",
@@ -108,6 +111,8 @@ gateway_accounts = _gauge(
 statement_differences = _gauge(
     "payments_statement_differences", "What providers' statements say otherwise and nobody has closed, by kind", "kind"
 )
+ledger_differences = _gauge("ledger_differences", "Places in the book of which a recount says something else")
+refunds_stuck = _gauge("payments_refunds_stuck", "Refunds whose job was given up: a person has to look")
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

@@ -171,6 +171,7 @@ async def settle(
     end_to_end_id: str,
     actor: str,
     reason: str,
+    fee_cents: int | None = None,
     event_id: int | None = None,
 ) -> list[Job]:
     """Take in one transfer of money the provider vouches for; returns the jobs to enqueue. The same transfer acts once.
@@ -184,7 +185,7 @@ async def settle(
     payment = await app.db.payments.find(account_id=account_id, payment_id=payment_id)
     if payment is None:
         raise NotFound(f"there is no payment {payment_id} in this account")
-    receipt = Receipt(end_to_end_id, paid_cents, paid_at)
+    receipt = Receipt(end_to_end_id, paid_cents, paid_at, fee_cents)
     async with open_case(app, payment) as case:
         if case.payment.state == "new":
             raise Conflict(f"payment {payment_id} has not been asked for: nobody can have paid it")
@@ -217,6 +218,7 @@ async def settle_all(
             paid_cents=receipt.amount_cents,
             paid_at=receipt.at,
             end_to_end_id=receipt.end_to_end_id,
+            fee_cents=receipt.fee_cents,
             actor=actor,
             reason=reason,
             event_id=event_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_english import MONEY
 from grimbots.handlers.admin.texts_operators_english import OPERATORS
 
 ENGLISH = {
@@ -365,5 +366,6 @@ ENGLISH = {
     "verified.no": "signature wrong or missing",
     "verified.requery": "unsigned; the provider was asked",
     "event_number": "Notice {number}",
+    **MONEY,
     **OPERATORS,
 }

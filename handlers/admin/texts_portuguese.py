@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_portuguese import MONEY
 from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
 
 PORTUGUESE = {
@@ -368,5 +369,6 @@ PORTUGUESE = {
     "verified.no": "assinatura inválida ou ausente",
     "verified.requery": "sem assinatura; o provedor foi perguntado",
     "event_number": "Aviso {number}",
+    **MONEY,
     **OPERATORS,
 }

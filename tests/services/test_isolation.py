@@ -27,12 +27,15 @@ from grimbots.services import (
     nudges,
     payments,
     posts,
+    refunds,
+    returns,
     statements,
     subscriptions,
     takeovers,
     wakes,
     warmups,
 )
+from grimbots.tests.services import returning
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
@@ -79,6 +82,18 @@ async def expire(world: World) -> None:
 async def check(world: World) -> None:
     payment = await world.own_shop.charge(OTHERS_CHAT)
     await checks.check(world.own_shop.app, payment_id=payment.id, number=0)
+
+
+async def refund(world: World) -> None:
+    """Refund an own sale whose transfer has the same id as the other's."""
+    payment = await returning.sell(world.own_shop, OTHERS_CHAT)
+    row = await refunds.ask(world.own_shop.app, account_id=payment.account_id, payment_id=payment.id, actor="user:1")
+    await refunds.do(world.own_shop.app, return_id=row.id)
+
+
+async def look(world: World) -> None:
+    payment = await returning.sell(world.own_shop, OTHERS_CHAT)
+    await returns.look(world.own_shop.app, payment_id=payment.id)
 
 
 async def start_with_others_token(world: World) -> None:
@@ -251,6 +266,8 @@ RUNS: dict[str, list[Run]] = {
     "payments.charge": [charge],
     "payments.check": [check],
     "payments.expire": [expire],
+    "refunds.do": [refund],
+    "returns.look": [look],
     "payments.verify": [verify],
     "posts.retry": [retry_others_post],
     "posts.send": [post],

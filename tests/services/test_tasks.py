@@ -59,6 +59,8 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "payments.charge": {"payment_id": 1},
     "payments.check": {"payment_id": 1, "number": 0},
     "payments.expire": {"timer_id": 1, "payment_id": 1},
+    "refunds.do": {"return_id": 1},
+    "returns.look": {"payment_id": 1},
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
     "posts.retry": {"timer_id": 1, "account_id": 1, "post_id": 1},
     "posts.send": {"post_id": 1},

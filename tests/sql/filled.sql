@@ -234,6 +234,27 @@ CROSS JOIN LATERAL (
     SELECT CASE leads.chat_id % 1000 WHEN 5 THEN 'failed' WHEN 6 THEN 'waiting' WHEN 7 THEN 'planned' ELSE 'done' END
 ) AS chosen (status);
 
+-- Money of many sales goes back: half of it is settled, the rest is disputed.
+INSERT INTO payment_returns (account_id, payment_id, receipt_id, kind, status, return_id, amount_cents, idempotency_key, request_key, actor,
+    noted_at, returned_at, settled_at)
+SELECT account_id, payment_id, id, CASE id % 2 WHEN 0 THEN 'refund' ELSE 'dispute' END, CASE id % 2 WHEN 0 THEN 'settled' ELSE 'open' END,
+    'return of ' || end_to_end_id, 10, 'key of ' || id, 'request ' || id, 'user:1', now() - interval '1 day', now(),
+    CASE id % 2 WHEN 0 THEN now() END
+FROM payment_receipts
+WHERE id % 4 < 2;
+
+-- What is not handed over any more.
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, created_at)
+SELECT account_id, payment_id, lead_id, 'revoked', message_id, 'revoked', now()
+FROM deliveries
+WHERE message_id IN (SELECT id FROM messages WHERE status = 'failed');
+
+INSERT INTO commissions (account_id, points, cents, begins_at)
+SELECT id, 100, 1, now() - interval '1 day' FROM accounts;
+
+INSERT INTO ledger_differences (account_id, payment_id, place, booked_cents, counted_cents, found_at)
+SELECT account_id, min(id), 'provider', 1, 2, now() FROM payments GROUP BY account_id;
+
 -- Money given back for which the place was not taken back yet.
 UPDATE payments SET state = 'refunded' WHERE id = (SELECT max(payment_id) FROM accesses);
 

@@ -14,6 +14,7 @@ SCANS = {
     "gateway_accounts.claim_comparisons": "a row per gateway account, once an hour",
     "gateway_accounts.count_by_state": "a row per gateway account, counted for /metrics",
     "gateway_accounts.forget_days": "some days of the accounts that have a limit a day, once an hour",
+    "ledger.count_differences": "nearly always empty; a row per cent that does not add up",
     "samples.list_since": "half an hour of a ring that holds half an hour",
     "domains.list_all": "a command's list of everything",
     "domains.list_verified": "all domains, read into memory every few minutes",

@@ -63,6 +63,17 @@ leads_active = _gauge("leads_active", "People whom the bots heard of in the last
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
 clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
 click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
+conversions = _counter(
+    "conversions_total",
+    "Conversions by what became of them: sent, skipped, refused, expired, uncertain",
+    "network",
+    "outcome",
+)
+conversion_calls = _counter(
+    "conversions_calls_total", "Calls to networks by what the answer meant", "network", "verdict"
+)
+conversions_oldest_seconds = _gauge("conversions_oldest_seconds", "Age of the oldest conversion that waits", "network")
+conversions_paused = _gauge("conversions_paused_destinations", "Destinations whose credentials were refused", "network")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
@@ -75,6 +86,12 @@ provider_events_closed = _counter("payments_events_closed_total", "Provider even
 checks = _counter(
     "payments_checks_total", "Questions to providers about unpaid charges, by what came of them", "outcome"
 )
+breakers = _counter(
+    "payments_breakers_total", "Breakers of gateway accounts by what they became: closed, half_open, open", "state"
+)
+failovers = _counter(
+    "payments_failovers_total", "Gateway accounts that made no charge they were first for, by provider", "gateway"
+)
 delivery_attempts = _counter("deliveries_attempts_total", "Deliveries tried, by how that ended", "status")
 group_acts = _counter(
     "deliveries_group_acts_total",
@@ -85,6 +102,12 @@ group_acts = _counter(
 # Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
 events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")
 payments_flagged = _gauge("payments_flagged", "Payments with a flag: late, overpaid, underpaid, double, unsold", "flag")
+gateway_accounts = _gauge(
+    "payments_gateway_accounts", "Gateway accounts that take new charges, by the state of their breakers", "state"
+)
+statement_differences = _gauge(
+    "payments_statement_differences", "What providers' statements say otherwise and nobody has closed, by kind", "kind"
+)
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
-from grimbots.handlers.commands import funnel_proofs
+from grimbots.handlers.commands import funnel_moves, funnel_proofs
 from grimbots.handlers.commands.prints import pick, print_rows
 from grimbots.services import accounts, coupons, posts
 from grimbots.services.funnels import versions
@@ -42,6 +42,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--name", help="of the funnel, instead of the name in the file")
     parser.set_defaults(run=publish)
     funnel_proofs.add_to(verbs)
+    funnel_moves.add_to(verbs)
     parser = verbs.add_parser("export", help="write a published funnel and its files into one zip file")
     parser.add_argument("name", help="of the funnel")
     parser.add_argument("file", type=Path, help="to be written")

@@ -6,6 +6,7 @@ Rules that hold for every kind of step:
   the same; any other text finds no open question and changes nothing.
 - A button belongs to the version and step its message was said by, however old: updates.handle passes that version.
   Where it leads, the lead then walks that version.
+- A button of a message that the system before this one sent does what the funnel's `old_buttons` say.
 - The same button of the same message within ECHO_SECONDS is a double tap and does nothing. Money does not lean on that:
   an order bump's buttons act only while the lead stands at it, and a basket has one open charge (steps/charge.py),
   whatever is pressed and when.
@@ -38,6 +39,7 @@ from grimbots.services.funnels.events import (
     Started,
     StepEvent,
     Tapped,
+    TappedOld,
     Woke,
     Wrote,
 )
@@ -73,6 +75,8 @@ def trace(version: Version, lead: Walk, event: Event, now: datetime) -> Trace:
             return _resume(version, lead, now)
         case Tapped():
             return _take_tap(version, lead, event, now)
+        case TappedOld():
+            return _take_old_tap(version, lead, event, now)
         case Started() | Wrote() | Woke():
             return Trace(lead) if lead.is_held(now) else _take(version, lead, event, now)
         case Nudged():
@@ -129,10 +133,24 @@ def _take_tap(version: Version, lead: Walk, event: Tapped, now: datetime) -> Tra
     return Trace(lead) if turn is None else _follow(scene, turn)
 
 
+def _take_old_tap(version: Version, lead: Walk, event: TappedOld, now: datetime) -> Trace:
+    """Do what a button of the system before this one stands for; what it sells costs what the version says."""
+    button, tap = version.old_buttons.get(event.name), Tap("", event.name, now)
+    if button is None or lead.is_held(now) or _repeats(lead.tap, tap):
+        return Trace(lead)
+    taken = tuple(item for name in button.takes if name in version.steps and (item := version.steps[name].sells()))
+    walk = replace(lead, tap=tap, basket=taken or lead.basket)
+    return _follow(Scene(version, walk, now), Turn(walk, go=button.to))
+
+
 def _is_echo(last: Tap | None, event: Tapped, now: datetime) -> bool:
-    if last is None or (last.nonce, last.button) != (event.nonce, event.button):
+    return _repeats(last, Tap(event.nonce, event.button, now))
+
+
+def _repeats(last: Tap | None, tap: Tap) -> bool:
+    if last is None or (last.nonce, last.button) != (tap.nonce, tap.button):
         return False
-    return abs(now - last.at) < timedelta(seconds=ECHO_SECONDS)
+    return abs(tap.at - last.at) < timedelta(seconds=ECHO_SECONDS)
 
 
 def _take_nudge(version: Version, lead: Walk, event: Nudged, now: datetime) -> Trace:

@@ -11,14 +11,16 @@ from typing import Any
 
 from grimbots.services.funnels.definitions import Version, list_rules, read_version
 from grimbots.services.funnels.fields import MAX_MINUTES
+from grimbots.services.funnels.old_buttons import check_old_buttons, list_entries
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
 from grimbots.services.funnels.rings import find_certain, find_rings
 from grimbots.services.funnels.sources import Source
 from grimbots.services.funnels.steps.base import Exit, Step, write_callback
 from grimbots.services.funnels.surveys import Survey
-from grimbots.services.funnels.texts import RESERVED, format_duration, format_money
+from grimbots.services.funnels.texts import OF_MONEY, RESERVED, format_duration, format_money
 from grimbots.services.funnels.usage import list_used
+from grimbots.services.funnels.walks import Item
 
 MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: InlineKeyboardButton)
 NONCE_CHARACTERS = 12  # of Vault.nonce
@@ -31,7 +33,7 @@ PAID = frozenset({"paid", "upsell"})  # ways after a payment, on which the baske
 BESIDE = frozenset({"later", "upsell"})  # ways beside where the lead stands
 AT_ONCE = frozenset({"now", "take"})
 BY_ITSELF = AT_ONCE | {"time"}  # ways that need nobody
-NAMED_BY_BASKET = dict.fromkeys(("product", "price", "full_price", "code", "validity", "group", "left"), "-")
+NAMED_BY_BASKET = dict.fromkeys((*OF_MONEY, "group", "left"), "-")
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -57,8 +59,9 @@ def _check_step(
 
 
 def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey:
-    """Make the variables this step may meet at their longest (every product in one basket) and at their emptiest."""
-    items = [item for other in version.steps.values() if (item := other.sells())]
+    """Make the variables this step may meet at their longest (the fullest basket) and at their emptiest."""
+    items = _fill_basket(version)
+    most = format_money(sum(item.price_cents for item in items), version.language)
     asked = {name: value for other in version.steps.values() for name, value in other.asks().items()}
     longest = {
         **asked,
@@ -67,7 +70,9 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "username": "x" * 32,
         "start_param": "x" * 64,
         "product": " + ".join(item.name for item in items),
-        "price": format_money(sum(item.price_cents for item in items), version.language),
+        "price": most,
+        "total": most,
+        "so_far": most,
         "full_price": format_money(sum(map(_find_full_price, version.steps.values())), version.language),
         "coupon": max((coupon.code for coupon in version.coupons.values()), key=len, default=""),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
@@ -80,6 +85,14 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
     return Survey(files, longest, {**answered, **NAMED_BY_BASKET} if has_basket else answered)
 
 
+def _fill_basket(version: Version) -> list[Item]:
+    """Give the most that can be in one basket, by its names: every bump, and of what begins a basket the longest."""
+    sold = [(step, item) for step in version.steps.values() if (item := step.sells())]
+    begin = [item for step, item in sold if not step.needs_basket]
+    bumps = [item for step, item in sold if step.needs_basket]
+    return [*sorted(begin, key=lambda item: len(item.name))[-1:], *bumps]
+
+
 def _check_callbacks(step: Step) -> Iterator[Finding]:
     sizes = [len(write_callback(step.id, button, "x" * NONCE_CHARACTERS).encode()) for button in step.taps()]
     if max(sizes, default=0) > MAX_CALLBACK_BYTES:
@@ -89,6 +102,7 @@ def _check_callbacks(step: Step) -> Iterator[Finding]:
 def _check_graph(version: Version) -> Iterator[Finding]:
     exits = list_exits(version)
     yield from _check_targets(version, exits)
+    yield from check_old_buttons(version)
     yield from _checkreach(version, exits)
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
@@ -107,7 +121,8 @@ def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterato
 
 
 def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    reached = reach(exits, [version.start])
+    old = version.old_buttons
+    reached = reach(exits, [version.start, *list_entries(old, sold=True), *list_entries(old, sold=False)])
     for step in exits:
         if step not in reached:
             yield Finding("", "unreachable", step=step)
@@ -135,8 +150,9 @@ def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
     paid = [way.target for way in ways if way.by == "paid"]
     upsold = [way.target for way in ways if way.by == "upsell"]
     waited = [way.target for way in ways if way.by in ANY - {"now", "paid"}]
-    empty_handed = reach(exits, [version.start, *paid, *upsold], UNSOLD - PAID)
-    unpaid = reach(exits, [version.start, *waited], {"now"})
+    old, old_with_basket = (list_entries(version.old_buttons, sold=sold) for sold in (False, True))
+    empty_handed = reach(exits, [version.start, *paid, *upsold, *old], UNSOLD - PAID)
+    unpaid = reach(exits, [version.start, *waited, *old, *old_with_basket], {"now"})
     for step in version.steps.values():
         if step.needs_basket and step.id in empty_handed:
             yield Finding("", "charge_without_offer", step=step.id)

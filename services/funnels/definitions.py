@@ -14,13 +14,14 @@ from grimbots.services.funnels.coupons import Coupon, read_coupons
 from grimbots.services.funnels.fields import Rule
 from grimbots.services.funnels.kinds import find_kinds
 from grimbots.services.funnels.media import NAMED_KINDS, Medium
+from grimbots.services.funnels.old_buttons import FIELD, OldButton, read_old_buttons
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place, read_text
 from grimbots.services.funnels.steps.base import Step
 from grimbots.services.funnels.texts import LANGUAGES
 from grimbots.services.funnels.times import DEFAULT_ZONE, find_zone
 
-FUNNEL_FIELDS = frozenset({"name", "language", "time_zone", "start", "coupons", "steps"})
+FUNNEL_FIELDS = frozenset({"name", "language", "time_zone", "start", "coupons", "steps", FIELD})
 ONWARD = frozenset({"now", "answer", "time"})  # ways that need neither a tap nor a payment
 STEP_ID = re.compile(r"[\w-]+")
 
@@ -39,6 +40,7 @@ class Version:
     assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     time_zone: str = DEFAULT_ZONE
     coupons: Mapping[str, Coupon] = dataclasses.field(default_factory=dict)
+    old_buttons: Mapping[str, OldButton] = dataclasses.field(default_factory=dict)
 
     def find_zone(self) -> ZoneInfo:
         """Give its time zone."""
@@ -57,10 +59,12 @@ class Version:
 
     def find_media(self, medium: Medium) -> Shown | None:
         """Give a file as a message's body holds it; None where its content was never stored."""
+        if medium.is_elsewhere:
+            return Shown(medium.kind, medium.name, medium.follows)
         if medium.name not in self.assets:
             return None
         name = {"name": medium.name} if medium.kind in NAMED_KINDS else {}
-        return Shown(medium.kind, {"asset": self.assets[medium.name], **name})
+        return Shown(medium.kind, {"asset": self.assets[medium.name], **name}, medium.follows)
 
 
 def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str]) -> tuple[Version, list[Finding]]:
@@ -82,7 +86,8 @@ def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str])
     steps = {name: step.priced(read) for name, step in read.items()}
     start = _read_funnel_text(definition, "start", next(iter(steps), "?"), findings)
     coupons = _read_funnel_coupons(definition.get("coupons", []), findings)
-    return Version(version_id, name, language, start, steps, assets, time_zone, coupons), findings
+    old_buttons = read_old_buttons(definition.get(FIELD, {}), findings)
+    return Version(version_id, name, language, start, steps, assets, time_zone, coupons, old_buttons), findings
 
 
 def _read_funnel_coupons(raw: Any, findings: list[Finding]) -> Mapping[str, Coupon]:
@@ -170,6 +175,7 @@ def _list_required(kind: type[Step]) -> set[str]:
 
 
 def list_files(definition: Any) -> list[str]:
-    """Give the names of the files that a definition's steps show, each once."""
+    """Give the names of the files beside it that a definition's steps show, each once."""
     version, _ = read_version(definition, version_id=0, assets={})
-    return sorted({medium.name for step in version.steps.values() for medium in step.list_media()})
+    shown = [medium for step in version.steps.values() for medium in step.list_media()]
+    return sorted({medium.name for medium in shown if not medium.is_elsewhere})

@@ -38,6 +38,13 @@ class Tapped:
 
 
 @dataclass(frozen=True, slots=True)
+class TappedOld:
+    """The lead pressed a button that the system before this one showed; `name` is the version's for it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charged:
     """The provider made the charge: `code` is the PIX copy-and-paste code, byte for byte; `expires_at` is aware UTC."""
 
@@ -137,4 +144,4 @@ class Returned:
 
 PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
 StepEvent = Tapped | Wrote | Woke | Nudged | PaymentEvent
-Event = Started | Held | Returned | StepEvent
+Event = Started | Held | Returned | TappedOld | StepEvent

@@ -113,6 +113,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "depois do pagamento nada é entregue; ligue next a um passo delivery, sem botões no caminho",
         "nothing is delivered after the payment; point next to a delivery step, with no button on the way",
     ),
+    "payer_unasked": (
+        "nenhum meio de pagamento seu cobra sem {missing}; pergunte antes da cobrança (answer: {kinds})",
+        "none of your payment accounts charges without {missing}; ask for it before the charge (answer: {kinds})",
+    ),
     "charge_without_offer": (
         "chega-se aqui sem ter aceitado uma oferta; passe antes por um passo offer",
         "this is reached without an accepted offer; go through an offer step first",
@@ -173,6 +177,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "o preço é em centavos, de {least} a {most} (1990 é R$ 19,90)",
         "the price is in cents, from {least} to {most} (1990 is R$ 19.90)",
     ),
+    "bad_seconds": (
+        "deve ser de {least} a {most} segundos",
+        "must be from {least} to {most} seconds",
+    ),
     "bad_minutes": (
         "deve ser de {least} a {most} minutos",
         "must be from {least} to {most} minutes",
@@ -208,6 +216,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     "file_missing": (
         "o arquivo {name} não foi encontrado ao lado do arquivo do funil",
         "the file {name} was not found beside the funnel's file",
+    ),
+    "address_unshown": (
+        "o Telegram não busca {kind} em um endereço; baixe o arquivo e deixe-o ao lado do arquivo do funil",
+        "Telegram fetches no {kind} from an address; download the file and put it beside the funnel's",
     ),
     "file_name": (
         "escreva só o nome do arquivo, sem pastas; ele fica ao lado do arquivo do funil",

@@ -6,6 +6,7 @@ The tasks come from the registry itself: one that is not listed here fails the f
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from grimbots.services import (
     campaigns,
     checks,
     clicks,
+    conversion_sends,
     crons,
     deliveries,
     events,
@@ -25,6 +27,7 @@ from grimbots.services import (
     nudges,
     payments,
     posts,
+    statements,
     subscriptions,
     takeovers,
     wakes,
@@ -97,6 +100,20 @@ async def apply_event_of_others_charge(world: World) -> None:
     (event_id,) = await world.own_shop.list_events()
     with pytest.raises(Again, match="no charge of this gateway account"):
         await events.apply(world.own_shop.app, event_id=event_id)
+
+
+async def compare_statement_with_others_charge(world: World) -> None:
+    """Go through the own provider's statement, on which the other's charge stands, paid."""
+    shop, provider = world.own_shop, world.own_shop.provider
+    pending = await world.other_shop.read(world.other.payment_id + 1)
+    provider.charges["api key of tenant1", pending.txid] = {**provider.charges["api key of tenant2", pending.txid]}
+    provider.pay(pending.txid, end_to_end_id="E9")
+    (account,) = await shop.app.db.gateway_accounts.list_in_service(account_id=world.own.account_id)
+    now = shop.app.clock()
+    job = statements.job(world.own.account_id, account.id, now - timedelta(hours=1), now + timedelta(minutes=1))
+    await statements.compare(shop.app, **job.payload)
+    found = "SELECT payment_id FROM statement_differences WHERE kind = 'stranger' AND account_id = %s"
+    assert world.query(found, world.own.account_id) == [(None,)]
 
 
 async def expand_others_campaign(world: World) -> None:
@@ -193,6 +210,22 @@ def add_post(world: World, account_id: int, status: str) -> int:
     return int(post_id)
 
 
+def add_destination(world: World, account_id: int) -> None:
+    world.query(
+        "INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds,"
+        " due_at, created_at, updated_at) VALUES (%s, 'meta', 'x', '{Purchase}', 1, now(), now(), now())",
+        account_id,
+    )
+
+
+async def tell_others_destination(world: World) -> None:
+    wanted = "SELECT id, rounds FROM conversion_destinations WHERE account_id = %s"
+    ((destination_id, number),) = world.query(wanted, world.other.account_id)
+    await conversion_sends.send(
+        world.own_shop.app, account_id=world.own.account_id, destination_id=destination_id, number=number
+    )
+
+
 async def post(world: World) -> None:
     await posts.send(world.own_shop.app, post_id=add_post(world, world.own.account_id, "planned"))
 
@@ -206,6 +239,7 @@ RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
     "campaigns.expand": [expand_others_campaign],
+    "conversions.send": [tell_others_destination],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
@@ -220,6 +254,7 @@ RUNS: dict[str, list[Run]] = {
     "payments.verify": [verify],
     "posts.retry": [retry_others_post],
     "posts.send": [post],
+    "statements.compare": [compare_statement_with_others_charge],
     "takeovers.end": [end_others_takeover],
     "updates.handle": [start_with_others_token, tap_others_button],
     "wakes.wake": [wake_others_lead],
@@ -234,6 +269,7 @@ REFUSED = {
     keep_the_days,
     retry_others_post,
     tap_others_button,
+    tell_others_destination,
     wake_others_lead,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""
@@ -244,6 +280,7 @@ def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> W
     """Give both accounts goods."""
     made: World = io_loop.run_sync(partial(make_world, shops, query))
     add_post(made, made.other.account_id, "waiting")
+    add_destination(made, made.other.account_id)
     return made
 
 

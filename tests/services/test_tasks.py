@@ -12,6 +12,7 @@ from grimbots.services import (  # noqa: F401  their tasks
     admissions,
     campaigns,
     checks,
+    conversion_sends,
     crons,
     deliveries,
     events,
@@ -33,6 +34,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "accesses.tick": {"timer_id": 1, "access_id": 1, "number": 0},
     "bots.warm": {"bot_id": 1, "version_id": 1},
     "campaigns.expand": {"account_id": 1, "campaign_id": 1, "number": 0},
+    "conversions.send": {"account_id": 1, "destination_id": 1, "number": 1},
     "crons.run": {"name": "keep_days", "due_at": 0.0},
     "deliveries.retry": {"timer_id": 1, "delivery_id": 1},
     "events.apply": {"event_id": 1},
@@ -60,6 +62,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
     "posts.retry": {"timer_id": 1, "account_id": 1, "post_id": 1},
     "posts.send": {"post_id": 1},
+    "statements.compare": {"gateway_account_id": 1, "since": 0.0, "until": 1.0},
     "takeovers.end": {"timer_id": 1, "account_id": 1, "lead_id": 1, "until": "2026-01-01T00:00:00+00:00"},
     "updates.handle": {
         "bot_id": 1,

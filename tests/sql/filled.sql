@@ -26,7 +26,7 @@ INSERT INTO funnels (account_id, name, created_at)
 SELECT id, 'funnel of ' || name, now() FROM accounts;
 
 INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
-SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
+SELECT account_id, id, 1, jsonb_build_object('name', name, 'funnel', jsonb_build_object('old_buttons', '{}'::jsonb)), now() FROM funnels;
 
 UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
 
@@ -95,8 +95,14 @@ SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
-INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at)
-SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now() FROM accounts;
+INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at, broken_since, broken_until)
+SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now(), now(), now() - interval '1 hour' FROM accounts;
+
+-- A day long ago, and the one of test_isolation.py's instant.
+INSERT INTO gateway_days (account_id, gateway_account_id, day, charges, cents)
+SELECT account_id, id, day, 10, 9900
+FROM gateway_accounts
+CROSS JOIN (VALUES (date '2026-01-01'), (date '2099-12-31')) AS days (day);
 
 -- A big account has one new, one pending and one cancelled payment; all others are paid.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
@@ -128,6 +134,15 @@ UPDATE payments SET next_check_at = now() WHERE state = 'pending';
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
+
+INSERT INTO payment_refusals (account_id, payment_id, gateway_account_id, reason, at)
+SELECT account_id, id, gateway_account_id, description, now() FROM payments;
+
+-- A big account has a few that nobody has closed.
+INSERT INTO statement_differences (account_id, gateway_account_id, payment_id, kind, reference, detail, found_at, closed_at)
+SELECT account_id, gateway_account_id, id, 'missing', txid, description, now(), CASE state WHEN 'paid' THEN now() END
+FROM payments
+ORDER BY state = 'paid' DESC, id;
 
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM payments;
@@ -249,6 +264,25 @@ FROM leads
 ORDER BY chat_id % 2;
 
 UPDATE bots SET notices_lead_id = (SELECT min(id) FROM leads WHERE leads.bot_id = bots.id);
+
+INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds, status, reason, due_at, created_at,
+    updated_at)
+SELECT id, 'meta', 'pixel of ' || name, '{PageView,ViewContent,InitiateCheckout,Purchase}', 604800,
+    CASE id % 30 WHEN 0 THEN 'paused' ELSE 'active' END, CASE id % 30 WHEN 0 THEN name END, now(), now() - interval '1 day', now()
+FROM accounts;
+
+-- Of each payment one event, most of them sent; the last lead of a big account's waits, another's was refused.
+INSERT INTO conversions (account_id, destination_id, event, event_key, bot_id, lead_id, payment_id, click_id, occurred_at, expires_at, status,
+    answer, planned_at, ended_at)
+SELECT payments.account_id, destinations.id, 'Purchase', 'purchase of ' || payments.cause, payments.bot_id, payments.lead_id, payments.id,
+    leads.last_click_id, now(), now() + interval '7 days', chosen.status, 'answer of ' || leads.first_name, now() - interval '1 hour',
+    CASE chosen.status WHEN 'planned' THEN NULL ELSE now() END
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+JOIN conversion_destinations AS destinations ON destinations.account_id = payments.account_id
+CROSS JOIN LATERAL (
+    SELECT CASE leads.chat_id % 1000 WHEN 51 THEN 'planned' WHEN 52 THEN 'refused' ELSE 'sent' END
+) AS chosen (status);
 
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()

@@ -211,11 +211,12 @@ class Step(ABC):
     ) -> tuple[Say, ...]:
         """Make the messages of a template: mostly one, more where it does not fit into one; one button a row.
 
-        Of several the last bears the buttons, and is the delivery.
+        Of several the last with text bears the buttons, and is the delivery.
         """
         calls = compose(render_html(text, variables), media, rows)
+        last = [call for call in calls if not call.follows][-1]
         return tuple(
-            Say(self.id, call.method, call.body, payment_id=payment_id, delivery=delivery and call is calls[-1])
+            Say(self.id, call.method, call.body, payment_id=payment_id, delivery=delivery and call is last)
             for call in calls
         )
 

@@ -65,5 +65,8 @@ class Bump(Priced, Showing):
     def _variables(self, scene: Scene) -> dict[str, str]:
         """Give its price as what the basket costs more with it: a coupon counts for the whole basket."""
         item, basket = self.sells(), scene.walk.basket
-        off = scene.find_discount((*basket, item)) - scene.find_discount(basket)
-        return scene.variables([item], off)
+        off, before = scene.find_discount((*basket, item)), scene.find_discount(basket)
+        so_far = sum(one.price_cents for one in basket) - before
+        sums = {"so_far": so_far, "total": so_far + item.price_cents - off + before}
+        named = {name: scene.write_money(cents) for name, cents in sums.items()}
+        return {**scene.variables([item], off - before), **named}

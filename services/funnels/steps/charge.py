@@ -24,7 +24,7 @@ from grimbots.services.funnels.events import (
     Woke,
     Wrote,
 )
-from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Target, Texts, Whole
+from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Switch, Target, Texts, Whole
 from grimbots.services.funnels.nudges import Timed, Timetable, What, begin_downsells, plan
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn, list_later
@@ -80,6 +80,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 NAMES = frozenset(TEXTS["pt-BR"])
+SILENT = frozenset({"confirmed"})  # "": nothing is said, for the delivery says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,8 @@ class Charge(Step):
 
     expires_in_minutes: int = field(metadata={"rule": Whole(least=1, most=MAX_MINUTES, code="bad_minutes")})
     description: str = field(default="", metadata={"rule": Plain()})
-    texts: Mapping[str, str] = field(default_factory=dict, metadata={"rule": Texts(NAMES, CAPTIONS, LABELS)})
+    texts: Mapping[str, str] = field(default_factory=dict, metadata={"rule": Texts(NAMES, CAPTIONS, LABELS, SILENT)})
+    qr: bool = field(default=True, metadata={"rule": Switch()})
     reminders: tuple[Timed, ...] = field(default=(), metadata={"rule": Timetable(needed=(), others=("text",))})
     downsells: tuple[Timed, ...] = field(default=(), metadata={"rule": Timetable()})
     upsells: tuple[Timed, ...] = field(default=(), metadata={"rule": Timetable(others=("of",), least_minutes=0)})
@@ -241,13 +243,16 @@ class Charge(Step):
         return scene.walk.change_order(event.payment_id, closed=True)
 
     def _present(self, order: Order, scene: Scene, amount_cents: int | None = None) -> tuple[Say, ...]:
-        """Show a code: the QR picture, then the code to copy with its two buttons."""
+        """Show a code: the QR picture unless it is not wanted, then the code to copy with its two buttons."""
         variables = self._variables(order, scene)
         if amount_cents is not None:
             variables["price"] = scene.write_money(amount_cents)
+        code = self._show_code(self._text("code", scene), order, scene, variables["price"])
+        if not self.qr:
+            return code
         picture = [Shown("photo", {"qr": order.code})]
         qr = self.say(self._text("qr", scene), variables, media=picture, payment_id=order.payment_id)
-        return (*qr, *self._show_code(self._text("code", scene), order, scene, variables["price"]))
+        return (*qr, *code)
 
     def _show_code(self, text: str, order: Order, scene: Scene, price: str = "") -> tuple[Say, ...]:
         """Say a text that shows the code, with the buttons to copy it and to say that it is paid."""
@@ -261,6 +266,8 @@ class Charge(Step):
         return self.say(text, variables, rows=rows, payment_id=order.payment_id)
 
     def _tell(self, name: str, order: Order, scene: Scene, *buttons: str, coupon: str = "") -> tuple[Say, ...]:
+        if name in SILENT and self.texts.get(name) == "":
+            return ()
         variables = self._variables(order, scene)
         variables["coupon"] = coupon or variables["coupon"]
         rows = [self.press(button, self._text(button, scene), variables) for button in buttons]

@@ -57,7 +57,7 @@ class Message(Showing):
 
     def check(self) -> Iterator[Finding]:
         yield from Showing.check(self)
-        if not self.text and not self.list_media():
+        if not self.text and not self.list_shown():
             yield Finding("text", "nothing_said")
         if self.album and self.buttons and not self.text:
             yield Finding("text", "album_without_text")

@@ -158,6 +158,9 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
         make_funnel(welcome={"buttons": [{**BUTTON, "url": "https://example.com"}]}),
         ("welcome", "buttons[0]"),
     ),
+    ("address_unshown", make_funnel(bye={"video_note": "https://example.com/a.mp4"}), ("bye", "video_note")),
+    ("bad_url", make_funnel(bye={"photo": "https://exemplo"}), ("bye", "photo")),
+    ("bad_seconds", make_funnel(bye={"kind": "delay", "seconds": 601, "next": "after"}), ("bye", "seconds")),
     ("two_prices", make_funnel(bump={"discount": {"percent": 5, "of": "offer"}}), ("bump", "discount")),
     ("missing", discount({"percent": 5}), ("bump", "discount.of")),
     ("not_whole", discount({"percent": "5", "of": "offer"}), ("bump", "discount.percent")),
@@ -401,6 +404,7 @@ def test_check_takes_a_delivery_that_is_only_a_file() -> None:
 
 def test_check_covers_every_message_with_a_bad_funnel() -> None:
     elsewhere = {"nothing_delivered", "file_empty", "file_too_big", "photo_shape", "album_too_big"}
+    elsewhere |= {"payer_unasked"}  # of an account's gateways: tests/services/test_payers.py
     assert {code for code, _, _ in CASES} | elsewhere == set(MESSAGES)
 
 

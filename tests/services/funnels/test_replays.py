@@ -22,6 +22,7 @@ from grimbots.services.funnels.events import (
     Returned,
     Started,
     Tapped,
+    TappedOld,
     Woke,
     Wrote,
 )
@@ -33,6 +34,7 @@ EVENTS: list[Event] = [
     Started("p"),
     Wrote("x"),
     Tapped("offer", "accept", "n", 5),
+    TappedOld("buy_0"),
     make_charged(),
     ChargeFailed(5, "charge"),
     ChargeFailed(5, "charge", coupon=True),

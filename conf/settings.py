@@ -8,6 +8,7 @@ The file is `NAME=value` lines (`conf/example.env` shows every name); `GRIMBOTS_
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -97,6 +98,26 @@ def _queues(raw: str) -> dict[str, int]:
     return slots
 
 
+def _gateway_urls(raw: str) -> dict[str, str]:
+    try:
+        urls = json.loads(raw or "{}")
+    except ValueError:
+        urls = None
+    is_right = isinstance(urls, dict) and all(isinstance(url, str) and _is_safe(url) for url in urls.values())
+    if not is_right:
+        raise ValueError('must look like {"asaas": "https://api-sandbox.asaas.com/v3"}: https, or http on this machine')
+    return {name: url.rstrip("/") for name, url in urls.items()}
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
 def _setting(name: str, default: str, read: Callable[[str], Any], secret: bool = False) -> Any:
     return field(
         default=None, metadata={"name": name, "default": default, "read": read, "secret": secret}, repr=not secret
@@ -130,6 +151,7 @@ class Settings:
     outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
     backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
+    gateway_urls: Mapping[str, str] = _setting("GRIMBOTS_GATEWAY_URLS", "", _gateway_urls)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
     sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)

@@ -11,7 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -56,6 +56,7 @@ class ChargeRequest:
     expires_in_seconds: int
     notification_url: str
     payer: Payer = Payer()
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # when the payment's row was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +156,31 @@ class Verdict(StrEnum):
 class Gateway(ABC):
     """One provider. Each call names the seller's own credentials, and reaches nothing but what they reach.
 
-    Calls raise NeverSent, Ambiguous (services/clients/http.py) and Undecided.
+    Calls raise NeverSent, Ambiguous (services/clients/http.py) and Undecided. The attributes from `signs_events` on say
+    what the provider can do: the contract suite holds a gateway to them, docs/gateways.md shows them.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
     kept_headers: ClassVar[tuple[str, ...]] = ()  # lower-case names of the headers its events are verified by
+    secret_headers: ClassVar[tuple[str, ...]] = ()  # as well, but a secret each: verified by and then forgotten
     needs: ClassVar[frozenset[str]] = frozenset()  # what of a Payer it makes no charge without
+    url: str = ""  # where its API begins, https, without a / at its end; GRIMBOTS_GATEWAY_URLS overrides it
+    timeout_seconds: float = 10.0  # of each call
+    answer_within_seconds: ClassVar[float] = 10.0  # how long it waits for our answer to an event, by its documents
+    least_cents: ClassVar[int] = 1  # under it the provider makes no charge
+    signs_events: ClassVar[bool] = True  # False: nothing in an event proves it, so each is asked about
+    repeats_create: ClassVar[bool] = True  # create with a known key gives the known charge; False: another one
+    can_find: ClassVar[bool] = True  # by our own key; False: `find` raises Undecided
+    can_refund: ClassVar[bool] = True  # False: `refund` is a Refusal that tells the seller where to do it
+    can_refund_parts: ClassVar[bool] = True
+    can_list: ClassVar[bool] = True  # False: `list` is a Refusal
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
         self._settings = settings
+        self.url = settings.gateway_urls.get(self.name, type(self).url)
 
     @classmethod
     def is_offered(cls, settings: Settings) -> bool:

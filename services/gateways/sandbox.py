@@ -4,8 +4,11 @@ Its face, as spoken here (amounts in integer cents, `Authorization: Bearer <api_
     PUT  /pix/v1/charges/<txid>            the same txid gives the same charge: 201, then 200
     GET  /pix/v1/charges/<txid>            200 or 404
     GET  /pix/v1/charges?since=&until=     {"charges": [...]}, ISO 8601 instants
+        each charge: "paid": [{"end_to_end_id", "amount_cents", "at"}], and "returned": [... "id", "kind" and "status"],
+        kind refund, dispute or chargeback, status done once the money has left
     PUT  /pix/v1/charges/<txid>/refunds/<id>   {"end_to_end_id", "amount_cents"} -> {"id", "amount_cents", "status"}
-    webhook: X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
+    webhook: {"event": "pix.received" | "pix.returned", "txid", ...}
+        X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from grimbots.services.gateways.base import (
     Receipt,
     Refund,
     Refusal,
+    Return,
+    ReturnKind,
     Snapshot,
     Undecided,
     Verdict,
@@ -39,8 +44,8 @@ if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
     from grimbots.services.clients.http import Response
 
-TIMEOUT_SECONDS = 10.0
 SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+KNOWN_EVENTS = ("pix.received", "pix.returned")
 SIGNATURE_LIFE = timedelta(hours=1)
 
 
@@ -123,12 +128,15 @@ class Sandbox(Gateway):
         return Verdict.YES if age_seconds <= SIGNATURE_LIFE.total_seconds() else Verdict.REQUERY
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
-        """Read `pix.received`; anything else is of no interest."""
+        """Read `pix.received` and `pix.returned`; anything else is of no interest."""
         said = read_object(event.body)
-        if said is None or said.get("event") != "pix.received" or not isinstance(said.get("txid"), str):
+        if said is None or said.get("event") not in KNOWN_EVENTS or not isinstance(said.get("txid"), str):
             return ()
         try:
-            return (Hint(said["txid"], None, _receipt(said)),)
+            if said["event"] == "pix.received":
+                return (Hint(said["txid"], None, _receipt(said)),)
+            (returned,) = _list({"returned": [said.get("returned")]}, "returned")
+            return (Hint(said["txid"], None, None, _return(returned)),)
         except Undecided:
             return (Hint(said["txid"], None, None),)
 
@@ -141,7 +149,7 @@ class Sandbox(Gateway):
             party="gateway:sandbox",
             headers={"Authorization": f"Bearer {credentials['api_key']}"},
             json=body,
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=self.timeout_seconds,
         )
 
 
@@ -164,7 +172,8 @@ def _snapshot(answer: dict[str, Any]) -> Snapshot:
         amount_cents=_whole(answer, "amount_cents"),
         expires_at=_instant(answer, "expires_at"),
     )
-    return Snapshot(charge, tuple(_receipt(paid) for paid in _list({"paid": [], **answer}, "paid")))
+    paid, returned = (_list({name: [], **answer}, name) for name in ("paid", "returned"))
+    return Snapshot(charge, tuple(map(_receipt, paid)), tuple(map(_return, returned)))
 
 
 def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -176,6 +185,15 @@ def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def _receipt(paid: dict[str, Any]) -> Receipt:
     return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"))
+
+
+def _return(said: dict[str, Any]) -> Return:
+    try:
+        kind = ReturnKind(_text(said, "kind"))
+    except ValueError as error:
+        raise Undecided("the provider's answer has a return of no known kind") from error
+    ids = _text(said, "id"), _text(said, "end_to_end_id")
+    return Return(*ids, _whole(said, "amount_cents"), _instant(said, "at"), kind, said.get("status") == "done")
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

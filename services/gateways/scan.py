@@ -7,16 +7,14 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
+from grimbots.services import gateways
 from grimbots.services.gateways.base import Gateway
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
-
-FOLDER = Path(__file__).parent
 
 
 @cache
@@ -27,7 +25,7 @@ def find_gateways() -> Mapping[str, type[Gateway]]:
         ValueError: two files give the same name.
     """
     found: dict[str, type[Gateway]] = {}
-    for info in pkgutil.iter_modules([str(FOLDER)]):
+    for info in pkgutil.iter_modules(gateways.__path__):
         module = importlib.import_module(f"grimbots.services.gateways.{info.name}")
         for gateway in _gateways_of(module):
             if gateway.name in found:

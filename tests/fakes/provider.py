@@ -1,4 +1,4 @@
-"""A payment provider on a real port: speaks what services/gateways/sandbox.py expects, and misbehaves when told to."""
+"""The sandbox's provider: speaks what services/gateways/sandbox.py expects, and misbehaves when told to."""
 
 from __future__ import annotations
 
@@ -6,66 +6,33 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
-
 from grimbots.services import brcode
+from grimbots.services.gateways.base import Event, ReturnKind
+from grimbots.tests.fakes.gateways import FakeGateway, FakeHandler, add_fields
 
 
-@dataclass
-class Fault:
-    """What befalls the next `times` calls of `method`: answered `http`, or the connection cut `before` or `after`."""
+class FakeProvider(FakeGateway):
+    """Charges by API key and txid, as the provider would tell them."""
 
-    method: str
-    times: int
-    http: int = 0
-    drop: str = ""
+    create_call = ("PUT", r"/charges/\w+$")
 
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.charges: dict[tuple[str, str], dict[str, Any]] = {}
+        self.refunds: dict[str, dict[str, Any]] = {}
 
-@dataclass
-class FakeProvider:
-    """Charges by API key and txid, as the provider would tell them; `calls` are (method, path) of every request."""
+    def credentials(self, seller: str = "shop") -> dict[str, str]:
+        return {"api_key": f"api key of {seller}", "webhook_secret": f"webhook secret of {seller}"}
 
-    clock: Callable[[], datetime]
-    url: str = ""
-    charges: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    before_answer: Callable[[str], Any] | None = None
-    """Awaited with the txid when a charge was made and its answer has not left."""
-
-    async def start(self) -> None:
-        """Listen on a free port."""
-        routes = [
-            (r"/pix/v1/charges", _List),
-            (r"/pix/v1/charges/(\w+)", _Charge),
-            (r"/pix/v1/charges/(\w+)/refunds/(\w+)", _Refund),
-        ]
-        sockets = bind_sockets(0, "127.0.0.1")
-        self._server = HTTPServer(
-            Application([(path, handler, {"provider": self}) for path, handler in routes], log_function=_quiet)
-        )
-        self._server.add_sockets(sockets)
-        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-
-    async def stop(self) -> None:
-        """Stop listening and close every connection."""
-        self._server.stop()
-        await self._server.close_all_connections()
-
-    def fail(self, method: str, *, times: int = 1, http: int = 0, drop: str = "") -> None:
-        """Make the next calls of an HTTP method go wrong."""
-        self.faults.append(Fault(method, times, http, drop))
+    def notify(self, body: bytes, credentials: dict[str, str]) -> Event:
+        signed = self.sign(body, credentials["webhook_secret"])
+        return Event("", "", {name.lower(): value for name, value in signed.items()}, body)
 
     def pay(self, txid: str, amount_cents: int | None = None, end_to_end_id: str = "E1") -> bytes:
-        """Take the money in and return the body of the event that tells of it."""
-        charge = next(charge for (_, known), charge in self.charges.items() if known == txid)
+        charge = self._find(txid)
         paid = {
             "end_to_end_id": end_to_end_id,
             "amount_cents": charge["amount_cents"] if amount_cents is None else amount_cents,
@@ -73,11 +40,66 @@ class FakeProvider:
         }
         charge["paid"].append(paid)
         charge["status"] = "paid"
-        return write_event(txid, **paid)
+        return self._write(write_event(txid, **paid))
+
+    def expire(self, txid: str) -> bytes:
+        return self.set_status(txid, "expired")
+
+    def give_back(self, txid: str, amount_cents: int, end_to_end_id: str = "E1") -> bytes:
+        refund_id = f"rf_{len(self.refunds) + 1}"
+        self.take_refund(txid, refund_id, end_to_end_id, amount_cents)
+        return self._tell_return(txid, self._find(txid)["returned"][-1])
+
+    def settle_refunds(self) -> bytes:
+        for charge in self.charges.values():
+            for returned in charge["returned"]:
+                returned["status"] = self.refunds[returned["id"]]["status"] = "done"
+                told = self._tell_return(charge["txid"], returned)
+        return told
+
+    def dispute(self, txid: str, kind: ReturnKind, end_to_end_id: str = "E1") -> bytes:
+        charge = self._find(txid)
+        amount = next(paid["amount_cents"] for paid in charge["paid"] if paid["end_to_end_id"] == end_to_end_id)
+        is_lost = kind is ReturnKind.CHARGEBACK
+        returned = self._return(f"ds_{end_to_end_id}", end_to_end_id, amount, kind.value, is_lost)
+        charge["returned"] = [known for known in charge["returned"] if known["id"] != returned["id"]] + [returned]
+        return self._tell_return(txid, returned)
+
+    def set_status(self, txid: str, word: str) -> bytes:
+        self._find(txid)["status"] = word
+        return json.dumps({"event": f"charge.{word}", "id": f"ev-{word}", "txid": txid}).encode()
 
     def sign(self, body: bytes, secret: str) -> dict[str, str]:
         """Return the headers of an event, signed now."""
         return sign(body, secret, self.clock())
+
+    def take_refund(self, txid: str, refund_id: str, end_to_end_id: str, amount_cents: int) -> dict[str, Any]:
+        """Take a refund on, once per id."""
+        status = "taken" if self.refunds_take_time else "done"
+        if refund_id not in self.refunds:
+            self.refunds[refund_id] = {"id": refund_id, "amount_cents": amount_cents, "status": status}
+            returned = self._return(refund_id, end_to_end_id, amount_cents, "refund", status == "done")
+            self._find(txid)["returned"].append(returned)
+        return self.refunds[refund_id]
+
+    def _find(self, txid: str) -> dict[str, Any]:
+        return next(charge for (_, known), charge in self.charges.items() if known == txid)
+
+    def _return(self, id_: str, end_to_end_id: str, amount_cents: int, kind: str, is_done: bool) -> dict[str, Any]:
+        return {
+            "id": id_,
+            "end_to_end_id": end_to_end_id,
+            "amount_cents": amount_cents,
+            "at": self.clock().isoformat(),
+            "kind": kind,
+            "status": "done" if is_done else "taken",
+        }
+
+    def _tell_return(self, txid: str, returned: dict[str, Any]) -> bytes:
+        return self._write(json.dumps({"event": "pix.returned", "txid": txid, "returned": returned}).encode())
+
+    def _write(self, body: bytes) -> bytes:
+        return json.dumps(add_fields(json.loads(body))).encode() if self.adds_fields else body
 
 
 def write_event(txid: str, **paid: Any) -> bytes:
@@ -92,37 +114,13 @@ def sign(body: bytes, secret: str, at: datetime) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-Sandbox-Signature": f"t={moment},v1={digest}"}
 
 
-def _quiet(handler: RequestHandler) -> None:
-    """Say nothing: a fault that was asked for is no news."""
+class _Handler(FakeHandler):
+    provider: FakeProvider
 
-
-class _Handler(RequestHandler):
-    def initialize(self, provider: FakeProvider) -> None:
-        self.provider = provider
-        self.drop = ""
-
-    def prepare(self) -> None:
-        self.provider.calls.append((self.request.method or "", self.request.path))
+    def authenticate(self) -> None:
         self.api_key = self.request.headers.get("Authorization", "").removeprefix("Bearer").strip()
-        fault = next(
-            (fault for fault in self.provider.faults if fault.method == self.request.method and fault.times), None
-        )
-        if fault is not None:
-            fault.times -= 1
-            self.drop = fault.drop
-        if fault is not None and (fault.http or fault.drop == "before"):
-            self.reply(fault.http or 200, {"error": {"message": "as asked for"}})
-        elif not self.api_key:
+        if not self.api_key:
             self.reply(401, {"error": {"message": "no key"}})
-
-    def reply(self, status: int, value: Any) -> None:
-        if self.drop:
-            self.request.connection.stream.close()  # type: ignore[union-attr]
-        self.set_status(status)
-        self.finish(json.dumps(value))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        raise AssertionError("the fake provider is broken") from kwargs["exc_info"][1]
 
 
 class _Charge(_Handler):
@@ -150,6 +148,7 @@ class _Charge(_Handler):
             "created_at": now.isoformat(),
             "expires_at": (now + timedelta(seconds=asked["expires_in_seconds"])).isoformat(),
             "paid": [],
+            "returned": [],
         }
 
 
@@ -164,11 +163,23 @@ class _Refund(_Handler):
     def put(self, txid: str, refund_id: str) -> None:
         asked = json.loads(self.request.body)
         charge = self.provider.charges.get((self.api_key, txid))
-        paid = {paid["end_to_end_id"]: paid["amount_cents"] for paid in (charge or {}).get("paid", [])}
-        if paid.get(asked["end_to_end_id"], 0) < asked["amount_cents"]:
+        if refund_id not in self.provider.refunds and _left(charge, asked["end_to_end_id"]) < asked["amount_cents"]:
             self.reply(422, {"error": {"message": "more than was paid"}})
             return
-        known = self.provider.refunds.setdefault(
-            refund_id, {"id": refund_id, "amount_cents": asked["amount_cents"], "status": "done"}
-        )
-        self.reply(200, known)
+        self.reply(200, self.provider.take_refund(txid, refund_id, asked["end_to_end_id"], asked["amount_cents"]))
+
+
+def _left(charge: dict[str, Any] | None, end_to_end_id: str) -> int:
+    """Return what of a transfer has not gone back."""
+    came, went = [
+        sum(move["amount_cents"] for move in (charge or {name: []})[name] if move["end_to_end_id"] == end_to_end_id)
+        for name in ("paid", "returned")
+    ]
+    return came - went
+
+
+FakeProvider.routes = [
+    (r"/pix/v1/charges", _List),
+    (r"/pix/v1/charges/(\w+)", _Charge),
+    (r"/pix/v1/charges/(\w+)/refunds/(\w+)", _Refund),
+]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,7 +25,6 @@ from grimbots.services.gateways.base import (
     Event,
     Gateway,
     Hint,
-    Payer,
     Receipt,
     Refund,
     Refusal,
@@ -38,7 +36,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
-from grimbots.services.gateways.descriptions import Call, Description, Login, Reply, Status, read
+from grimbots.services.gateways.descriptions import Call, Description, Login, Status, read
 from grimbots.services.gateways.replies import Paths, find_cents, find_instant, find_text
 from grimbots.services.gateways.templates import Values, fill, fill_address, fill_texts
 from grimbots.services.gateways.values import list_values
@@ -54,9 +52,12 @@ RETURNS = {
     Status.DISPUTED: ReturnKind.DISPUTE,
     Status.CHARGED_BACK: ReturnKind.CHARGEBACK,
 }
-PERSONAL = re.compile(r"[\d@]")  # in a word of a refusal: a document, a telephone, an address of the payer
-NOBODY = Payer()
-LONGEST_REASON = 200
+REFUSALS = {
+    401: "its key is not accepted, look at what was filled in",
+    403: "its key is not accepted for this, look at the account's rights there",
+    404: "it knows no such charge",
+}
+UNKNOWN_REFUSAL = "it does not want this charge, look at the account there"
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,9 +76,9 @@ class Described(Gateway):
         """Make the call the description names, else ask for a charge that is not there: who is refused hears 401."""
         call = self.description.test or self.description.fetch
         response = await self._call(credentials, call, {"id": "test", "txid": "test"})
-        answer = read_answer(response)
+        read_answer(response)
         is_refused = response.status in (401, 403) or (self.description.test and response.status >= 400)
-        return self._refuse(response, answer, self.description.fetched) if is_refused else None
+        return self._refuse(response.status) if is_refused else None
 
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Make a charge. Made again, a code that nobody was shown is left behind at most, and nobody can pay that."""
@@ -90,7 +91,7 @@ class Described(Gateway):
         response = await self._call(credentials, said.create, list_values(request, said.unit), headers)
         answer = read_answer(response)
         if response.status >= 400 or self._read_status(answer, said.created.status) is Status.OVER:
-            return self._refuse(response, answer, said.created, request.payer)
+            return self._refuse(response.status)
         return self._read_charge(answer, request)
 
     async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
@@ -99,7 +100,7 @@ class Described(Gateway):
         response = await self._call(credentials, said.fetch, {"id": provider_id, "txid": txid})
         answer = read_answer(response)
         if response.status >= 400:
-            return self._refuse(response, answer, said.fetched)
+            return self._refuse(response.status)
         told = find_text(answer, said.fetched.id)
         if told is not None and not {_fold(told)} & {_fold(provider_id), _fold(txid)}:
             raise Undecided("the provider answered with another charge")
@@ -217,9 +218,8 @@ class Described(Gateway):
             ),
         )
 
-    def _refuse(self, response: Response, answer: dict[str, Any], where: Reply, payer: Payer = NOBODY) -> Refusal:
-        said = _hush(find_text(answer, where.refusal) or "", payer)[:LONGEST_REASON]
-        return Refusal(f"{self.label} answered {response.status}{': ' if said else ''}{said}")
+    def _refuse(self, status: int) -> Refusal:
+        return Refusal(f"{self.label} answered {status}: {REFUSALS.get(status, UNKNOWN_REFUSAL)}")
 
 
 def find_described() -> list[type[Gateway]]:
@@ -273,14 +273,6 @@ def _read_moment(response: Response) -> datetime:
     except ValueError:
         return datetime.now(UTC)
     return told.astimezone(UTC)
-
-
-def _hush(said: str, payer: Payer) -> str:
-    """Take out of a provider's words what they repeat of the payer."""
-    names = set((payer.name or "").casefold().split())
-    return " ".join(
-        "…" if PERSONAL.search(word) or word.strip(".,:;").casefold() in names else word for word in said.split()
-    )
 
 
 def _fold(word: str) -> str:

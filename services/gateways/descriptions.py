@@ -73,7 +73,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Where in a reply what stands. `refusal` is the provider's own words for a no."""
+    """Where in a reply what stands. A provider's own words for a no stand nowhere: they may name the payer."""
 
     id: Paths
     txid: Paths
@@ -83,7 +83,6 @@ class Reply:
     expires_at: Paths
     paid_at: Paths
     returned_amount: Paths
-    refusal: Paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Find the gateways: every file of this folder is looked at once, and each `Gateway` in it is known by its name."""
+"""Find the gateways: every file of this folder, and of `described/`, is looked at once; each has a name of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from grimbots.services import gateways
 from grimbots.services.gateways.base import Gateway
+from grimbots.services.gateways.described_gateways import find_described
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -22,15 +23,16 @@ def find_gateways() -> Mapping[str, type[Gateway]]:
     """Return every provider this installation's code knows, by name.
 
     Raises:
-        ValueError: two files give the same name.
+        ValueError: two files give the same name, or a description is wrong (DescriptionError).
     """
     found: dict[str, type[Gateway]] = {}
-    for info in pkgutil.iter_modules(gateways.__path__):
-        module = importlib.import_module(f"grimbots.services.gateways.{info.name}")
-        for gateway in _gateways_of(module):
-            if gateway.name in found:
-                raise ValueError(f"two gateways are named {gateway.name!r}")
-            found[gateway.name] = gateway
+    modules = [
+        importlib.import_module(f"{gateways.__name__}.{info.name}") for info in pkgutil.iter_modules(gateways.__path__)
+    ]
+    for gateway in [*(written for module in modules for written in _gateways_of(module)), *find_described()]:
+        if gateway.name in found:
+            raise ValueError(f"two gateways are named {gateway.name!r}")
+        found[gateway.name] = gateway
     return MappingProxyType(found)
 
 
@@ -40,9 +42,6 @@ def offered_gateways(settings: Settings) -> Mapping[str, type[Gateway]]:
 
 
 def _gateways_of(module: ModuleType) -> list[type[Gateway]]:
-    classes = inspect.getmembers(module, inspect.isclass)
-    return [
-        c
-        for _, c in classes
-        if issubclass(c, Gateway) and not inspect.isabstract(c) and c.__module__ == module.__name__
-    ]
+    """Return the gateways of a module; what others are made from has no name."""
+    classes = [value for _, value in inspect.getmembers(module, inspect.isclass) if value.__module__ == module.__name__]
+    return [c for c in classes if issubclass(c, Gateway) and not inspect.isabstract(c) and hasattr(c, "name")]

@@ -75,10 +75,10 @@ class Described(Gateway):
     async def test(self, credentials: Credentials) -> Refusal | None:
         """Make the call the description names, else ask for a charge that is not there: who is refused hears 401."""
         call = self.description.test or self.description.fetch
-        response = await self._call(credentials, call, {"id": "test", "txid": "test"})
-        read_answer(response)
-        is_refused = response.status in (401, 403) or (self.description.test and response.status >= 400)
-        return self._refuse(response.status) if is_refused else None
+        status = (await self._call(credentials, call, {"id": "test", "txid": "test"})).status
+        if status == 429 or status >= 500:
+            raise Undecided(f"the provider answered {status}")
+        return self._refuse(status) if status in (401, 403) or (self.description.test and status >= 400) else None
 
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Make a charge. Made again, a code that nobody was shown is left behind at most, and nobody can pay that."""
@@ -95,7 +95,7 @@ class Described(Gateway):
         return self._read_charge(answer, request)
 
     async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
-        """Return the charge by the provider's id; what is not told again (code, expiry) is left empty."""
+        """Return the charge by the provider's id. A code that is not told again is empty, an expiry is now."""
         said = self.description
         response = await self._call(credentials, said.fetch, {"id": provider_id, "txid": txid})
         answer = read_answer(response)
@@ -197,7 +197,8 @@ class Described(Gateway):
         status = said.statuses.get(word.casefold())
         if status is None:
             log.warning("gateway %s: a charge has the unknown status %.40r: it counts as unpaid", self.name, word)
-        charge = Charge(txid, provider_id, find_text(answer, where.code) or "", amount_cents, moment)
+        expires_at = find_instant(answer, where.expires_at) or moment
+        charge = Charge(txid, provider_id, find_text(answer, where.code) or "", amount_cents, expires_at)
         if status is not Status.PAID and status not in RETURNS:
             return Snapshot(charge, ())
         receipt = Receipt(provider_id, amount_cents, find_instant(answer, where.paid_at) or moment)

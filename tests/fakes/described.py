@@ -1,4 +1,4 @@
-"""The provider that a description describes: reads the same file, takes what its templates ask, answers in its paths."""
+"""The provider a description describes: reads the same file, takes what its templates ask, answers in its paths."""
 
 from __future__ import annotations
 

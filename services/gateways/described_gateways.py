@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,12 +38,14 @@ from grimbots.services.gateways.base import (
     read_object,
 )
 from grimbots.services.gateways.descriptions import Call, Description, Login, Status, read
-from grimbots.services.gateways.replies import Paths, find_cents, find_instant, find_text
+from grimbots.services.gateways.logins import call_logged_in, name_account, read_token
+from grimbots.services.gateways.replies import Paths, find_cents, find_instant, find_text, find_whole
 from grimbots.services.gateways.templates import Values, fill, fill_address, fill_texts
 from grimbots.services.gateways.values import list_values
 
 if TYPE_CHECKING:
     from grimbots.services.clients.http import Response
+    from grimbots.services.clients.tokens import Token
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +56,11 @@ RETURNS = {
     Status.CHARGED_BACK: ReturnKind.CHARGEBACK,
 }
 REFUSALS = {
-    401: "its key is not accepted, look at what was filled in",
-    403: "its key is not accepted for this, look at the account's rights there",
-    404: "it knows no such charge",
+    401: "does not take the key, look at what was filled in",
+    403: "does not take the key for this, look at the account's rights there",
+    404: "knows no such charge",
 }
-UNKNOWN_REFUSAL = "it does not want this charge, look at the account there"
+UNWANTED = "does not want this charge, look at the account there"
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,7 +78,10 @@ class Described(Gateway):
     async def test(self, credentials: Credentials) -> Refusal | None:
         """Make the call the description names, else ask for a charge that is not there: who is refused hears 401."""
         call = self.description.test or self.description.fetch
-        status = (await self._call(credentials, call, {"id": "test", "txid": "test"})).status
+        response = await self._call(credentials, call, {"id": "test", "txid": "test"})
+        if isinstance(response, Refusal):
+            return response
+        status = response.status
         if status == 429 or status >= 500:
             raise Undecided(f"the provider answered {status}")
         return self._refuse(status) if status in (401, 403) or (self.description.test and status >= 400) else None
@@ -88,23 +94,25 @@ class Described(Gateway):
         if not said.least_cents <= request.amount_cents <= said.most_cents:
             return Refusal(f"{self.label} charges from {said.least_cents} to {said.most_cents} cents")
         headers = {said.idempotency_header: request.idempotency_key} if said.idempotency_header else {}
-        response = await self._call(credentials, said.create, list_values(request, said.unit), headers)
-        answer = read_answer(response)
-        if response.status >= 400 or self._read_status(answer, said.created.status) is Status.OVER:
-            return self._refuse(response.status)
+        heard = await self._ask(credentials, said.create, list_values(request, said.unit), headers)
+        if isinstance(heard, Refusal):
+            return heard
+        answer, _ = heard
+        if self._read_status(answer, said.created.status) is Status.OVER:
+            return Refusal(f"{self.label} {UNWANTED}")
         return self._read_charge(answer, request)
 
     async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
         """Return the charge by the provider's id. A code that is not told again is empty, an expiry is now."""
         said = self.description
-        response = await self._call(credentials, said.fetch, {"id": provider_id, "txid": txid})
-        answer = read_answer(response)
-        if response.status >= 400:
-            return self._refuse(response.status)
+        heard = await self._ask(credentials, said.fetch, {"id": provider_id, "txid": txid})
+        if isinstance(heard, Refusal):
+            return heard
+        answer, moment = heard
         told = find_text(answer, said.fetched.id)
         if told is not None and not {_fold(told)} & {_fold(provider_id), _fold(txid)}:
             raise Undecided("the provider answered with another charge")
-        return self._read_snapshot(answer, txid, provider_id, _read_moment(response))
+        return self._read_snapshot(answer, txid, provider_id, moment)
 
     async def find(self, credentials: Credentials, idempotency_key: str) -> Snapshot | Refusal | None:
         """Say that nobody can tell: no provider here is known to look a charge up by our key."""
@@ -143,31 +151,50 @@ class Described(Gateway):
             return ()
         return (Hint(txid, provider_id, None),)
 
+    async def _ask(
+        self, credentials: Credentials, call: Call, values: Values, headers: Mapping[str, str] = EMPTY
+    ) -> tuple[dict[str, Any], datetime] | Refusal:
+        """Return what a call was answered with, and when."""
+        response = await self._call(credentials, call, values, headers)
+        if isinstance(response, Refusal):
+            return response
+        answer = read_answer(response)
+        return self._refuse(response.status) if response.status >= 400 else (answer, _read_moment(response))
+
     async def _call(
         self, credentials: Credentials, call: Call, values: Values, headers: Mapping[str, str] = EMPTY
-    ) -> Response:
-        """Make a call with what authenticates it."""
+    ) -> Response | Refusal:
+        """Make a call with what authenticates it; a Refusal where the provider gives no token."""
         said = self.description.authentication
         known = {**values, **{f"credentials.{name}": value for name, value in credentials.items()}}
-        if said.login:
-            known["token"] = await self._log_in(said.login, known)
-        proof = fill_texts(said.headers, known)
-        if user := fill(said.basic, known):
-            proof["Authorization"] = f"Basic {base64.b64encode(str(user).encode()).decode()}"
-        return await self._send(call, known, {**proof, **headers}, said.query)
 
-    async def _log_in(self, login: Login, values: Values) -> str:
-        answer = read_answer(await self._send(login.call, values, {}, {}))
-        return find_text(answer, login.token) or ""
+        async def send(token: str) -> Response:
+            proof = fill_texts(said.headers, {**known, "token": token})
+            if user := fill(said.basic, known):
+                proof["Authorization"] = f"Basic {base64.b64encode(str(user).encode()).decode()}"
+            return await self._send(call, {**known, "token": token}, {**proof, **headers}, said.query)
+
+        if said.login is None:
+            return await send("")
+        log_in = partial(self._log_in, said.login, known)
+        return await call_logged_in(self._http, name_account(self.name, credentials), log_in, send)
+
+    async def _log_in(self, login: Login, values: Values) -> Token | Refusal:
+        response = await self._send(login.call, values, {}, {})
+        answer = read_answer(response)
+        if response.status >= 400:
+            return self._refuse(response.status)
+        life = find_whole(answer, login.expires_in_seconds)
+        return read_token({"access_token": find_text(answer, login.token), "expires_in": life})
 
     async def _send(self, call: Call, values: Values, headers: Mapping[str, str], query: Mapping[str, str]) -> Response:
-        body = fill(call.body, values)
+        content = {"form": fill_texts(call.body, values)} if call.is_form else {"json": fill(call.body, values)}
         return await self._http.request(
             call.method,
             self.url + fill_address(call.path, {**query, **call.query}, values),
             party=f"gateway:{self.name}",
             headers={**fill_texts(call.headers, values), **headers},
-            **({"form": {name: str(value) for name, value in body.items()}} if call.is_form else {"json": body}),
+            **content,
             timeout_seconds=self.timeout_seconds,
         )
 
@@ -220,7 +247,7 @@ class Described(Gateway):
         )
 
     def _refuse(self, status: int) -> Refusal:
-        return Refusal(f"{self.label} answered {status}: {REFUSALS.get(status, UNKNOWN_REFUSAL)}")
+        return Refusal(f"{self.label} answered {status}: it {REFUSALS.get(status, UNWANTED)}")
 
 
 def find_described() -> list[type[Gateway]]:

@@ -224,13 +224,14 @@ def _read_call(table: Table, method: str, known: frozenset[str], *, is_open: boo
     """Read a request; `is_open` where the table holds more than that."""
     path = table.text("path", pattern=r"/[^\s?#]*", must="must begin with / and have no query: that is `query`")
     table.check_names("path", path, known)
+    is_form = table.word("encoding", ("json", "form"), "json") == "form"
     call = Call(
         method=table.word("method", ("GET", "POST", "PUT"), method),
         path=path,
         query=table.templates("query", known),
         headers=table.templates("headers", known),
-        body=table.template("body", known) or None,
-        is_form=table.word("encoding", ("json", "form"), "json") == "form",
+        body=table.templates("body", known) if is_form else table.template("body", known) or None,
+        is_form=is_form,
     )
     if not is_open:
         table.close()

@@ -47,6 +47,11 @@ def find_cents(value: Any, paths: Paths, unit: str) -> int | None:
     return int(cents) if is_whole else None
 
 
+def find_whole(value: Any, paths: Paths) -> int | None:
+    """Return a whole number above zero; it may be written as a text."""
+    return find_cents(value, paths, "cents")
+
+
 def find_instant(value: Any, paths: Paths) -> datetime | None:
     """Return an instant written by ISO 8601; one without a zone is Brasília's."""
     found = find(value, paths)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-PLACE = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)?)(?::([1-9]\d{0,3}))?\}")
+PLACE = re.compile(r"\{([a-z][a-z_]*(?:\.[a-z_]+)?)(?::([1-9]\d{0,3}))?\}")
 Values = Mapping[str, str | int | float | None]
 
 

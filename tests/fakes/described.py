@@ -106,6 +106,7 @@ class DescribedProvider(FakeGateway):
             "cents": round(float(cents) * (100 if self.description.unit == "reais" else 1)),
             "code": brcode.build(url=f"pix.example.com/{charge_id}", name="Loja", city="Recife", is_one_time=True),
             "status": self.get_word(Status.WAITING),
+            "asked": asked,
         }
         self.charges[charge_id] = charge
         if key:

@@ -34,7 +34,7 @@ from grimbots.services.funnels.definitions import read_version
 from grimbots.services.funnels.events import Started, Tapped, Wrote
 from grimbots.services.funnels.files import read_files
 from grimbots.services.funnels.walks import Walk
-from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Undecided
+from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Refusal, Undecided
 from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.fuzz.mutations import NASTY_TEXTS, mutate_bytes, mutate_json, mutate_text, pick_nasty, write_json
 
@@ -172,12 +172,12 @@ def make_event(rng: Random) -> tuple[str, bytes, dict[str, str]]:
 
 def run_event(given: tuple[str, bytes, dict[str, str]]) -> str:
     query, body, headers = given
-    found = ()
+    found: tuple[Any, ...] = ()
     for gateway in find_gateways().values():
         event = Event("", query, headers, body)
         opened = gateway(cast(HttpClient, None), load({}))
         opened.verify({field.name: "x" for field in gateway.fields}, event, NOW)
-        found = opened.parse(event)
+        found = opened.parse(event) or found
     return READ if found else REFUSED
 
 
@@ -195,8 +195,7 @@ def run_answer(given: tuple[int, bytes]) -> str:
         credentials = {field.name: "x" for field in kind.fields}
         for call in _list_calls(gateway, credentials):
             try:
-                run_now(call)
-                outcome = READ
+                outcome = outcome if isinstance(run_now(call), Refusal) else READ
             except Undecided:
                 continue
     return outcome

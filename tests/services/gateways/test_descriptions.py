@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from grimbots.conf.settings import Settings
+from grimbots.server import build_app
+from grimbots.services.gateways import described_gateways
 from grimbots.services.gateways.described_gateways import FOLDER, find_described
 from grimbots.services.gateways.descriptions import DescriptionError, read
+from grimbots.services.gateways.scan import find_gateways
 
 RIGHT = """
 label = "Loja Pay"
@@ -125,6 +130,21 @@ def test_read_refuses_a_wrong_file_with_its_place(tmp_path: Path, what: str) -> 
 def test_read_names_every_mistake_at_once(tmp_path: Path) -> None:
     lines = blame(tmp_path, RIGHT.replace('unit = "reais"', 'needs = ["shoe size"]').replace("/oauth/token", "oauth"))
     assert [line.split(": ")[1] for line in lines] == ["authentication.login.path", "unit", "needs"]
+
+
+@pytest.mark.gen_test
+async def test_a_wrong_file_stops_the_start(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, RIGHT.replace("[fetch]", "[fatch]"))
+    monkeypatch.setattr(described_gateways, "FOLDER", tmp_path)
+    find_gateways.cache_clear()
+    try:
+        with pytest.raises(DescriptionError, match="fatch: is unknown"):
+            async with build_app(replace(settings, database_url="postgres://x", redis_url="redis://x")):
+                raise AssertionError("it has started")
+    finally:
+        find_gateways.cache_clear()
 
 
 def test_each_of_ours_is_marked_untested_and_asked_about() -> None:

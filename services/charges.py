@@ -32,6 +32,7 @@ async def create(app: App, payment: Row) -> Charge | Refusal:
         description=payment.description,
         expires_in_seconds=payment.expires_in_seconds,
         notification_url=gateway_accounts.notification_url(app, account),
+        asked_at=payment.created_at,
     )
     app.queue.guard()
     made = await gateway.create(credentials, request)

@@ -101,7 +101,10 @@ class ReturnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Money of one receipt that goes back. `id` is the provider's; `is_settled` once the money has left."""
+    """Money of one receipt that goes back. `id` is the provider's, of a refund of ours the one `refund` gave.
+
+    `is_settled` once the money has left; `is_void` once it stays: a refund that failed, a dispute the seller won.
+    """
 
     id: str
     end_to_end_id: str
@@ -109,6 +112,7 @@ class Return:
     at: datetime
     kind: ReturnKind
     is_settled: bool
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,7 @@ class Settings:
     backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
     gateway_urls: Mapping[str, str] = _setting("GRIMBOTS_GATEWAY_URLS", "", _gateway_urls)
+    banks_dir: str = _setting("GRIMBOTS_BANKS", "", _text)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
     sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)

@@ -36,11 +36,12 @@ async def add_gateway_account(
     """Connect an account to a provider and make it the one new charges go to; the one before still receives its events.
 
     Raises:
-        Invalid: no such provider, or a credential is missing, unknown or too long.
+        Invalid: no such provider, or a credential is missing, unknown, too long, or can be of no use to the provider.
     """
     _check(app, gateway, credentials)
-    sealed = app.vault.encrypt(json.dumps(dict(credentials)))
     now = app.clock()
+    kept = offered_gateways(app.settings)[gateway].prepare(credentials, now)
+    sealed = app.vault.encrypt(json.dumps(dict(kept)))
     async with app.db.transaction() as tx:
         await tx.gateway_accounts.retire_active(account_id=account_id)
         added = await tx.gateway_accounts.add(

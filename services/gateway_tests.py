@@ -34,8 +34,9 @@ async def require(app: App, gateway: str, credentials: Mapping[str, str]) -> str
     Raises:
         Invalid: it does not take them; the message says what to do.
     """
+    kind = offered_gateways(app.settings)[gateway]
     try:
-        refusal = await offered_gateways(app.settings)[gateway](app.http, app.settings).test(credentials)
+        refusal = await kind(app.http, app.settings).test(kind.prepare(credentials, app.clock()))
     except UNANSWERED as error:
         return str(error)
     if refusal is not None:

@@ -45,7 +45,7 @@ from grimbots.handlers.commands.embedded.servers import read_overrides
 from grimbots.queue.dispatcher import NewerProtocol, OtherShards, QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
-from grimbots.services.gateways.descriptions import DescriptionError
+from grimbots.services.gateways.base import Undecided
 from grimbots.services.secrets import MasterKeyError
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -80,7 +80,6 @@ NOUNS = (
 EXPECTED = (
     ServiceError,
     SettingsError,
-    DescriptionError,
     MasterKeyError,
     CannotStart,
     MigrationError,
@@ -91,6 +90,7 @@ EXPECTED = (
     OtherShards,
     NeverSent,
     Ambiguous,
+    Undecided,
     SpoolUnavailable,
     ProgramError,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prints import print_rows
 from grimbots.handlers.commands.prompts import ask, ask_secret
-from grimbots.services import accounts, gateway_accounts, gateway_tests
+from grimbots.services import accounts, gateway_accounts, gateway_tests, registrations
 from grimbots.services.errors import Invalid
 from grimbots.services.gateways.scan import offered_gateways
 
@@ -36,6 +36,10 @@ def add_to(commands: Any) -> None:
     parser = verbs.add_parser("list", help="list the providers this installation offers, and what each asks for")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=list_all)
+    parser = verbs.add_parser("register", help="tell a provider where to post events, where it is not told by a charge")
+    parser.add_argument("id", type=int, help="one of `grimbots gateway test`")
+    parser.add_argument("--account", required=True)
+    parser.set_defaults(run=register)
 
 
 async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
@@ -51,6 +55,8 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
         added = await gateway_accounts.add_gateway_account(app, account.id, arguments.gateway, credentials, "command")
         address = gateway_accounts.notification_url(app, added)
     print(f"{arguments.account} is paid through {arguments.gateway} from now on; its webhook address there:\n{address}")
+    if offered[arguments.gateway].wants_register:
+        print(f"now tell it that address: grimbots gateway register {added.id} --account {arguments.account}")
     return 0
 
 
@@ -68,6 +74,15 @@ async def test(server: Server, settings: Settings, arguments: argparse.Namespace
     rows = [{"id": result.id, "gateway": result.gateway, "answer": result.words} for result in results]
     print_rows(rows, arguments.json, nothing="no provider is connected: grimbots gateway add")
     return 0 if rows and all(result.is_taken for result in results) else 1
+
+
+async def register(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Tell the provider of one gateway account its webhook's address."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        await registrations.register(app, account.id, arguments.id, "command")
+    print("the provider posts this account's events to us from now on, and nowhere else")
+    return 0
 
 
 async def list_all(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:

@@ -185,6 +185,7 @@ class Gateway(ABC):
     can_refund: ClassVar[bool] = True  # False: `refund` is a Refusal that tells the seller where to do it
     can_refund_parts: ClassVar[bool] = True
     can_list: ClassVar[bool] = True  # False: `list` is a Refusal
+    wants_register: ClassVar[bool] = False  # True: `register` tells it where to post events, not each charge
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
@@ -195,6 +196,22 @@ class Gateway(ABC):
     def is_offered(cls, settings: Settings) -> bool:
         """Tell whether this installation offers the provider at all."""
         return True
+
+    @classmethod
+    def prepare(cls, credentials: Credentials, now: datetime) -> Credentials:
+        """Return what a seller filled in as it is to be kept.
+
+        Raises:
+            Invalid: something in it can be of no use; in words for the seller.
+        """
+        return credentials
+
+    async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
+        """Tell the provider where to post events, where it is not told with each charge; None: it knows.
+
+        It may know one address only, so that of another system of the seller's is forgotten.
+        """
+        return None
 
     @abstractmethod
     async def test(self, credentials: Credentials) -> Refusal | None:

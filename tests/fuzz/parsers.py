@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,6 +28,7 @@ from grimbots.handlers.commands.seeds import DEMO
 from grimbots.services import answers, brcode, intake, media, updates, visits
 from grimbots.services.clients.http import HttpClient, Response
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.clients.tokens import Token
 from grimbots.services.errors import Invalid
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.check import check
@@ -124,11 +126,25 @@ def run_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("it waits")
 
 
+class Letting:
+    """Stands where access tokens are kept: the answer is read as one is, and whatever it says there is one."""
+
+    async def get(self, key: str, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Token:
+        """Give a token."""
+        with suppress(Undecided):
+            await fetch()
+        return Token("x", 60.0)
+
+    def drop(self, key: str, token: Token) -> None:
+        """Have another one."""
+
+
 class Answering:
     """Stands where the HTTP client does: whatever is asked, the input is the answer."""
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
+        self.tokens = Letting()
 
     async def request(self, *_: Any, **__: Any) -> Response:
         """Answer."""

@@ -48,7 +48,41 @@ WOOVI: dict[str, Any] = {
     "paymentMethods": {"pix": {"txId": "t1", "fee": 50}},
 }
 PIX: dict[str, Any] = {"value": 1990, "time": AT, "endToEndId": "E1", "type": "PAYMENT"}
+RETURNED: dict[str, Any] = {
+    "id": "r1",
+    "rtrId": "D12345678202603021200abcdefghijk",
+    "valor": "5.00",
+    "natureza": "MED_FRAUDE",
+    "horario": {"solicitacao": AT, "liquidacao": AT},
+    "status": "DEVOLVIDO",
+}
+BANK_PIX: dict[str, Any] = {
+    "endToEndId": "E12345678202603021200abcdefghijk",
+    "txid": KEY,
+    "valor": "19.90",
+    "horario": AT,
+    "devolucoes": [RETURNED],
+}
+COB: dict[str, Any] = {
+    "calendario": {"criacao": AT, "expiracao": 600},
+    "txid": KEY,
+    "loc": {"id": 789},
+    "status": "CONCLUIDA",
+    "valor": {"original": "19.90"},
+    "pixCopiaECola": "00020126",
+    "pix": [BANK_PIX],
+}
+PAGES = {"parametros": {"paginacao": {"quantidadeDePaginas": 1}}}
+PUSHINPAY: dict[str, Any] = {"id": "9F8EFC3A", "status": "paid", "value": 1990, "qr_code": "000201", "updated_at": AT}
+SYNCPAY: dict[str, Any] = {"reference_id": KEY, "status": "refunded", "amount": 19.9, "transaction_date": AT}
 ANSWERS: list[Any] = [
+    COB,
+    RETURNED,
+    {**PAGES, "cobs": [COB, COB], "pix": [BANK_PIX]},
+    {"type": "https://pix.bcb.gov.br/api/v2/error/AcessoNegado", "title": "x", "nome": "chave_invalida"},
+    {"access_token": "x", "expires_in": 3600, "scope": "cob.write"},
+    {**PUSHINPAY, "end_to_end_id": BANK_PIX["endToEndId"]},
+    {"data": SYNCPAY, "identifier": KEY, "pix_code": "000201"},
     MERCADO_PAGO,
     {"results": [MERCADO_PAGO, MERCADO_PAGO], "paging": {"total": 2}},
     [{"id": 1, "amount": 5.0, "status": "approved", "date_created": AT}],
@@ -69,6 +103,9 @@ ANSWERS: list[Any] = [
     {"charges": [WOOVI], "pageInfo": {"hasNextPage": False}},
 ]
 EVENTS: list[Any] = [
+    {"pix": [BANK_PIX, {**BANK_PIX, "devolucoes": RETURNED}]},
+    PUSHINPAY,
+    {"event": "transaction.updated", "transaction": SYNCPAY},
     {"type": "payment", "action": "payment.updated", "data": {"id": "1234567890"}},
     {"id": "evt_1", "event": "PAYMENT_RECEIVED", "payment": ASAAS},
     {"event": "OPENPIX:CHARGE_COMPLETED", "charge": WOOVI, "pix": PIX, "account": {"environment": "PRODUCTION"}},

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-import tornado.ioloop
 
 from grimbots.tests.fakes.providers.asaas import Fake
+from grimbots.tests.fakes.threads import run_elsewhere
 from grimbots.tests.handlers.commands.conftest import Command
 from grimbots.tests.ports import pick_port
 
@@ -19,24 +17,10 @@ from grimbots.tests.ports import pick_port
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     """Give a provider that answers from a thread of its own, for a command has a loop of its own."""
-    fake, ready, loops = Fake(lambda: datetime.now(UTC)), threading.Event(), list[Any]()
-
-    def serve() -> None:
-        loop = tornado.ioloop.IOLoop(make_current=False)
-        loops.append(loop)
-        loop.run_sync(fake.start)
-        ready.set()
-        loop.start()
-        loop.run_sync(fake.stop)
-        loop.close(all_fds=True)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(30)
-    monkeypatch.setenv("GRIMBOTS_GATEWAY_URLS", json.dumps({"asaas": fake.url}))
-    yield fake
-    loops[0].add_callback(loops[0].stop)
-    thread.join(30)
+    fake = Fake(lambda: datetime.now(UTC))
+    with run_elsewhere(fake):
+        monkeypatch.setenv("GRIMBOTS_GATEWAY_URLS", json.dumps({"asaas": fake.url}))
+        yield fake
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Find the gateways: every file of this folder is looked at once, and each `Gateway` in it is known by its name.
 
-So is each provider described by data, a file of `described/`, and each bank of the API Pix, a file too: ours in `banks/`,
+So is each provider that a file describes: those of `described/`, and the banks of the API Pix, ours in `banks/`,
 more in the folder that GRIMBOTS_BANKS names.
 """
 

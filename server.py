@@ -46,7 +46,7 @@ from grimbots.handlers.roles import EVERYTHING, Role
 from grimbots.handlers.routes import STATUS_ROUTES, Route, routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
+from grimbots.services import clicks, conversion_destinations, crons, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
@@ -240,7 +240,13 @@ def _describe(settings: Settings, role: Role) -> str:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), app.pools.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
+    return [
+        app.bots.watch(app),
+        app.pools.watch(app),
+        gateway_accounts.watch(app),
+        conversion_destinations.watch(app),
+        *duties.all_duties(app),
+    ]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:

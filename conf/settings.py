@@ -118,6 +118,24 @@ def _is_safe(url: str) -> bool:
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
+def _urls(raw: str) -> Mapping[str, str]:
+    """Read addresses by name; plain http is for this machine only."""
+    try:
+        given = json.loads(raw or "{}")
+        parts = {name: urlsplit(address) for name, address in given.items()}
+    except (ValueError, AttributeError):
+        parts = {"": urlsplit("")}
+    if not all(part.scheme == "https" or is_loopback(part.hostname or "") for part in parts.values()):
+        raise ValueError('must be a JSON object of https addresses, like {"meta": "https://graph.example.com"}')
+    return {name: part.geturl().rstrip("/") for name, part in parts.items()}
+
+
+def _version(raw: str) -> str:
+    if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]", raw):
+        raise ValueError("must be a version of Meta's Graph API, like v25.0")
+    return raw
+
+
 def _setting(name: str, default: str, read: Callable[[str], Any], secret: bool = False) -> Any:
     return field(
         default=None, metadata={"name": name, "default": default, "read": read, "secret": secret}, repr=not secret
@@ -148,6 +166,8 @@ class Settings:
     database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
+    meta_api_version: str = _setting("META_API_VERSION", "v25.0", _version)
+    conversion_urls: Mapping[str, str] = _setting("GRIMBOTS_CONVERSION_URLS", "", _urls)
     outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
     backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grimbots.services import effects, leads, moves
+from grimbots.services import conversion_events, effects, leads, moves
 from grimbots.services.funnels import versions
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Case:
             reason=reason,
             now=self.app.clock(),
         )
+        await conversion_events.note_state(self.app, self.tx, self.payment, to_state)
 
     async def note(self, to_state: str, *, actor: str, reason: str, event_id: int | None = None) -> None:
         """Write a transition row; with the state it stands in already, what was seen and changed nothing."""
@@ -57,6 +58,8 @@ class Case:
             event_id=event_id,
             now=self.app.clock(),
         )
+        if to_state != self.payment.state:
+            await conversion_events.note_state(self.app, self.tx, self.payment, to_state)
 
     async def tell(self, event: PaymentEvent, cause: str) -> list[Job]:
         """Let the funnel act on the event: the lead's new state and the planned effects; returns their jobs."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
 from grimbots.services import (
+    conversion_events,
     groups,
     logins,
     moves,
@@ -50,6 +51,7 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "forget_old": (timedelta(hours=1), retention.forget_old),
     "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
+    "expire_conversions": (timedelta(minutes=10), conversion_events.expire_old),
     "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
     "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),
 }

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import accesses, deliveries, leads, messages, notices, payments, posts, wakes
-from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Notify, Post, Say, Verify, Wake
+from grimbots.services import accesses, coupons, deliveries, leads, messages, notices, nudges, payments, posts, wakes
+from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Notify, Nudge, Post, Say, Verify, Wake
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -44,7 +44,7 @@ async def plan(
                 jobs.append(ask(cause, ordinal, lead, effect))
             case Post():
                 jobs.append(await posts.plan(app, tx, cause=cause, ordinal=ordinal, lead=lead, effect=effect))
-            case Notify() | Wake():
+            case Notify() | Wake() | Nudge():
                 where = {"cause": cause, "ordinal": ordinal, "lead": lead, "version_id": version_id}
                 jobs += await _plan_aside(app, tx, effect, where)
     return jobs
@@ -71,11 +71,14 @@ def ask(cause: str, ordinal: int, lead: Row, effect: Verify) -> Job:
     )
 
 
-async def _plan_aside(app: App, tx: Transaction, effect: Notify | Wake, where: dict[str, Any]) -> list[Job]:
+async def _plan_aside(app: App, tx: Transaction, effect: Notify | Wake | Nudge, where: dict[str, Any]) -> list[Job]:
     """Plan what is not said to the lead."""
     if isinstance(effect, Notify):
         return await notices.plan(app, tx, effect=effect, **where)
-    await wakes.plan(app, tx, effect=effect, **where)
+    if isinstance(effect, Nudge):
+        await nudges.plan(app, tx, effect=effect, **where)
+    else:
+        await wakes.plan(app, tx, effect=effect, **where)
     return []
 
 
@@ -138,6 +141,8 @@ async def _plan_charge(
         expires_in_seconds=effect.expires_in_seconds,
         now=app.clock(),
     )
+    if effect.coupon:
+        await coupons.take(tx, payment, effect)
     await leads.bind_order(tx, lead, payment.id)
     return payments.job(payment)
 

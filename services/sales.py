@@ -116,10 +116,11 @@ class Story:
     transitions: list[Any]
     deliveries: list[Any]
     accesses: list[Any]
+    conversions: list[Any]
 
 
 async def get_story(app: App, member: Member, payment_id: int) -> Story:
-    """Return a payment with its receipts, history, deliveries and the places in groups it gave.
+    """Return a payment with its receipts, history, deliveries, the places in groups it gave, and who was told of it.
 
     Raises:
         NotFound: the account has no such payment.
@@ -134,6 +135,7 @@ async def get_story(app: App, member: Member, payment_id: int) -> Story:
         transitions=await app.db.payments.list_transitions(**of_payment),
         deliveries=await app.db.deliveries.list_by_payment(**of_payment),
         accesses=await app.db.sales.list_accesses(**of_payment),
+        conversions=await app.db.conversions.list_by_payment(**of_payment),
     )
 
 

@@ -188,6 +188,19 @@ ENGLISH = {
     "receipts": "Transfers received",
     "receipts_none": "Nothing came in yet.",
     "transfer": "Transfer",
+    "conversion.planned": "on its way",
+    "conversion.sent": "sent",
+    "conversion.skipped": "does not apply",
+    "conversion.refused": "refused",
+    "conversion.expired": "too old",
+    "conversion.uncertain": "may have arrived",
+    "conversions": "Conversions",
+    "conversion_network": "Network",
+    "conversion_answer": "Answer",
+    "conversions_paused": (
+        "The network {network} refused its credentials ({reason}). The conversions wait; enter others with "
+        "grimbots conversion resume {number} --new-credentials."
+    ),
     "deliveries": "Deliveries",
     "deliveries_none": "Nothing to deliver yet.",
     "accesses": "Places in groups",

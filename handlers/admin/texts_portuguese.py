@@ -190,6 +190,19 @@ PORTUGUESE = {
     "receipts": "Transferências recebidas",
     "receipts_none": "Nada entrou ainda.",
     "transfer": "Transferência",
+    "conversion.planned": "a caminho",
+    "conversion.sent": "enviada",
+    "conversion.skipped": "não se aplica",
+    "conversion.refused": "recusada",
+    "conversion.expired": "velha demais",
+    "conversion.uncertain": "talvez tenha chegado",
+    "conversions": "Conversões",
+    "conversion_network": "Rede",
+    "conversion_answer": "Resposta",
+    "conversions_paused": (
+        "A rede {network} recusou as credenciais ({reason}). As conversões esperam; informe outras com "
+        "grimbots conversion resume {number} --new-credentials."
+    ),
     "deliveries": "Entregas",
     "deliveries_none": "Nada a entregar ainda.",
     "accesses": "Lugares em grupos",

@@ -38,6 +38,13 @@ class Tapped:
 
 
 @dataclass(frozen=True, slots=True)
+class TappedOld:
+    """The lead pressed a button that the system before this one showed; `name` is the version's for it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charged:
     """The provider made the charge: `code` is the PIX copy-and-paste code, byte for byte; `expires_at` is aware UTC."""
 
@@ -50,11 +57,14 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFailed:
-    """The provider refused the charge, or could not be asked in time; or it was not, for the sale is `paused`."""
+    """The provider refused the charge, or could not be asked in time; or it was not, for the sale is `paused` or its
+    `coupon` used up.
+    """
 
     payment_id: int
     step: str
     paused: bool = False
+    coupon: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,22 @@ class Woke:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudged:
+    """The time came of what `step` has at `place` of its reminders, downsells or upsells (nudges.py).
+
+    `stage` is the lead's when that was planned; `obstacle` what is against it and no walk shows: the lead has `blocked`
+    the bot, the payment is not `paid` any more.
+    """
+
+    step: str
+    what: Literal["reminder", "downsell", "upsell"]
+    place: int
+    payment_id: int | None = None
+    stage: int = 0
+    obstacle: Literal["", "blocked", "returned"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A person took the chat over until then; None: he gave it back."""
 
@@ -117,5 +143,5 @@ class Returned:
 
 
 PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
-StepEvent = Tapped | Wrote | Woke | PaymentEvent
-Event = Started | Held | Returned | StepEvent
+StepEvent = Tapped | Wrote | Woke | Nudged | PaymentEvent
+Event = Started | Held | Returned | TappedOld | StepEvent

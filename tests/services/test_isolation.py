@@ -17,11 +17,13 @@ from grimbots.services import (
     campaigns,
     checks,
     clicks,
+    conversion_sends,
     crons,
     deliveries,
     events,
     managed_bots,
     messages,
+    nudges,
     payments,
     posts,
     subscriptions,
@@ -162,6 +164,15 @@ async def wake_others_lead(world: World) -> None:
     await wakes.wake(world.own_shop.app, timer_id=0, **where, step="pay", number=0)
 
 
+async def give_others_nudge(world: World) -> None:
+    ((lead_id, version_id),) = world.query(
+        "SELECT id, version_id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    where = {"account_id": world.own.account_id, "lead_id": lead_id, "version_id": version_id}
+    what = {"step": "pay", "what": "downsell", "place": 0, "payment_id": None, "stage": 0}
+    await nudges.give(world.own_shop.app, timer_id=0, **where, **what)
+
+
 async def end_others_takeover(world: World) -> None:
     ((lead_id,),) = world.query(
         "SELECT id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
@@ -183,6 +194,22 @@ def add_post(world: World, account_id: int, status: str) -> int:
     return int(post_id)
 
 
+def add_destination(world: World, account_id: int) -> None:
+    world.query(
+        "INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds,"
+        " due_at, created_at, updated_at) VALUES (%s, 'meta', 'x', '{Purchase}', 1, now(), now(), now())",
+        account_id,
+    )
+
+
+async def tell_others_destination(world: World) -> None:
+    wanted = "SELECT id, rounds FROM conversion_destinations WHERE account_id = %s"
+    ((destination_id, number),) = world.query(wanted, world.other.account_id)
+    await conversion_sends.send(
+        world.own_shop.app, account_id=world.own.account_id, destination_id=destination_id, number=number
+    )
+
+
 async def post(world: World) -> None:
     await posts.send(world.own_shop.app, post_id=add_post(world, world.own.account_id, "planned"))
 
@@ -196,6 +223,7 @@ RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
     "campaigns.expand": [expand_others_campaign],
+    "conversions.send": [tell_others_destination],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
@@ -203,6 +231,7 @@ RUNS: dict[str, list[Run]] = {
     "managed_bots.adopt": [adopt_others_bot],
     "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
+    "nudges.give": [give_others_nudge],
     "payments.charge": [charge],
     "payments.check": [check],
     "payments.expire": [expire],
@@ -219,9 +248,11 @@ REFUSED = {
     broadcast_others_message,
     end_others_takeover,
     expand_others_campaign,
+    give_others_nudge,
     keep_the_days,
     retry_others_post,
     tap_others_button,
+    tell_others_destination,
     wake_others_lead,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""
@@ -232,6 +263,7 @@ def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> W
     """Give both accounts goods."""
     made: World = io_loop.run_sync(partial(make_world, shops, query))
     add_post(made, made.other.account_id, "waiting")
+    add_destination(made, made.other.account_id)
     return made
 
 

@@ -29,6 +29,7 @@ TRUSTED_ID = {
     "bots.announce_change",
     "bots.find_by_id",
     "clicks.add_all",
+    "conversions.add_page_views",
     "deliveries.find_by_id",
     "funnel_versions.find_by_id",
     "gateway_accounts.announce_change",
@@ -93,6 +94,12 @@ EVERY_ACCOUNT = {
     "campaigns.claim_due",
     "clicks.forget_old",
     "clicks.list_latest_addresses",
+    "conversion_destinations.claim_due",
+    "conversion_destinations.count_paused",
+    "conversion_destinations.list_reporting",
+    "conversions.count_waiting",
+    "conversions.expire_old",
+    "conversions.forget_old",
     "crons.add",
     "crons.claim_due",
     "crons.finish",
@@ -150,6 +157,7 @@ EVERY_ACCOUNT = {
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,
+    "bigint[]": list,
     "boolean": lambda: False,
     "bytea": lambda: b"x",
     "date": lambda: date(2026, 3, 2),
@@ -163,12 +171,30 @@ VALUES: dict[str, Callable[[], Any]] = {
 
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
+OLD_LEAD = {
+    "chat_id": 1,
+    "first_name": "",
+    "username": "",
+    "status": "active",
+    "tags": [],
+    **dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z"),
+}
 CHOSEN: dict[str, Values] = {
+    "leads.bring_in": {"leads": Json([OLD_LEAD])},
     "group_acts.close": {"status": "done"},
     "groups.hasten_deliveries": {"now": ALWAYS},
     "groups.move": {"to_chat_id": -1},
     "groups.note": {"status": "lost", "reason": "no_ban"},
     "bot_invitations.find": {"now": ALWAYS},
+    "conversion_destinations.pause": {"reason": "x"},
+    "conversion_destinations.finish_round": {"round": 0},
+    "conversions.add_of_click": {"event": "ViewContent", "event_key": "viewcontent"},
+    "conversions.add_of_payment": {"event": "Purchase", "event_key": "purchase"},
+    "conversions.end_all": {"status": "sent", "told": lambda row: Json([{"id": row["id"]}])},
+    "conversions.plan_again": {"now": ALWAYS},
+    "conversions.put_off": {"conversion_ids": lambda row: [row["id"]]},
+    "conversions.list_page": {"before_id": PAST_ALL_IDS, "limit": 50, "status": None},
+    "conversions.take": {"before": NEVER, "now": ALWAYS, "limit": 50},
     "campaigns.add": {"audience": "all", "quiet_days": 0},
     "campaigns.list_slice": {
         "audience": "all",
@@ -203,7 +229,7 @@ CHOSEN: dict[str, Values] = {
     "webhooks.note": {"state": "taken"},
     "webhooks.note_heard": {"at": NEVER},
 }
-"""Values that neither a column's name nor its type tells."""
+"""Values that neither a column's name nor its type tells; a function makes one of a row of the second account's."""
 
 UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256", "token"}
 
@@ -293,8 +319,9 @@ def pick_samples(rows: list[Values]) -> list[Values]:
 
 def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: str, kind: str) -> Any:
     table = statement.title.partition(".")[0]
-    if name in CHOSEN.get(statement.title, {}):
-        return CHOSEN[statement.title][name]
+    chosen = CHOSEN.get(statement.title, {})
+    if name in chosen:
+        return chosen[name](sample) if callable(chosen[name]) else chosen[name]
     if "id" in sample and name.endswith("_id") and make_singular(table).endswith(name.removesuffix("_id")):
         return sample["id"]
     column = "state" if name == "from_state" else name

@@ -10,6 +10,7 @@ SCANS = {
     "accounts.list_all": "a command's list of everything",
     "bots.count_by_status": "a narrow row per bot, counted for /metrics",
     "bots.list_all": "a command's list of everything",
+    "conversion_destinations.list_reporting": "who reports anything, read into memory when that changes",
     "samples.list_since": "half an hour of a ring that holds half an hour",
     "domains.list_all": "a command's list of everything",
     "domains.list_verified": "all domains, read into memory every few minutes",

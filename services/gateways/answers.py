@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -90,7 +90,7 @@ def find_reais(answer: Any, *way: str) -> int | None:
     try:
         cents = Decimal(str(value)) * 100
         is_whole = abs(cents) < MOST_CENTS and cents == int(cents)
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         return None
     return int(cents) if is_whole else None
 

@@ -136,7 +136,11 @@ class _Refund(_Handler):
 def _left(charge: dict[str, Any] | None, end_to_end_id: str) -> int:
     """Return what of a transfer has not gone back."""
     came, went = [
-        sum(move["amount_cents"] for move in (charge or {name: []})[name] if move["end_to_end_id"] == end_to_end_id)
+        sum(
+            move["amount_cents"]
+            for move in (charge or {name: []})[name]
+            if move["end_to_end_id"] == end_to_end_id and move.get("status") != "void"
+        )
         for name in ("paid", "returns")
     ]
     return came - went

@@ -74,6 +74,16 @@ async def test_mercado_pago_keeps_a_charge_for_half_an_hour_and_we_do_not_wait(b
 
 @of("mercado_pago")
 @pytest.mark.gen_test
+@pytest.mark.parametrize("status", ["rejected", "cancelled", "authorized", "quantum"])
+async def test_mercado_pago_payment_that_was_approved_and_is_not_is_not_paid(bench: Bench, status: str) -> None:
+    made = await bench.create()
+    bench.provider.pay(made.txid)
+    bench.provider.set_status(made.txid, status)
+    assert (await bench.look(made)).receipts == ()
+
+
+@of("mercado_pago")
+@pytest.mark.gen_test
 async def test_mercado_pago_lists_no_payment_of_another_kind(bench: Bench, clock: Clock) -> None:
     start, made = clock(), await bench.create()
     (ours,) = list(bench.provider.charges.values())

@@ -19,7 +19,8 @@ PRICE_CENTS = 1990
 STEPS = [
     {"id": "name", "kind": "question", "text": "Nome?", "variable": "nome", "next": "tax_id"},
     {"id": "tax_id", "kind": "question", "text": "CPF?", "variable": "cpf", "answer": "cpf", "next": "email"},
-    {"id": "email", "kind": "question", "text": "E-mail?", "variable": "email", "answer": "email", "next": "offer"},
+    {"id": "email", "kind": "question", "text": "E-mail?", "variable": "email", "answer": "email", "next": "phone"},
+    {"id": "phone", "kind": "question", "text": "Fone?", "variable": "fone", "answer": "phone", "next": "offer"},
     {
         "id": "offer",
         "kind": "offer",
@@ -32,7 +33,7 @@ STEPS = [
     {"id": "access", "kind": "delivery", "text": "Seu acesso: https://example.com/curso"},
 ]
 FUNNEL = {"name": "curso", "start": "name", "steps": STEPS}
-SAID = (Wrote("Ana Souza"), Wrote("529.982.247-25"), Wrote("ana@example.com"))
+SAID = (Wrote("Ana Souza"), Wrote("529.982.247-25"), Wrote("ana@example.com"), Wrote("+55 11 98765-4321"))
 ASK_AGAIN_SECONDS = 6  # charges.ASK_EVERY and a little
 
 

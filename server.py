@@ -52,6 +52,7 @@ from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
 from grimbots.services.examinations import Examiner
+from grimbots.services.gateways.scan import offered_gateways
 from grimbots.services.pools import PoolCache
 from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
@@ -68,11 +69,12 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
     """Open every store and client, give the App, and close them in the opposite order.
 
     Raises:
-        SettingsError: DATABASE_URL or REDIS_URL is not set.
+        SettingsError: DATABASE_URL or REDIS_URL is not set, or a bank's or a described provider's file is wrong.
         MasterKeyError: the master key is lost or changed.
         DatabaseUnavailable, QueueUnavailable: a store cannot be reached.
     """
     _demand_stores(settings)
+    offered_gateways(settings)  # their files are read here: a wrong one stops the start
     async with contextlib.AsyncExitStack() as stack:
         db = Database(settings.database_url, size=settings.database_pool)
         await db.open()

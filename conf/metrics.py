@@ -76,6 +76,9 @@ conversions_oldest_seconds = _gauge("conversions_oldest_seconds", "Age of the ol
 conversions_paused = _gauge("conversions_paused_destinations", "Destinations whose credentials were refused", "network")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
+payments_returned = _counter(
+    "payments_returned_total", "Money that goes back, by what that is and how", "kind", "status"
+)
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
 provider_events_spooled = _counter(
     "payments_events_spooled_total",
@@ -85,6 +88,12 @@ provider_events_spooled = _counter(
 provider_events_closed = _counter("payments_events_closed_total", "Provider events by what became of them", "status")
 checks = _counter(
     "payments_checks_total", "Questions to providers about unpaid charges, by what came of them", "outcome"
+)
+breakers = _counter(
+    "payments_breakers_total", "Breakers of gateway accounts by what they became: closed, half_open, open", "state"
+)
+failovers = _counter(
+    "payments_failovers_total", "Gateway accounts that made no charge they were first for, by provider", "gateway"
 )
 delivery_attempts = _counter("deliveries_attempts_total", "Deliveries tried, by how that ended", "status")
 group_acts = _counter(
@@ -96,6 +105,14 @@ group_acts = _counter(
 # Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
 events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")
 payments_flagged = _gauge("payments_flagged", "Payments with a flag: late, overpaid, underpaid, double, unsold", "flag")
+gateway_accounts = _gauge(
+    "payments_gateway_accounts", "Gateway accounts that take new charges, by the state of their breakers", "state"
+)
+statement_differences = _gauge(
+    "payments_statement_differences", "What providers' statements say otherwise and nobody has closed, by kind", "kind"
+)
+ledger_differences = _gauge("ledger_differences", "Places in the book of which a recount says something else")
+refunds_stuck = _gauge("payments_refunds_stuck", "Refunds whose job was given up: a person has to look")
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

@@ -101,13 +101,22 @@ def _queues(raw: str) -> dict[str, int]:
 def _urls(raw: str) -> Mapping[str, str]:
     """Read addresses by name; plain http is for this machine only."""
     try:
-        given = json.loads(raw or "{}")
-        parts = {name: urlsplit(address) for name, address in given.items()}
-    except (ValueError, AttributeError):
-        parts = {"": urlsplit("")}
-    if not all(part.scheme == "https" or is_loopback(part.hostname or "") for part in parts.values()):
-        raise ValueError('must be a JSON object of https addresses, like {"meta": "https://graph.example.com"}')
-    return {name: part.geturl().rstrip("/") for name, part in parts.items()}
+        urls = json.loads(raw or "{}")
+    except ValueError:
+        urls = None
+    is_right = isinstance(urls, dict) and all(isinstance(url, str) and _is_safe(url) for url in urls.values())
+    if not is_right:
+        raise ValueError('must look like {"asaas": "https://api-sandbox.asaas.com/v3"}: https, or http on this machine')
+    return {name: url.rstrip("/") for name, url in urls.items()}
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 def _version(raw: str) -> str:
@@ -151,6 +160,8 @@ class Settings:
     outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
     backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
+    gateway_urls: Mapping[str, str] = _setting("GRIMBOTS_GATEWAY_URLS", "", _urls)
+    banks_dir: str = _setting("GRIMBOTS_BANKS", "", _text)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
     sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)

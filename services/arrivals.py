@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from grimbots.services import group_news, privacy_requests
+from grimbots.services import group_news, privacy_commands
 from grimbots.services.funnels.events import Started, Wrote
 from grimbots.services.funnels.texts import UNSTORABLE
 from grimbots.services.group_news import News
-from grimbots.services.privacy_requests import Asked, Confirmed
+from grimbots.services.privacy_commands import Asked, Confirmed
 
 START = re.compile(r"/start(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 MAX_PARAM = 64  # of a deep link (core.telegram.org/api/links)
@@ -144,7 +144,7 @@ def _read_text(text: Any) -> Act:
     start = START.fullmatch(text.strip())
     if start:
         return Started(clean((start[1] or "").strip())[:MAX_PARAM])
-    return privacy_requests.read_command(text) or Wrote(clean(text))
+    return privacy_commands.read_command(text) or Wrote(clean(text))
 
 
 def _read_callback(callback: Mapping[str, Any]) -> Found:
@@ -156,7 +156,7 @@ def _read_callback(callback: Mapping[str, Any]) -> Found:
     chat_id, data = _get_chat_id(sender), callback.get("data")
     if chat_id is None or not isinstance(data, str):
         return None
-    return chat_id, sender, privacy_requests.read_button(data) or Press(clean(data))
+    return chat_id, sender, privacy_commands.read_button(data) or Press(clean(data))
 
 
 def _read_membership(change: Mapping[str, Any]) -> Found:

@@ -32,7 +32,14 @@ class Case:
     lead: Row
     payment: Row
 
-    async def move(self, to_state: str, *, actor: str, reason: str, error: str | None = None) -> None:
+    async def reread(self) -> None:
+        """Read the payment again, for whoever is not the first in this transaction to change it."""
+        of_payment = {"account_id": self.payment.account_id, "payment_id": self.payment.id}
+        self.payment = await self.tx.payments.lock(**of_payment)
+
+    async def move(
+        self, to_state: str, *, actor: str, reason: str, error: str | None = None, event_id: int | None = None
+    ) -> None:
         """Change the state and write down who and why."""
         await self.tx.payments.move(
             account_id=self.payment.account_id,
@@ -42,6 +49,7 @@ class Case:
             error=error,
             actor=actor,
             reason=reason,
+            event_id=event_id,
             now=self.app.clock(),
         )
         await conversion_events.note_state(self.app, self.tx, self.payment, to_state)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from grimbots.queue.job import Job
     from grimbots.services.app import App
     from grimbots.services.bots import Bot
-    from grimbots.services.privacy_requests import Confirmed
+    from grimbots.services.privacy_commands import Confirmed
     from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ async def wipe(app: App, tx: Transaction, lead: Row, actor: str) -> None:
         tx.erasures.blank_posts,
         tx.erasures.blank_events,
         tx.erasures.blank_payments,
+        tx.erasures.blank_reasons,
         tx.erasures.blank_deliveries,
         tx.erasures.cancel_timers,
         tx.erasures.blank_group_acts,

@@ -1,4 +1,4 @@
-"""The keys of leads: what a lead told is sealed under a key of its own, which lies beside it, wrapped by the master key.
+"""The keys of leads: what a lead told is sealed under a key of its own, kept beside it and wrapped by the master key.
 
 Without that key nobody reads it again: erasing a lead deletes the key. A lead that has told nothing has none.
 """

@@ -81,7 +81,9 @@ async def call(app: App, bot: Bot, method: str, params: Mapping[str, Any]) -> An
     outgoing = Outgoing(app, bot, method, params, find_parts(params))
     if outgoing.parts:
         return await _call_with_files(outgoing)
-    made = {name: value for name, value in params.items() if isinstance(value, dict) and value.keys() & {"qr", "export"}}
+    made = {
+        name: value for name, value in params.items() if isinstance(value, dict) and value.keys() & {"qr", "export"}
+    }
     if not made:
         return await outgoing.leave({})
     rest = {name: value for name, value in params.items() if name not in made}

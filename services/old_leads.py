@@ -104,10 +104,18 @@ def _read_time(raw: Any, now: datetime) -> datetime:
 
 
 async def bring_in(app: App, bot: Bot, leads: Iterator[OldLead], actor: str) -> int:
-    """Add the leads that are not known here yet, and return how many that were."""
+    """Add the leads that are not known here yet, and were not erased here; returns how many that were."""
     key, added = {"account_id": bot.account_id, "bot_id": bot.id}, 0
-    while some := [asdict(lead) for lead in islice(leads, BATCH)]:
-        added += len(await app.db.leads.bring_in(**key, leads=Json(some)))
+    while some := list(islice(leads, BATCH)):
+        wanted = await _leave_out_erased(app, bot, some)
+        added += len(await app.db.leads.bring_in(**key, leads=Json([asdict(lead) for lead in wanted])))
     async with app.db.transaction() as tx:
         await bots.note_change(app, tx, **key, actor=actor, action="bot.leads", details={"added": added})
     return added
+
+
+async def _leave_out_erased(app: App, bot: Bot, some: Sequence[OldLead]) -> list[OldLead]:
+    digests = {lead.chat_id: app.vault.tombstone(bot.id, lead.chat_id) for lead in some}
+    key = {"account_id": bot.account_id, "bot_id": bot.id}
+    erased = set(await app.db.tombstones.find_erased(**key, digests=list(digests.values())))
+    return [lead for lead in some if digests[lead.chat_id] not in erased]

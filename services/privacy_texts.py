@@ -26,7 +26,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
             " porque a lei exige. Não há como desfazer.\n\nPara não apagar, não faça nada."
         ),
         "confirm": "Apagar os meus dados",
-        "erased": "Pronto: os seus dados foram apagados deste bot. /start começa de novo, como se fosse a primeira vez.",
+        "erased": "Pronto: os seus dados foram apagados deste bot. /start começa de novo, como na primeira vez.",
         "late": "Este botão não vale mais. Envie /excluir de novo se ainda quiser apagar os seus dados.",
         "support": "Precisa de ajuda com um pagamento? Fale com quem vende aqui e informe o número do pagamento.",
         "payments": "Seus últimos pagamentos:",

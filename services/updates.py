@@ -38,7 +38,7 @@ from grimbots.services.funnels.effects import Verify
 from grimbots.services.funnels.events import Event, Returned, Started, Tapped, TappedOld, Wrote
 from grimbots.services.funnels.old_buttons import list_names
 from grimbots.services.lateness import Late
-from grimbots.services.privacy_requests import Asked, Confirmed
+from grimbots.services.privacy_commands import Asked, Confirmed
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SWAP_SPAN = timedelta(minutes=10)  # update ids begin anew, anywhere, after a week without updates
+
+
+class ErasedSince(Exception):
+    """An update comes once more whose lead was erased meanwhile: nothing of it, nor of its lead, is to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,12 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
         await webhooks.note_heard(app, bot, received)
     if isinstance(arrival.act, Confirmed):
         return Done(await erasures.confirm(app, bot, arrival.chat_id, arrival.act, arrival.update_id))
-    async with app.db.transaction() as tx:
-        jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
+    try:
+        async with app.db.transaction() as tx:
+            jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
+    except ErasedSince:
+        log.info("update not handled: it was, and its lead has been erased since", extra={"kind": arrival.kind})
+        return Done()
     log.info("update handled", extra={"kind": arrival.kind, "effects": len(jobs)})  # the one line; what else is `add`ed
     return Done(jobs)
 
@@ -161,6 +169,8 @@ async def _apply(
         is_start=is_start,
     )
     visit = Visit(app, tx, bot, lead, arrival, act, tap, received_at)
+    if lead.is_new and not lead.is_news:
+        raise ErasedSince
     if not lead.is_news:
         return await _list_unfinished(visit)
     if greeting := await storages.claim(app, tx, bot, lead, param=param, cause=visit.cause):

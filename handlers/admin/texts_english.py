@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_english import MONEY
 from grimbots.handlers.admin.texts_operators_english import OPERATORS
 
 ENGLISH = {
@@ -167,6 +168,7 @@ ENGLISH = {
         "came in for {amount}."
     ),
     "flag.double": "Paid more than once: {received} came in for {amount}. There is money to give back.",
+    "flag.erased": "The buyer had his data erased before this came in: there is nobody to deliver to. Give the money back.",
     "flag.twin": "The same order was paid by another charge too. There is money to give back.",
     "flag.unsold": "The product is not sold any more: the money is held and nothing was delivered.",
     # One payment
@@ -365,5 +367,6 @@ ENGLISH = {
     "verified.no": "signature wrong or missing",
     "verified.requery": "unsigned; the provider was asked",
     "event_number": "Notice {number}",
+    **MONEY,
     **OPERATORS,
 }

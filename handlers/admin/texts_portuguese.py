@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_portuguese import MONEY
 from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
 
 PORTUGUESE = {
@@ -169,6 +170,7 @@ PORTUGUESE = {
         "entraram {received} para {amount}."
     ),
     "flag.double": "Pago mais de uma vez: entraram {received} para {amount}. Há o que devolver.",
+    "flag.erased": "Quem comprou apagou os seus dados antes de este dinheiro entrar: não há a quem entregar. Devolva o valor.",
     "flag.twin": "O mesmo pedido foi pago também em outra cobrança. Há o que devolver.",
     "flag.unsold": "O produto não está mais à venda: o dinheiro está retido e nada foi entregue.",
     # One payment
@@ -368,5 +370,6 @@ PORTUGUESE = {
     "verified.no": "assinatura inválida ou ausente",
     "verified.requery": "sem assinatura; o provedor foi perguntado",
     "event_number": "Aviso {number}",
+    **MONEY,
     **OPERATORS,
 }

@@ -2,6 +2,7 @@
 
 Redis first: every row that a saved job speaks of was committed before it was enqueued, so Postgres's later copy has it,
 and a job that was done in between finds that in its row. The master key is in the file only if that is encrypted.
+Beside it lies the list of who was erased up to now, for the restore of this backup or of one of before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from grimbots.conf.settings import Settings, find_file
 from grimbots.handlers.commands.archives import make_folder, pack
 from grimbots.handlers.commands.embedded.children import CannotStart
 from grimbots.queue import dumps as queue_dumps
+from grimbots.services import tombstones
 from grimbots.sql import dumps as sql_dumps
 
 if TYPE_CHECKING:
@@ -41,9 +43,11 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
     """
     async with server.build_app(settings, with_queue=False) as app:  # whose key fits, or this stops here
         made_at, key_id = app.clock(), app.vault.key_id
+        erased = await tombstones.list_all(app)
     try:
         with make_folder(arguments.folder) as work:
             archive = await _save(settings, work, arguments.folder, made_at, key_id)
+            tombstones.write(arguments.folder, erased)
     except OSError as error:
         raise CannotStart(f"The backup was not made: {error}") from error
     print(f"{archive}  {archive.stat().st_size / 1e6:.1f} MB")

@@ -30,9 +30,12 @@ from grimbots.handlers.commands import (
     dev,
     doctor,
     domain,
+    event,
     funnel,
     gateway,
+    ledger,
     migrate,
+    payment,
     pool,
     queue,
     report,
@@ -46,6 +49,7 @@ from grimbots.handlers.commands.embedded.servers import read_overrides
 from grimbots.queue.dispatcher import NewerProtocol, OtherShards, QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
+from grimbots.services.gateways.base import Undecided
 from grimbots.services.secrets import MasterKeyError
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -69,11 +73,14 @@ NOUNS = (
     bot,
     funnel,
     gateway,
+    event,
     domain,
     pool,
     campaign,
     conversion,
+    payment,
     report,
+    ledger,
     chat,
     queue,
 )
@@ -91,6 +98,7 @@ EXPECTED = (
     OtherShards,
     NeverSent,
     Ambiguous,
+    Undecided,
     SpoolUnavailable,
     ProgramError,
 )

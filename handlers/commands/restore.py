@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,24 @@ from grimbots.handlers.commands.backup import DATABASE_NAME, KEY_NAME
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.redis import start_redis
 from grimbots.queue import dumps as queue_dumps
-from grimbots.services import secrets
+from grimbots.queue.operators import Operator
+from grimbots.services import erasures, secrets, tombstones
 from grimbots.services.errors import Conflict
 from grimbots.sql import dumps as sql_dumps
+from grimbots.sql.migrate import migrate
 
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
+    from grimbots.services.tombstones import Tombstone
+    from grimbots.sql.database import Row
 
 TOLD = """\
 Restored: all that was committed before {made_at}, and {keys} keys of the queue.
 What came later is lost. What was open then may have been sent since: answers are sent again and say so, campaigns are
 paused and their open messages left to you (`grimbots campaign list`, the messages page). Everybody logs in again.
-Now: grimbots migrate && grimbots doctor, then start the server."""
+Leads that were erased before and came back with it: {erased}, erased again by the tombstones.jsonl that lay beside
+the backup and in GRIMBOTS_DATA. An erasure that stands in neither list is not known: put a newer list there first.
+Now: grimbots doctor, then start the server."""
 
 
 def add_to(commands: Any) -> None:
@@ -35,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 
 async def run(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
-    """Look first, then fill Postgres (all or nothing), then Redis.
+    """Look first, then fill Postgres (all or nothing), erase again who was erased since, then fill Redis.
 
     Raises:
         SettingsError: a store is not named.
@@ -52,9 +58,27 @@ async def run(server: Server, settings: Settings, arguments: argparse.Namespace)
         await _demand_empty(settings)
         _place_key(settings.master_key_path, work / KEY_NAME, manifest)
         await sql_dumps.load(settings.database_url, work / DATABASE_NAME)
+        await migrate(settings.database_url)
+        erased = await _erase_again(server, settings, tombstones.read([data, arguments.archive.parent]))
         keys = sum([await _fill_redis(settings.redis_url, file) for file in sorted(work.glob("redis-*.rdb"))])
-    print(TOLD.format(made_at=manifest["made_at"], keys=keys))
+        await _empty_chats(server, settings, erased)
+    print(TOLD.format(made_at=manifest["made_at"], keys=keys, erased=len(erased)))
     return 0
+
+
+async def _erase_again(server: Server, settings: Settings, stones: Sequence[Tombstone]) -> Sequence[Row]:
+    """Erase whom the backup brought back, as its database is now: nobody serves it yet."""
+    async with server.build_app(settings, with_queue=False) as app:
+        return await erasures.reapply(app, stones)
+
+
+async def _empty_chats(server: Server, settings: Settings, leads: Sequence[Row]) -> None:
+    """Take what waited in their chats out of the queue."""
+    if not leads:
+        return
+    async with server.build_app(settings) as app:
+        for lead in leads:
+            await Operator(app.queue).empty_chat(f"b{lead.bot_id}", str(lead.chat_id), "erased")
 
 
 async def _demand_empty(settings: Settings) -> None:

@@ -22,9 +22,11 @@ from typing import Any, BinaryIO
 import aiohttp
 
 from grimbots.conf import metrics
+from grimbots.services.clients.identities import Identities
 from grimbots.services.clients.parties import Party
 from grimbots.services.clients.places import NoPlace
 from grimbots.services.clients.proxies import find_way, read_proxy
+from grimbots.services.clients.tokens import Tokens
 
 # Requests at once, by what stands before the colon of a party. A gateway that hangs must leave slots of its queue (20)
 # to the others, and so must an ad network of those that campaigns run in (10); elsewhere every job slot of a process
@@ -38,6 +40,10 @@ MAX_RESPONSE_BYTES = 1 << 20
 
 class NeverSent(Exception):
     """The request surely did not leave: no place, or DNS, connect, the proxy or TLS failed. Repeat it freely."""
+
+
+class Crowded(NeverSent):
+    """It did not even try to leave: our own line to the party was full. It says nothing of the party."""
 
 
 class Ambiguous(Exception):
@@ -74,6 +80,7 @@ class _Call:
     data: bytes | aiohttp.FormData | None
     headers: Mapping[str, str]
     public_only: bool
+    certificate: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -88,6 +95,8 @@ class _Attempt:
 
 class HttpClient:
     """Outbound HTTP for the whole process. `public_only` refuses addresses that are not of the public internet.
+
+    `tokens` are the access tokens of the accounts this process speaks for: they live as long as the connections.
 
     Args:
         proxy: http(s)://user:password@host:port for every https address; "" for none.
@@ -107,6 +116,8 @@ class HttpClient:
         self._places = places
         self._connect_seconds = connect_seconds
         self._tls = tls
+        self._identities = Identities(tls)
+        self.tokens = Tokens()
         self._parties: dict[str, Party] = {}
         self._is_open = False
 
@@ -135,8 +146,11 @@ class HttpClient:
         timeout_seconds: float,
         public_only: bool = False,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        certificate: str = "",
     ) -> Response:
         """Send one of `json`, `form` (multipart with `files`) and `body`; read the answer within `timeout_seconds`.
+
+        `certificate` is ours, chain and key with it, as PEM: for a party that wants to know who calls (mTLS).
 
         Raises:
             NeverSent: surely not executed.
@@ -145,13 +159,13 @@ class HttpClient:
         if not self._is_open:
             raise NeverSent(f"{party}: the client is closed")
         data, content_headers = _encode(json, form, files, body)
-        call = _Call(method, url, data, {**content_headers, **(headers or {})}, public_only)
+        call = _Call(method, url, data, {**content_headers, **(headers or {})}, public_only, certificate)
         attempt = _Attempt(time.monotonic() + timeout_seconds)
         try:
             return await self._send(self._find_party(party), call, attempt, max_response_bytes)
         except NoPlace as full:
             metrics.outbound_refused.labels(_kind_of(party)).inc()
-            failure: NeverSent | Ambiguous = NeverSent(f"{party}: {full}")
+            failure: NeverSent | Ambiguous = Crowded(f"{party}: {full}")
         except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             failure = _classify(error, party, attempt)
         raise failure  # outside the block: no context, so no URL, hangs on it
@@ -161,6 +175,7 @@ class HttpClient:
             way = await find_way(
                 call.url, self._proxy, party.names, public_only=call.public_only, seconds=self._connect_seconds
             )
+            tls = await self._identities.get(call.certificate) if call.certificate else True  # True: the session's own
             async with party.session(way.is_guarded).request(
                 call.method,
                 way.url,
@@ -169,6 +184,7 @@ class HttpClient:
                 allow_redirects=False,
                 timeout=self._timeout(attempt.left_seconds),
                 trace_request_ctx=attempt,
+                ssl=tls,
                 **way.options,
             ) as response:
                 return Response(response.status, response.headers, await _read(response, max_response_bytes))

@@ -33,7 +33,7 @@ PAID = frozenset({"paid", "upsell"})  # ways after a payment, on which the baske
 BESIDE = frozenset({"later", "upsell"})  # ways beside where the lead stands
 AT_ONCE = frozenset({"now", "take"})
 BY_ITSELF = AT_ONCE | {"time"}  # ways that need nobody
-NAMED_BY_BASKET = dict.fromkeys((*OF_MONEY, "group", "left"), "-")
+NAMED_BY_BASKET = dict.fromkeys((*OF_MONEY, "returned", "group", "left"), "-")
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -77,6 +77,7 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "coupon": max((coupon.code for coupon in version.coupons.values()), key=len, default=""),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
+        "returned": format_money(sum(item.price_cents for item in items), version.language),
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }

@@ -107,6 +107,20 @@ class AccessNews:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyNews:
+    """Something has become of money that was paid (services/returns.py): `amount_cents` of it.
+
+    returned: it was given back, and the access stays; refunded: so it was, and nothing is left; disputed, charged_back:
+    the buyer's bank holds it, or took it back; restored: what was disputed is not any more.
+    """
+
+    payment_id: int
+    step: str
+    word: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The time came that the lead waited for at `step`; `number` says which of its waits that was."""
 
@@ -142,6 +156,6 @@ class Returned:
     """The lead let a bot in again that it had blocked."""
 
 
-PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
+PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews | MoneyNews
 StepEvent = Tapped | Wrote | Woke | Nudged | PaymentEvent
 Event = Started | Held | Returned | TappedOld | StepEvent

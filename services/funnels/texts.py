@@ -14,7 +14,7 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what Postgres refuses in a tex
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|([^{}]*))?\}\}")
 NAMES = ("first_name", "last_name", "username", "start_param")  # what Telegram tells of a lead
 OF_MONEY = ("product", "price", "full_price", "total", "so_far", "coupon", "code", "validity")
-RESERVED = frozenset({*NAMES, *OF_MONEY})  # variables that no question may fill
+RESERVED = frozenset({*NAMES, *OF_MONEY, "returned"})  # variables that no question may fill
 UNITS = (
     (86_400, {"pt-BR": ("dia", "dias"), "en": ("day", "days")}),
     (3_600, {"pt-BR": ("hora", "horas"), "en": ("hour", "hours")}),

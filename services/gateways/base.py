@@ -11,7 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -56,11 +56,16 @@ class ChargeRequest:
     expires_in_seconds: int
     notification_url: str
     payer: Payer = Payer()
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # when the payment's row was written
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the provider made: `code` is the PIX copy and paste, byte for byte; all ids it knows the charge by."""
+    """What the provider made: `code` is the PIX copy and paste, byte for byte; all ids it knows the charge by.
+
+    `expires_at` is when we stop waiting, as was asked, even where the provider takes money for longer; sooner if it
+    does not. In a Snapshot of what is paid, `code` may be "": some show it no more.
+    """
 
     txid: str
     provider_id: str
@@ -96,7 +101,10 @@ class ReturnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Money of one receipt that goes back. `id` is the provider's; `is_settled` once the money has left."""
+    """Money of one receipt that goes back. `id` is the provider's, of a refund of ours the one `refund` gave.
+
+    `is_settled` once the money has left; `is_void` once it stays: a refund that failed, a dispute the seller won.
+    """
 
     id: str
     end_to_end_id: str
@@ -104,6 +112,7 @@ class Return:
     at: datetime
     kind: ReturnKind
     is_settled: bool
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class Hint:
     provider_id: str | None
     receipt: Receipt | None
     returned: Return | None = None
+    end_to_end_id: str | None = None  # the transfer it speaks of, where it names no charge: of a return or a dispute
 
 
 class Verdict(StrEnum):
@@ -155,23 +165,53 @@ class Verdict(StrEnum):
 class Gateway(ABC):
     """One provider. Each call names the seller's own credentials, and reaches nothing but what they reach.
 
-    Calls raise NeverSent, Ambiguous (services/clients/http.py) and Undecided.
+    Calls raise NeverSent, Ambiguous (services/clients/http.py) and Undecided. The attributes from `signs_events` on say
+    what the provider can do: the contract suite holds a gateway to them, docs/gateways.md shows them.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
     kept_headers: ClassVar[tuple[str, ...]] = ()  # lower-case names of the headers its events are verified by
+    secret_headers: ClassVar[tuple[str, ...]] = ()  # as well, but a secret each: verified by and then forgotten
     needs: ClassVar[frozenset[str]] = frozenset()  # what of a Payer it makes no charge without
+    url: str = ""  # where its API begins, https, without a / at its end; GRIMBOTS_GATEWAY_URLS overrides it
+    timeout_seconds: float = 10.0  # of each call
+    answer_within_seconds: ClassVar[float] = 10.0  # how long it waits for our answer to an event, by its documents
+    least_cents: ClassVar[int] = 1  # under it the provider makes no charge
+    signs_events: ClassVar[bool] = True  # False: nothing in an event proves it, so each is asked about
+    repeats_create: ClassVar[bool] = True  # create with a known key gives the known charge; False: another one
+    can_find: ClassVar[bool] = True  # by our own key; False: `find` raises Undecided
+    can_refund: ClassVar[bool] = True  # False: `refund` is a Refusal that tells the seller where to do it
+    can_refund_parts: ClassVar[bool] = True
+    can_list: ClassVar[bool] = True  # False: `list` is a Refusal
+    wants_register: ClassVar[bool] = False  # True: `register` tells it where to post events, not each charge
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
         self._settings = settings
+        self.url = settings.gateway_urls.get(self.name, type(self).url)
 
     @classmethod
     def is_offered(cls, settings: Settings) -> bool:
         """Tell whether this installation offers the provider at all."""
         return True
+
+    @classmethod
+    def prepare(cls, credentials: Credentials, now: datetime) -> Credentials:
+        """Return what a seller filled in as it is to be kept.
+
+        Raises:
+            Invalid: something in it can be of no use; in words for the seller.
+        """
+        return credentials
+
+    async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
+        """Tell the provider where to post events, where it is not told with each charge; None: it knows.
+
+        It may know one address only, so that of another system of the seller's is forgotten.
+        """
+        return None
 
     @abstractmethod
     async def test(self, credentials: Credentials) -> Refusal | None:

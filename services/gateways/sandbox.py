@@ -5,6 +5,8 @@ Its face, as spoken here (amounts in integer cents, `Authorization: Bearer <api_
     GET  /pix/v1/charges/<txid>            200 or 404
     GET  /pix/v1/charges?since=&until=     {"charges": [...]}, ISO 8601 instants
     PUT  /pix/v1/charges/<txid>/refunds/<id>   {"end_to_end_id", "amount_cents"} -> {"id", "amount_cents", "status"}
+         the status, as of every return in a charge's "returns": pending, done or void; a refund that failed is 422
+    webhook: pix.received with a payment of "paid" in it, pix.returned with a return of "returns"
     webhook: X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
 """
 
@@ -28,6 +30,8 @@ from grimbots.services.gateways.base import (
     Receipt,
     Refund,
     Refusal,
+    Return,
+    ReturnKind,
     Snapshot,
     Undecided,
     Verdict,
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
     from grimbots.services.clients.http import Response
 
-TIMEOUT_SECONDS = 10.0
 SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 SIGNATURE_LIFE = timedelta(hours=1)
 
@@ -123,12 +126,14 @@ class Sandbox(Gateway):
         return Verdict.YES if age_seconds <= SIGNATURE_LIFE.total_seconds() else Verdict.REQUERY
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
-        """Read `pix.received`; anything else is of no interest."""
+        """Read `pix.received` and `pix.returned`; anything else is of no interest."""
         said = read_object(event.body)
-        if said is None or said.get("event") != "pix.received" or not isinstance(said.get("txid"), str):
+        if said is None or not isinstance(said.get("txid"), str):
             return ()
         try:
-            return (Hint(said["txid"], None, _receipt(said)),)
+            if said.get("event") == "pix.returned":
+                return (Hint(said["txid"], None, None, _return(said)),)
+            return (Hint(said["txid"], None, _receipt(said)),) if said.get("event") == "pix.received" else ()
         except Undecided:
             return (Hint(said["txid"], None, None),)
 
@@ -141,7 +146,7 @@ class Sandbox(Gateway):
             party="gateway:sandbox",
             headers={"Authorization": f"Bearer {credentials['api_key']}"},
             json=body,
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=self.timeout_seconds,
         )
 
 
@@ -164,7 +169,9 @@ def _snapshot(answer: dict[str, Any]) -> Snapshot:
         amount_cents=_whole(answer, "amount_cents"),
         expires_at=_instant(answer, "expires_at"),
     )
-    return Snapshot(charge, tuple(_receipt(paid) for paid in _list({"paid": [], **answer}, "paid")))
+    told = {"paid": [], "returns": [], **answer}
+    paid = tuple(_receipt(one) for one in _list(told, "paid"))
+    return Snapshot(charge, paid, tuple(_return(one) for one in _list(told, "returns")))
 
 
 def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -175,7 +182,23 @@ def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _receipt(paid: dict[str, Any]) -> Receipt:
-    return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"))
+    fee = _whole(paid, "fee_cents") if paid.get("fee_cents") else None
+    return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"), fee)
+
+
+def _return(told: dict[str, Any]) -> Return:
+    kind, status = _text(told, "kind"), _text(told, "status")
+    if kind not in set(ReturnKind) or status not in ("pending", "done", "void"):
+        raise Undecided(f"the provider tells of a {kind} that is {status}")
+    return Return(
+        id=_text(told, "return_id"),
+        end_to_end_id=_text(told, "end_to_end_id"),
+        amount_cents=_whole(told, "amount_cents"),
+        at=_instant(told, "at"),
+        kind=ReturnKind(kind),
+        is_settled=status == "done",
+        is_void=status == "void",
+    )
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

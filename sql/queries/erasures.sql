@@ -152,6 +152,31 @@ WHERE moves.account_id = %(account_id)s
     AND posts.account_id = moves.account_id
     AND posts.lead_id = moves.lead_id;
 
+-- name: blank_reasons :exec
+-- In a provider's own words: why it made no charge, why it gave nothing back.
+WITH own AS (
+    SELECT id
+    FROM payments
+    WHERE account_id = %(account_id)s
+        AND lead_id = %(lead_id)s
+), refusals AS (
+    UPDATE payment_refusals
+    SET reason = ''
+    FROM own
+    WHERE payment_id = own.id
+), returns AS (
+    UPDATE payment_returns
+    SET reason = NULL,
+        error = NULL
+    FROM own
+    WHERE payment_id = own.id
+)
+UPDATE payment_transitions
+SET reason = ''
+FROM own
+WHERE payment_id = own.id
+    AND to_state = 'cancelled';
+
 -- name: cancel_timers :exec
 -- What its moves left for later. Those of its payments go on, for the money may still come.
 UPDATE timers

@@ -55,7 +55,7 @@ FOR UPDATE;
 -- A language Telegram leaves out is kept as last known. The row stays locked to the end of the transaction.
 -- In one with it, what an update asks of every lead: `is_news` tells that this update was never applied before, on whichever of the
 -- days that are kept (sent again after midnight it is still the same); a null one is news. A /start that brought no click is noted
--- if it is the lead's first.
+-- if it is the lead's first. `is_new`: there was none.
 -- hot
 WITH met AS (
     INSERT INTO leads (account_id, bot_id, chat_id, first_name, last_name, username, language_code, created_at, updated_at)
@@ -68,7 +68,7 @@ WITH met AS (
         updated_at = EXCLUDED.updated_at
     WHERE leads.account_id = EXCLUDED.account_id
     RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
-        key_encrypted, walked_at, walked_update_id
+        key_encrypted, walked_at, walked_update_id, xmax = 0 AS is_new
 ), noted AS (
     INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
     SELECT %(applied_on)s, account_id, bot_id, %(update_id)s
@@ -97,7 +97,7 @@ WITH met AS (
     ON CONFLICT DO NOTHING
 )
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
-    key_encrypted, walked_at, walked_update_id,
+    key_encrypted, walked_at, walked_update_id, is_new,
     %(update_id)s IS NULL OR EXISTS (SELECT FROM noted) AS is_news,
     (SELECT current_version_id FROM funnels WHERE account_id = %(account_id)s AND id = %(funnel_id)s) AS current_version_id
 FROM met;

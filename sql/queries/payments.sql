@@ -1,10 +1,11 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- active gateway account, if it has one, and the click that brought the lead last.
+-- gateway account that is asked first, if it has one, and the click that brought the lead last.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
     amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
-    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND is_active),
+    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND (is_active OR backup_place IS NOT NULL)
+     ORDER BY is_active DESC, backup_place, id LIMIT 1),
     (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
     %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
@@ -16,14 +17,31 @@ RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step,
 
 -- name: add_receipt :value
 -- Its id; None when this transfer was noted before.
-INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
-VALUES (%(account_id)s, %(payment_id)s, %(end_to_end_id)s, %(amount_cents)s, %(paid_at)s, %(now)s)
+INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, fee_cents, noted_at)
+VALUES (%(account_id)s, %(payment_id)s, %(end_to_end_id)s, %(amount_cents)s, %(paid_at)s, %(fee_cents)s, %(now)s)
 ON CONFLICT (payment_id, end_to_end_id) DO NOTHING
 RETURNING id;
 
 -- name: add_transition :exec
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
 VALUES (%(account_id)s, %(payment_id)s, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s);
+
+-- name: ask_at :value
+-- From now on this gateway account may have its charge, and no other. None: it is being made no more.
+WITH forgotten AS (
+    DELETE FROM payment_refusals
+    WHERE account_id = %(account_id)s
+        AND payment_id = %(payment_id)s
+        AND gateway_account_id = %(gateway_account_id)s
+)
+UPDATE payments
+SET gateway_account_id = %(gateway_account_id)s,
+    state = 'creating',
+    updated_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s
+    AND state IN ('new', 'creating')
+RETURNING id;
 
 -- name: claim_checks :many
 -- Of every account: charges to ask about now. Of each gateway account the few that are due longest, so that one with thousands
@@ -74,6 +92,17 @@ FROM mine
 WHERE payments.id = mine.id
 RETURNING payments.id, payments.account_id, payments.gateway_account_id, payments.checks;
 
+-- name: correct_fee :exec
+-- What the provider keeps of a transfer, where it said something else before, or nothing.
+UPDATE payment_receipts
+SET fee_cents = %(fee_cents)s,
+    fee_revision = fee_revision + 1,
+    fee_noted_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND payment_id = %(payment_id)s
+    AND end_to_end_id = %(end_to_end_id)s
+    AND fee_cents IS DISTINCT FROM %(fee_cents)s::bigint;
+
 -- name: count_flagged :many
 -- Of every account: payments by flag; one with two flags counts for both.
 SELECT flag, count(*) AS payments
@@ -112,6 +141,27 @@ WHERE gateway_account_id = %(gateway_account_id)s
     AND (txid = %(txid)s OR idempotency_key = %(txid)s OR provider_id = %(provider_id)s)
 ORDER BY id
 LIMIT 1;
+
+-- name: find_by_transfer :one
+-- By the id of a transfer that was noted for it, inside one gateway account: what goes back is often named by nothing else.
+-- hot
+SELECT payments.id, payments.account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description,
+    payments.amount_cents, state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+FROM payment_receipts
+JOIN payments ON payments.id = payment_receipts.payment_id
+WHERE payment_receipts.end_to_end_id = %(end_to_end_id)s
+    AND payments.gateway_account_id = %(gateway_account_id)s
+ORDER BY payments.id
+LIMIT 1;
+
+-- name: find_refused :one
+-- Of a charge that this gateway account surely had not made when the next one was asked, by our key: should it speak of it all the same.
+SELECT payments.id, payments.account_id, bot_id, lead_id, payments.gateway_account_id, version_id, step, cause, ordinal, description,
+    amount_cents, state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+FROM payments
+JOIN payment_refusals ON payment_refusals.payment_id = payments.id
+WHERE payments.idempotency_key = %(key)s
+    AND payment_refusals.gateway_account_id = %(gateway_account_id)s;
 
 -- name: has_paid_twin :value
 -- Whether the same lead has paid for the same things at the same step while this charge was open: then it is one order, paid twice.
@@ -154,6 +204,16 @@ JOIN funnel_versions AS latest ON latest.id = funnels.current_version_id
 WHERE payments.account_id = %(account_id)s
     AND payments.id = %(payment_id)s;
 
+-- name: is_refused :value
+-- Whether a gateway account surely has no charge of this payment.
+SELECT EXISTS (
+    SELECT
+    FROM payment_refusals
+    WHERE account_id = %(account_id)s
+        AND payment_id = %(payment_id)s
+        AND gateway_account_id = %(gateway_account_id)s
+);
+
 -- name: list_open_by_cause :many
 -- hot
 SELECT id, account_id, bot_id, cause, ordinal
@@ -162,6 +222,16 @@ WHERE account_id = %(account_id)s
     AND cause = %(cause)s
     AND state IN ('new', 'creating')
 ORDER BY ordinal;
+
+-- name: list_paid :many
+-- What was paid through a gateway account between two instants.
+SELECT id, txid, provider_id, idempotency_key, paid_cents, paid_at
+FROM payments
+WHERE account_id = %(account_id)s
+    AND gateway_account_id = %(gateway_account_id)s
+    AND paid_at >= %(since)s
+    AND paid_at < %(until)s
+ORDER BY paid_at;
 
 -- name: list_receipts :many
 SELECT end_to_end_id, amount_cents, paid_at
@@ -191,7 +261,7 @@ ORDER BY id;
 -- name: lock :one
 -- After the lead's lock, never before it.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at, end_to_end_id, paid_cents
 FROM payments
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
@@ -225,8 +295,8 @@ WITH moved AS (
         AND state = %(from_state)s
     RETURNING id, account_id
 )
-INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
-SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(now)s
+INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
+SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s
 FROM moved;
 
 -- name: note_charge :exec
@@ -249,6 +319,15 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND checks = %(checks)s
     AND state IN ('pending', 'expired');
+
+-- name: refuse :exec
+-- Note that a gateway account surely has no charge of this payment.
+INSERT INTO payment_refusals (account_id, payment_id, gateway_account_id, reason, at)
+VALUES (%(account_id)s, %(payment_id)s, %(gateway_account_id)s, %(reason)s, %(now)s)
+ON CONFLICT (payment_id, gateway_account_id) DO UPDATE
+SET reason = excluded.reason,
+    at = excluded.at
+WHERE payment_refusals.account_id = excluded.account_id;
 
 -- name: set_flags :exec
 UPDATE payments

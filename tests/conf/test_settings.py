@@ -42,6 +42,21 @@ def test_load_names_a_proxy_that_is_none_without_its_password(proxy: str) -> Non
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "urls",
+    ["asaas", "[]", '{"asaas": 1}', '{"asaas": "http://example.com"}', '{"asaas": "ftp://127.0.0.1"}', '{"a": "//x"}'],
+)
+def test_gateway_urls_are_https_or_of_this_machine(urls: str) -> None:
+    with pytest.raises(SettingsError, match="GRIMBOTS_GATEWAY_URLS must look like"):
+        load({"GRIMBOTS_GATEWAY_URLS": urls})
+
+
+def test_gateway_urls_are_read_from_json() -> None:
+    settings = load({"GRIMBOTS_GATEWAY_URLS": '{"asaas": "https://api.example/v3/", "x": "http://127.0.0.1:9"}'})
+    assert settings.gateway_urls == {"asaas": "https://api.example/v3", "x": "http://127.0.0.1:9"}
+    assert load({}).gateway_urls == {}
+
+
 def test_repr_hides_secrets() -> None:
     settings = load({"DATABASE_URL": "postgresql://root:hunter2@db/x", "REDIS_URL": "redis://:hunter3@r/0"})
     assert "hunter" not in repr(settings)

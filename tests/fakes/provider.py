@@ -6,62 +6,24 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
-
 from grimbots.services import brcode
+from grimbots.tests.fakes.gateways import FakeHandler, FakeServer
 
 
-@dataclass
-class Fault:
-    """What befalls the next `times` calls of `method`: answered `http`, or the connection cut `before` or `after`."""
+class FakeProvider(FakeServer):
+    """Charges by API key and txid, as the provider would tell them."""
 
-    method: str
-    times: int
-    http: int = 0
-    drop: str = ""
+    create_call = ("PUT", r"/charges/\w+$")
 
-
-@dataclass
-class FakeProvider:
-    """Charges by API key and txid, as the provider would tell them; `calls` are (method, path) of every request."""
-
-    clock: Callable[[], datetime]
-    url: str = ""
-    charges: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    before_answer: Callable[[str], Any] | None = None
-    """Awaited with the txid when a charge was made and its answer has not left."""
-
-    async def start(self) -> None:
-        """Listen on a free port."""
-        routes = [
-            (r"/pix/v1/charges", _List),
-            (r"/pix/v1/charges/(\w+)", _Charge),
-            (r"/pix/v1/charges/(\w+)/refunds/(\w+)", _Refund),
-        ]
-        sockets = bind_sockets(0, "127.0.0.1")
-        self._server = HTTPServer(
-            Application([(path, handler, {"provider": self}) for path, handler in routes], log_function=_quiet)
-        )
-        self._server.add_sockets(sockets)
-        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-
-    async def stop(self) -> None:
-        """Stop listening and close every connection."""
-        self._server.stop()
-        await self._server.close_all_connections()
-
-    def fail(self, method: str, *, times: int = 1, http: int = 0, drop: str = "") -> None:
-        """Make the next calls of an HTTP method go wrong."""
-        self.faults.append(Fault(method, times, http, drop))
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.charges: dict[tuple[str, str], dict[str, Any]] = {}
+        self.refunds: dict[str, dict[str, Any]] = {}
+        self.refund_status = "done"
+        """How the next refunds go: done, pending (`give_back` ends them) or void: refused."""
 
     def pay(self, txid: str, amount_cents: int | None = None, end_to_end_id: str = "E1") -> bytes:
         """Take the money in and return the body of the event that tells of it."""
@@ -74,6 +36,24 @@ class FakeProvider:
         charge["paid"].append(paid)
         charge["status"] = "paid"
         return write_event(txid, **paid)
+
+    def give_back(self, txid: str, return_id: str, **told: Any) -> bytes:
+        """Let money of a charge go back, or go on its way, and return the body of the event that tells of it."""
+        return self.note_return(txid, return_id, **told)
+
+    def note_return(self, txid: str, return_id: str, **told: Any) -> bytes:
+        """Note what goes back of a charge, or how it stands now, and return the body of the event that tells of it."""
+        charge = next(charge for (_, known), charge in self.charges.items() if known == txid)
+        known = next((one for one in charge["returns"] if one["return_id"] == return_id), None)
+        usual = {"end_to_end_id": "E1", "amount_cents": charge["amount_cents"], "kind": "refund", "status": "done"}
+        back = {"return_id": return_id, **usual, **(known or {}), "at": self.clock().isoformat(), **told}
+        charge["returns"] = [*(one for one in charge["returns"] if one is not known), back]
+        refund = self.refunds.get(return_id)
+        if refund is not None:
+            refund["status"] = back["status"]
+        return json.dumps(
+            {"event": "pix.returned", "id": f"ev-{return_id}-{back['status']}", "txid": txid, **back}
+        ).encode()
 
     def sign(self, body: bytes, secret: str) -> dict[str, str]:
         """Return the headers of an event, signed now."""
@@ -92,37 +72,13 @@ def sign(body: bytes, secret: str, at: datetime) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-Sandbox-Signature": f"t={moment},v1={digest}"}
 
 
-def _quiet(handler: RequestHandler) -> None:
-    """Say nothing: a fault that was asked for is no news."""
+class _Handler(FakeHandler):
+    provider: FakeProvider
 
-
-class _Handler(RequestHandler):
-    def initialize(self, provider: FakeProvider) -> None:
-        self.provider = provider
-        self.drop = ""
-
-    def prepare(self) -> None:
-        self.provider.calls.append((self.request.method or "", self.request.path))
+    def authenticate(self) -> None:
         self.api_key = self.request.headers.get("Authorization", "").removeprefix("Bearer").strip()
-        fault = next(
-            (fault for fault in self.provider.faults if fault.method == self.request.method and fault.times), None
-        )
-        if fault is not None:
-            fault.times -= 1
-            self.drop = fault.drop
-        if fault is not None and (fault.http or fault.drop == "before"):
-            self.reply(fault.http or 200, {"error": {"message": "as asked for"}})
-        elif not self.api_key:
+        if not self.api_key:
             self.reply(401, {"error": {"message": "no key"}})
-
-    def reply(self, status: int, value: Any) -> None:
-        if self.drop:
-            self.request.connection.stream.close()  # type: ignore[union-attr]
-        self.set_status(status)
-        self.finish(json.dumps(value))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        raise AssertionError("the fake provider is broken") from kwargs["exc_info"][1]
 
 
 class _Charge(_Handler):
@@ -150,6 +106,7 @@ class _Charge(_Handler):
             "created_at": now.isoformat(),
             "expires_at": (now + timedelta(seconds=asked["expires_in_seconds"])).isoformat(),
             "paid": [],
+            "returns": [],
         }
 
 
@@ -164,11 +121,33 @@ class _Refund(_Handler):
     def put(self, txid: str, refund_id: str) -> None:
         asked = json.loads(self.request.body)
         charge = self.provider.charges.get((self.api_key, txid))
-        paid = {paid["end_to_end_id"]: paid["amount_cents"] for paid in (charge or {}).get("paid", [])}
-        if paid.get(asked["end_to_end_id"], 0) < asked["amount_cents"]:
+        if refund_id not in self.provider.refunds and _left(charge, asked["end_to_end_id"]) < asked["amount_cents"]:
             self.reply(422, {"error": {"message": "more than was paid"}})
             return
-        known = self.provider.refunds.setdefault(
-            refund_id, {"id": refund_id, "amount_cents": asked["amount_cents"], "status": "done"}
+        known = self.provider.refunds.get(refund_id)
+        if known is None:
+            status = self.provider.refund_status
+            known = {"id": refund_id, "amount_cents": asked["amount_cents"], "status": status}
+            self.provider.refunds[refund_id] = known
+            self.provider.note_return(txid, refund_id, status=status, **asked)
+        self.reply(422, {"error": {"message": "it failed"}}) if known["status"] == "void" else self.reply(200, known)
+
+
+def _left(charge: dict[str, Any] | None, end_to_end_id: str) -> int:
+    """Return what of a transfer has not gone back."""
+    came, went = [
+        sum(
+            move["amount_cents"]
+            for move in (charge or {name: []})[name]
+            if move["end_to_end_id"] == end_to_end_id and move.get("status") != "void"
         )
-        self.reply(200, known)
+        for name in ("paid", "returns")
+    ]
+    return came - went
+
+
+FakeProvider.routes = [
+    (r"/pix/v1/charges", _List),
+    (r"/pix/v1/charges/(\w+)", _Charge),
+    (r"/pix/v1/charges/(\w+)/refunds/(\w+)", _Refund),
+]

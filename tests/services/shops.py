@@ -51,9 +51,9 @@ class Shop:
         now, cause = self.app.clock(), f"u:{bot.id}:{update_id or chat_id}"
         async with self.app.db.transaction() as tx:
             lead = await leads.lock(tx, bot, chat_id, Person("Ana"), now)
-            walk, _ = advance(version, leads.walk(lead), Started(), now)
+            walk, _ = advance(version, leads.walk(self.app, lead), Started(), now)
             walk, planned = advance(version, walk, Tapped("offer", "accept", f"nonce {update_id}"), now)
-            await leads.save(tx, lead, walk, now)
+            await leads.save(self.app, tx, lead, walk)
             await effects.plan(self.app, tx, cause=cause, lead=lead, version_id=version.id, effects=planned)
             (opened,) = await tx.payments.list_open_by_cause(account_id=bot.account_id, cause=cause)
         return await self.read(opened.id)

@@ -32,8 +32,8 @@ class Desk:
         now = self.app.clock()
         async with self.app.db.transaction() as tx:
             lead = await leads.lock(tx, bot, 42, Person("Ana"), now)
-            walk = replace(leads.walk(lead), version_id=self.version_id, orders=(Order("charge", ITEMS),))
-            await leads.save(tx, lead, walk, now)
+            walk = replace(leads.walk(self.app, lead), version_id=self.version_id, orders=(Order("charge", ITEMS),))
+            await leads.save(self.app, tx, lead, walk)
             jobs = await effects.plan(self.app, tx, cause=cause, lead=lead, version_id=self.version_id, effects=planned)
         return [job.id for job in jobs]
 

@@ -44,7 +44,7 @@ async def test_lock_takes_the_largest_id_telegram_gives(app: Any, accounts: Any)
 @pytest.mark.gen_test
 async def test_walk_of_a_new_lead_has_not_started(app: Any, accounts: Any) -> None:
     names = {"first_name": "Ana", "last_name": "Lima", "username": "ana", "start_param": ""}
-    assert leads.walk(await lock(app, accounts[0])) == Walk(variables=names)
+    assert leads.walk(app, await lock(app, accounts[0])) == Walk(variables=names)
 
 
 @pytest.mark.gen_test
@@ -53,13 +53,13 @@ async def test_save_keeps_everything_of_a_walk(app: Any, accounts: Any) -> None:
     item = Item("offer", "Curso", 1990)
     order = Order("charge", (item,), 5, "00020126", NOW + timedelta(minutes=30), closed=True)
     walk = replace(
-        leads.walk(lead), step="charge", basket=(item,), orders=(Order("charge", ()), order), tap=Tap("n", "0", NOW)
+        leads.walk(app, lead), step="charge", basket=(item,), orders=(Order("charge", ()), order), tap=Tap("n", "0", NOW)
     )
     async with app.db.transaction() as tx:
-        await leads.save(tx, lead, walk, app.clock())
+        await leads.save(app, tx, lead, walk)
     async with app.db.transaction() as tx:
         saved = await leads.lock_by_id(tx, account_id=lead.account_id, lead_id=lead.id)
-    assert leads.walk(saved) == walk
+    assert leads.walk(app, saved) == walk
 
 
 @pytest.mark.gen_test

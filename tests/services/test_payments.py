@@ -60,6 +60,7 @@ async def test_charge_run_again_emits_the_same_jobs_and_asks_nobody(shop: Shop) 
 async def test_charge_that_died_while_asking_goes_on_with_the_same_key(shop: Shop, was_made: bool) -> None:
     payment = await shop.accept_offer()
     shop.provider.fail("PUT", times=2, drop="after" if was_made else "before")
+    shop.provider.fail("GET", http=503)  # nor can it be searched there
     with pytest.raises(Again):
         await payments.charge(shop.app, payment_id=payment.id)
     assert (await shop.read(payment.id)).state == "creating"
@@ -172,7 +173,7 @@ async def test_settle_waits_for_whoever_changes_the_lead(shop: Shop) -> None:
         lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
         settling = asyncio.create_task(settle(shop, payment))
         done, _ = await asyncio.wait({settling}, timeout=0.5)
-        await leads.save(tx, lead, replace(leads.walk(lead), step="elsewhere"), shop.app.clock())
+        await leads.save(shop.app, tx, lead, replace(leads.walk(shop.app, lead), step="elsewhere"))
     await settling
     async with shop.app.db.transaction() as tx:
         after = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
@@ -355,3 +356,14 @@ async def test_charge_of_another_amount_is_not_shown(shop: Shop) -> None:
     }
     await payments.charge(shop.app, payment_id=payment.id)
     assert (await shop.read(payment.id)).state == "cancelled"
+
+
+@pytest.mark.gen_test
+async def test_charge_with_the_ids_of_another_is_not_shown(shop: Shop) -> None:
+    first, second = await shop.charge(501), await shop.accept_offer(502)
+    known = shop.provider.charges["api key of tenant1", first.txid]
+    shop.provider.charges["api key of tenant1", second.idempotency_key] = known
+    await payments.charge(shop.app, payment_id=second.id)
+    moves = await shop.app.db.payments.list_transitions(account_id=second.account_id, payment_id=second.id)
+    assert moves[-1].to_state == "cancelled" and "another charge" in moves[-1].reason
+    assert await shop.list_said(f"p:{second.id}:charged") == []

@@ -72,13 +72,13 @@ async def test_what_is_played_again_is_what_was_said(ana: Buyer, shop: Shop, clo
     """The pure walk and the real one: the same messages, the same orders."""
     lead = await buy(ana, shop, clock, query)
     happenings = await stories._list_happenings(ana.app, lead)
-    passages = list(replays.play(happenings, stories._begin(lead)))
+    passages = list(replays.play(happenings, stories._begin(ana.app, lead)))
     said = [one.body for passage in passages for one in passage.done.effects if isinstance(one, Say)]
     rows = query("SELECT body FROM messages WHERE lead_id = %s ORDER BY id", lead.id)
     assert [body.get("text", body.get("caption")) for (body,) in rows] == [
         body.get("text", body.get("caption")) for body in said
     ]
-    real, played = leads.walk(lead), passages[-1].done.walk
+    real, played = leads.walk(ana.app, lead), passages[-1].done.walk
     assert (played.orders, played.bought, played.step) == (real.orders, real.bought, real.step)
 
 

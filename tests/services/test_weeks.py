@@ -33,13 +33,13 @@ from grimbots.tests.services.shops import Shop
 Query = Callable[..., list[Any]]
 WHOLE = os.environ.get("GRIMBOTS_PROOF") == "1"
 SEED = int(os.environ.get("GRIMBOTS_SEED") or (random.randrange(10**6) if WHOLE else 7))
-BUYERS, DAYS, KILLS = (40, 7, 20) if WHOLE else (4, 4.2, 2)
+BUYERS, DAYS, KILLS = (40, 7, 20) if WHOLE else (3, 4.2, 1)
 GROUP = -1001
 GIVES = {"kind": "subscription", "group": GROUP, "days": 2, "remind_days": [1], "grace_days": 1, "renew": "half"}
 STEPS = [{**step, "gives": GIVES} if step["id"] == "access" else step for step in FUNNEL["steps"]]
 PATIENCE_SECONDS = 60
 PATIENT_LOOKS = 4  # then time goes on: what was planned beside the queue is swept after 30 s
-LEAPS = (4, 9, 15, 200, 600) if WHOLE else (9, 300, 700)  # minutes
+LEAPS = (4, 9, 15, 200, 600) if WHOLE else (9, 700)  # minutes
 SHOWN = (
     "SELECT id, payload, fired_at, created_at FROM timers"
     " WHERE kind = 'nudges.give' AND status = 'fired' ORDER BY fired_at, id"

@@ -95,8 +95,14 @@ SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
-INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at)
-SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now() FROM accounts;
+INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at, broken_since, broken_until)
+SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now(), now(), now() - interval '1 hour' FROM accounts;
+
+-- A day long ago, and the one of test_isolation.py's instant.
+INSERT INTO gateway_days (account_id, gateway_account_id, day, charges, cents)
+SELECT account_id, id, day, 10, 9900
+FROM gateway_accounts
+CROSS JOIN (VALUES (date '2026-01-01'), (date '2099-12-31')) AS days (day);
 
 -- A big account has one new, one pending and one cancelled payment; all others are paid.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
@@ -128,6 +134,15 @@ UPDATE payments SET next_check_at = now() WHERE state = 'pending';
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
+
+INSERT INTO payment_refusals (account_id, payment_id, gateway_account_id, reason, at)
+SELECT account_id, id, gateway_account_id, description, now() FROM payments;
+
+-- A big account has a few that nobody has closed.
+INSERT INTO statement_differences (account_id, gateway_account_id, payment_id, kind, reference, detail, found_at, closed_at)
+SELECT account_id, gateway_account_id, id, 'missing', txid, description, now(), CASE state WHEN 'paid' THEN now() END
+FROM payments
+ORDER BY state = 'paid' DESC, id;
 
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM payments;
@@ -218,6 +233,27 @@ JOIN leads ON leads.id = accesses.lead_id
 CROSS JOIN LATERAL (
     SELECT CASE leads.chat_id % 1000 WHEN 5 THEN 'failed' WHEN 6 THEN 'waiting' WHEN 7 THEN 'planned' ELSE 'done' END
 ) AS chosen (status);
+
+-- Money of many sales goes back: half of it is settled, the rest is disputed.
+INSERT INTO payment_returns (account_id, payment_id, receipt_id, kind, status, return_id, amount_cents, idempotency_key, request_key, actor,
+    noted_at, returned_at, settled_at)
+SELECT account_id, payment_id, id, CASE id % 2 WHEN 0 THEN 'refund' ELSE 'dispute' END, CASE id % 2 WHEN 0 THEN 'settled' ELSE 'open' END,
+    'return of ' || end_to_end_id, 10, 'key of ' || id, 'request ' || id, 'user:1', now() - interval '1 day', now(),
+    CASE id % 2 WHEN 0 THEN now() END
+FROM payment_receipts
+WHERE id % 4 < 2;
+
+-- What is not handed over any more.
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, created_at)
+SELECT account_id, payment_id, lead_id, 'revoked', message_id, 'revoked', now()
+FROM deliveries
+WHERE message_id IN (SELECT id FROM messages WHERE status = 'failed');
+
+INSERT INTO commissions (account_id, points, cents, begins_at)
+SELECT id, 100, 1, now() - interval '1 day' FROM accounts;
+
+INSERT INTO ledger_differences (account_id, payment_id, place, booked_cents, counted_cents, found_at)
+SELECT account_id, min(id), 'provider', 1, 2, now() FROM payments GROUP BY account_id;
 
 -- Money given back for which the place was not taken back yet.
 UPDATE payments SET state = 'refunded' WHERE id = (SELECT max(payment_id) FROM accesses);

@@ -15,6 +15,7 @@ from grimbots.services.funnels.events import (
     Charged,
     ChargeFailed,
     Expired,
+    MoneyNews,
     Nudged,
     Paid,
     PaymentEvent,
@@ -28,7 +29,7 @@ from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Switch, Target,
 from grimbots.services.funnels.nudges import Timed, Timetable, What, begin_downsells, plan
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn, list_later
-from grimbots.services.funnels.texts import VARIABLE, format_duration, render_plain
+from grimbots.services.funnels.texts import VARIABLE, format_duration, format_money, render_plain
 from grimbots.services.funnels.walks import Order, Walk
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "reminder": "Oi, {{first_name|tudo bem}}? O seu PIX de {{price}} para <b>{{product}}</b> ainda está esperando, "
         "e vale por mais {{validity}}.",
         "coupon": "O cupom <b>{{coupon}}</b> não vale mais. Sem ele, o valor é {{price}}.",
+        "returned": "💸 Devolvemos {{returned}} do seu pagamento. O seu acesso continua como está. "
+        "O valor volta para a conta de onde o PIX saiu.",
+        "refunded": "💸 Devolvemos o seu pagamento de <b>{{product|seu pedido}}</b>: {{returned}} voltam para a conta "
+        "de onde o PIX saiu. Com isso o acesso foi encerrado. Para voltar, é só comprar de novo.",
+        "disputed": "⚠️ O seu banco abriu uma contestação deste pagamento, e o acesso a <b>{{product|seu pedido}}</b> "
+        "está suspenso até a decisão dele. Se não foi você quem pediu, fale com o seu banco.",
+        "charged_back": "O seu banco devolveu a você {{returned}} deste pagamento, e o acesso a "
+        "<b>{{product|seu pedido}}</b> foi encerrado. Para voltar, é só comprar de novo.",
+        "restored": "✅ A contestação deste pagamento foi encerrada, e o seu acesso a "
+        "<b>{{product|seu pedido}}</b> está liberado de novo.",
     },
     "en": {
         "qr": "<b>{{product}}</b>\nAmount: <b>{{price}}</b>\nValid for {{validity}}\n\n"
@@ -77,6 +88,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "reminder": "Hi {{first_name|there}}! Your PIX of {{price}} for <b>{{product}}</b> is still waiting, "
         "for another {{validity}}.",
         "coupon": "The coupon <b>{{coupon}}</b> does not count any more. Without it the price is {{price}}.",
+        "returned": "💸 We gave {{returned}} of your payment back. Your access stays as it is. "
+        "The money returns to the account the PIX came from.",
+        "refunded": "💸 We gave your payment for <b>{{product|your order}}</b> back: {{returned}} return to the "
+        "account the PIX came from. With that your access is closed. To come back, just buy again.",
+        "disputed": "⚠️ Your bank has opened a dispute of this payment, and your access to "
+        "<b>{{product|your order}}</b> is suspended until it decides. If you did not ask for that, talk to your bank.",
+        "charged_back": "Your bank gave {{returned}} of this payment back to you, and your access to "
+        "<b>{{product|your order}}</b> is closed. To come back, just buy again.",
+        "restored": "✅ The dispute of this payment is over, and your access to <b>{{product|your order}}</b> "
+        "is open again.",
     },
 }
 NAMES = frozenset(TEXTS["pt-BR"])
@@ -159,6 +180,8 @@ class Charge(Step):
                 return Turn(self._closed(event, scene), self._tell("expired", order, scene, AGAIN) if waits else ())
             case Paid():
                 return self._paid(event, order, scene)
+            case MoneyNews():
+                return Turn(scene.walk, self._tell_of_return(event, order, scene))
             case AccessNews():
                 return None
 
@@ -272,6 +295,11 @@ class Charge(Step):
         variables["coupon"] = coupon or variables["coupon"]
         rows = [self.press(button, self._text(button, scene), variables) for button in buttons]
         return self.say(self._text(name, scene), variables, rows=rows, payment_id=order.payment_id)
+
+    def _tell_of_return(self, event: MoneyNews, order: Order, scene: Scene) -> tuple[Say, ...]:
+        returned = format_money(event.amount_cents, scene.version.language)
+        variables = {**self._variables(order, scene), "returned": returned}
+        return self.say(self._text(event.word, scene), variables, payment_id=order.payment_id)
 
     def _text(self, name: str, scene: Scene) -> str:
         return self.texts.get(name) or TEXTS[scene.version.language][name]

@@ -404,6 +404,7 @@ def test_check_takes_a_delivery_that_is_only_a_file() -> None:
 
 def test_check_covers_every_message_with_a_bad_funnel() -> None:
     elsewhere = {"nothing_delivered", "file_empty", "file_too_big", "photo_shape", "album_too_big"}
+    elsewhere |= {"payer_unasked"}  # of an account's gateways: tests/services/test_payers.py
     assert {code for code, _, _ in CASES} | elsewhere == set(MESSAGES)
 
 

@@ -114,6 +114,18 @@ def test_a_coupon_found_later_makes_another_charge() -> None:
     assert [one.amount_cents for one in walker.charges] == [2980, 2480]
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("", ""), ("less5", "less5")])
+def test_a_coupon_is_spent_by_a_payment_that_comes_while_something_else_is_bought(typed: str, kept: str) -> None:
+    walker = order(Walker(make_shop()), "BACK10")
+    walker.tap("offer", "accept", message=0)
+    walker.tap("bump", "decline")
+    if typed:
+        walker.tell(Wrote(typed))
+    assert len(walker.walk.basket) == 1
+    walker.tell(Paid(1, "charge"))
+    assert (walker.walk.coupon, len(walker.walk.basket)) == (kept, 1)
+
+
 def test_the_skip_button_of_an_old_message_is_no_way_back() -> None:
     walker = order(Walker(make_shop()))
     walker.wait(minutes=1)

@@ -8,7 +8,7 @@
     ... of an order paid by another charge meanwhile    paid            double      one of the two can be given back
     under the price                                     held            underpaid
     any, for a charge that was paid before              kept apart      double      can be given back
-    any, of a buyer who was erased since                as above        erased      nobody is delivered to: to be given back
+    any, of a buyer who was erased since                as above        erased      nothing is delivered, give it back
 
 What is paid is delivered. What is held or kept apart delivers nothing and waits for a person. Who paid does not matter:
 the buyer is the lead who asked for the charge. The row itself enters the book (services/ledger.py), with the provider's

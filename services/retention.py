@@ -20,10 +20,17 @@ KEPT: Mapping[str, timedelta] = {
     "clicks": timedelta(days=90),  # that brought no lead and no charge
     "timers": timedelta(days=90),  # that fired or were called off: what they did stands in messages and payments
 }
+BLANKED: Mapping[str, timedelta] = {
+    "clicks": timedelta(days=90),  # who came: ad networks take no conversion of an older click
+    "posts": timedelta(days=60),  # what a seller's server was told; before moves, by which an erasure finds them
+    "events": timedelta(days=120),  # what providers told: a dispute (MED) may begin 80 days after the transfer
+    "messages": timedelta(days=180),  # what was said: the proof of a delivery, for as long as anybody complains of one
+}
+"""What is emptied of what people told and were told, while the row stays, for it is counted. docs/privacy.md."""
 
 
 async def forget_old(app: App) -> None:
-    """Delete what was kept long enough, once a night, in small transactions by the order of ids."""
+    """Delete, or empty, what was kept long enough, once a night, in small transactions by the order of ids."""
     now = app.clock()
     if now.hour != QUIET_HOUR_UTC:
         return
@@ -35,11 +42,23 @@ async def forget_old(app: App) -> None:
     }
     for table, period in KEPT.items():
         await _forget(statements[table], now - period)
+    for what, period in BLANKED.items():
+        await _blank(app, what, now - period)
 
 
-async def _forget(forget: Callable[..., Awaitable[int | None]], before: datetime) -> None:
-    after: int | None = 0
+async def _blank(app: App, what: str, before: datetime) -> None:
+    """Go on behind where the night before ended: these rows stay, and nobody is to look at all of them again."""
+    rows = app.db.retention
+    place = await rows.find_place(what=what) or 0
+    reached = await _forget(getattr(rows, f"blank_{what}"), before, place)
+    await rows.note_place(what=what, after_id=reached)
+
+
+async def _forget(forget: Callable[..., Awaitable[int | None]], before: datetime, after: int = 0) -> int:
+    """Go through what is old behind an id, and return how far that was."""
     for _ in range(BATCHES):
-        after = await forget(after=after, before=before, limit=LOOKED_AT_ROWS)
-        if after is None:
-            return
+        reached = await forget(after=after, before=before, limit=LOOKED_AT_ROWS)
+        if reached is None:
+            break
+        after = reached
+    return after

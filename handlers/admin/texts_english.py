@@ -168,7 +168,7 @@ ENGLISH = {
         "came in for {amount}."
     ),
     "flag.double": "Paid more than once: {received} came in for {amount}. There is money to give back.",
-    "flag.erased": "The buyer had his data erased before this came in: there is nobody to deliver to. Give the money back.",
+    "flag.erased": "The buyer had his data erased before this came in: nobody is there to deliver to. Give it back.",
     "flag.twin": "The same order was paid by another charge too. There is money to give back.",
     "flag.unsold": "The product is not sold any more: the money is held and nothing was delivered.",
     # One payment

@@ -170,7 +170,7 @@ PORTUGUESE = {
         "entraram {received} para {amount}."
     ),
     "flag.double": "Pago mais de uma vez: entraram {received} para {amount}. Há o que devolver.",
-    "flag.erased": "Quem comprou apagou os seus dados antes de este dinheiro entrar: não há a quem entregar. Devolva o valor.",
+    "flag.erased": "Quem comprou apagou os seus dados antes deste pagamento: não há a quem entregar. Devolva o valor.",
     "flag.twin": "O mesmo pedido foi pago também em outra cobrança. Há o que devolver.",
     "flag.unsold": "O produto não está mais à venda: o dinheiro está retido e nada foi entregue.",
     # One payment

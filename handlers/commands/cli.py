@@ -37,6 +37,7 @@ from grimbots.handlers.commands import (
     migrate,
     payment,
     pool,
+    privacy,
     queue,
     report,
     restore,
@@ -82,6 +83,7 @@ NOUNS = (
     report,
     ledger,
     chat,
+    privacy,
     queue,
 )
 # What a person can do something about; anything else is a bug and shows its traceback.

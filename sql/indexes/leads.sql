@@ -11,6 +11,6 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_bot ON leads (bot_id, id);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_first_click ON leads (first_click_id) WHERE first_click_id IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_last_click ON leads (last_click_id) WHERE last_click_id IS NOT NULL;
 
--- Serves privacy.find_marked: who answered an e-mail, a CPF or a telephone, by its keyed hash.
+-- Serves privacy.find_leads: who answered an e-mail, a CPF or a telephone, by its keyed hash.
 -- Plan: Bitmap Index Scan, a few rows. Partial: most leads have told nothing. It changes with an answer only.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_marks ON leads USING gin (marks) WHERE marks IS NOT NULL;

@@ -207,13 +207,13 @@ WHERE account_id = %(account_id)s
     AND lead_id = %(lead_id)s;
 
 -- name: list_groups :many
--- Of an erased lead: where it may still be.
-SELECT group_id
-FROM accesses
-WHERE account_id = %(account_id)s
-    AND user_id = -%(lead_id)s::bigint
-    AND lead_id = %(lead_id)s
-ORDER BY group_id;
+-- Where a lead may be: after its erasure as before it.
+SELECT accesses.group_id
+FROM leads
+JOIN accesses ON accesses.user_id = leads.chat_id AND accesses.lead_id = leads.id
+WHERE leads.account_id = %(account_id)s
+    AND leads.id = %(lead_id)s
+ORDER BY accesses.group_id;
 
 -- name: lock_lead :one
 -- One that a backup may have brought back.

@@ -1,11 +1,26 @@
--- name: find_marked :many
--- Leads that answered what has this mark.
-SELECT leads.id, leads.bot_id, leads.chat_id
-FROM leads
-WHERE leads.account_id = %(account_id)s
-    AND leads.marks @> ARRAY[%(mark)s::text]
-    AND leads.marks IS NOT NULL
-ORDER BY leads.id
+-- name: find_leads :many
+-- Of all bots of an account: by chat id, by user name, or by what was answered. Null is nobody's.
+WITH found AS (
+    SELECT leads.id, leads.bot_id, leads.chat_id
+    FROM bots
+    JOIN leads ON leads.bot_id = bots.id AND leads.chat_id = %(chat_id)s::bigint
+    WHERE bots.account_id = %(account_id)s
+    UNION
+    SELECT id, bot_id, chat_id
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND lower(username) = lower(%(username)s::text)
+    UNION
+    SELECT id, bot_id, chat_id
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND marks @> ARRAY[%(mark)s::text]
+        AND marks IS NOT NULL
+)
+SELECT found.id AS lead_id, bots.username AS bot, found.chat_id
+FROM found
+JOIN bots ON bots.id = found.bot_id
+ORDER BY found.id
 LIMIT %(limit)s;
 
 -- name: find_texts :one

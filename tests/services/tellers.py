@@ -39,13 +39,15 @@ TRACES = (
 FUNNEL: dict[str, Any] = {
     "name": "conta",
     "steps": [
-        {"id": "email", "kind": "question", "text": "E-mail, {{first_name}}?", "variable": "email", "answer": "email", "next": "cpf"},
+        {"id": "email", "kind": "question", "text": "E-mail, {{first_name}}?", "variable": "email",
+         "answer": "email", "next": "cpf"},
         {"id": "cpf", "kind": "question", "text": "CPF?", "variable": "cpf", "answer": "cpf", "next": "fone"},
         {"id": "fone", "kind": "question", "text": "Telefone?", "variable": "fone", "answer": "phone", "next": "avisa"},
         {"id": "avisa", "kind": "notify", "text": "{{first_name}} {{username}} {{email}}", "next": "conta"},
-        {"id": "conta", "kind": "webhook", "url": "https://example.com/x", "values": {"e": "{{email}} {{cpf}}"}, "next": "offer"},
-        {"id": "offer", "kind": "offer", "product": "Curso", "price_cents": 1990, "text": "Confirma {{email}}, {{fone}}?",
-         "accept": {"text": "Quero", "next": "pay"}},
+        {"id": "conta", "kind": "webhook", "url": "https://example.com/x", "values": {"e": "{{email}} {{cpf}}"},
+         "next": "offer"},
+        {"id": "offer", "kind": "offer", "product": "Curso", "price_cents": 1990,
+         "text": "Confirma {{email}}, {{fone}}?", "accept": {"text": "Quero", "next": "pay"}},
         {"id": "pay", "kind": "charge", "expires_in_minutes": 10, "next": "access"},
         {"id": "access", "kind": "delivery", "text": "Aqui, {{first_name}}: https://example.com/curso"},
     ],
@@ -106,8 +108,9 @@ class Teller(Buyer):
 
     def _come_by_click(self) -> None:
         ((click_id,),) = self.query(
-            "INSERT INTO clicks (account_id, bot_id, token, noted_at, address, user_agent, parameters, fbclid, utm_source)"
-            " VALUES (%s, %s, 'token', now(), '203.0.113.77', 'agent 007', '{\"who\": \"brunhilde\"}', 'telesforo', 'ig')"
+            "INSERT INTO clicks"
+            " (account_id, bot_id, token, noted_at, address, user_agent, parameters, fbclid, utm_source)"
+            " VALUES (%s, %s, 'token', now(), '203.0.113.77', 'agent 007', '\"brunhilde\"', 'telesforo', 'ig')"
             " RETURNING id",
             *(self.tenant.account_id, self.tenant.bot_id),
         )

@@ -6,6 +6,7 @@ The tasks come from the registry itself: one that is not listed here fails the f
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from grimbots.services import (
     conversion_sends,
     crons,
     deliveries,
+    erasures,
     events,
     managed_bots,
     messages,
@@ -35,6 +37,7 @@ from grimbots.services import (
     wakes,
     warmups,
 )
+from grimbots.services.errors import NotFound
 from grimbots.tests.services import returning
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
@@ -250,6 +253,20 @@ async def retry_others_post(world: World) -> None:
     await posts.retry(world.own_shop.app, timer_id=0, account_id=world.own.account_id, post_id=post_id)
 
 
+async def erase_others_lead(world: World) -> None:
+    ((lead_id,),) = world.query(
+        "SELECT id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    job = erasures.make_job(world.own.account_id, world.own.bot_id, OTHERS_CHAT, lead_id, "lead")
+    with suppress(NotFound):
+        await erasures.erase(world.own_shop.app, **job.payload)
+
+
+async def say_goodbye(world: World) -> None:
+    where = {"bot_id": world.own.bot_id, "chat_id": OTHERS_CHAT, "group_ids": []}
+    await erasures.finish(world.own_shop.app, **where, told=True, language="")
+
+
 RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
@@ -269,6 +286,8 @@ RUNS: dict[str, list[Run]] = {
     "refunds.do": [refund],
     "returns.look": [look],
     "payments.verify": [verify],
+    "privacy.erase": [erase_others_lead],
+    "privacy.finish": [say_goodbye],
     "posts.retry": [retry_others_post],
     "posts.send": [post],
     "statements.compare": [compare_statement_with_others_charge],
@@ -281,10 +300,12 @@ REFUSED = {
     apply_event_of_others_charge,
     broadcast_others_message,
     end_others_takeover,
+    erase_others_lead,
     expand_others_campaign,
     give_others_nudge,
     keep_the_days,
     retry_others_post,
+    say_goodbye,
     tap_others_button,
     tell_others_destination,
     wake_others_lead,

@@ -53,7 +53,11 @@ async def test_save_keeps_everything_of_a_walk(app: Any, accounts: Any) -> None:
     item = Item("offer", "Curso", 1990)
     order = Order("charge", (item,), 5, "00020126", NOW + timedelta(minutes=30), closed=True)
     walk = replace(
-        leads.walk(app, lead), step="charge", basket=(item,), orders=(Order("charge", ()), order), tap=Tap("n", "0", NOW)
+        leads.walk(app, lead),
+        step="charge",
+        basket=(item,),
+        orders=(Order("charge", ()), order),
+        tap=Tap("n", "0", NOW),
     )
     async with app.db.transaction() as tx:
         await leads.save(app, tx, lead, walk)

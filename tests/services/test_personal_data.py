@@ -29,9 +29,7 @@ def list_columns(query: Query) -> dict[str, set[str]]:
 def list_missing(columns: dict[str, set[str]]) -> dict[str, set[str]]:
     """Name what is not declared."""
     declared = {table: {*holding.erased, *holding.columns} for table, holding in HOLDINGS.items()}
-    unknown = {
-        table: names - declared.get(table, set()) for table, names in columns.items() if table not in ELSEWHERE
-    }
+    unknown = {table: names - declared.get(table, set()) for table, names in columns.items() if table not in ELSEWHERE}
     return {table: names for table, names in unknown.items() if names}
 
 
@@ -58,7 +56,9 @@ def test_nothing_is_declared_that_is_not_there(query: Query) -> None:
 
 def test_every_table_of_a_lead_is_a_holding(query: Query) -> None:
     """Whatever bears a lead's number is looked at, though it has no word of anybody."""
-    rows = query("SELECT table_name FROM information_schema.columns WHERE column_name = 'lead_id' AND table_schema = 'public'")
+    rows = query(
+        "SELECT table_name FROM information_schema.columns WHERE column_name = 'lead_id' AND table_schema = 'public'"
+    )
     assert {table for (table,) in rows} <= {*HOLDINGS, "starts", "lead_tags"}
 
 

@@ -86,3 +86,49 @@ async def test_timers_go_when_they_are_over_and_old(shop: Shop, clock: Clock, qu
     await retention.forget_old(shop.app)
     left = [cause for (cause,) in query("SELECT cause FROM timers ORDER BY id")]
     assert left == ["for a person", "to come", "called off early"]
+
+
+@pytest.mark.gen_test
+async def test_what_people_said_is_emptied_and_its_rows_stay(
+    shop: Shop, clock: Clock, query: Query, batches: None
+) -> None:
+    payment = await shop.charge()
+    await shop.receive(shop.provider.pay(payment.txid))
+    await shop.apply_events()
+    query("UPDATE messages SET status = 'sent', sent_at = now() WHERE step = 'offer'")
+    click_id = add_click(shop, query, "own")
+    query("UPDATE clicks SET address = '203.0.113.9', utm_source = 'ig' WHERE id = %s", click_id)
+    query("UPDATE leads SET first_click_id = %s", click_id)
+    was = [query(look) for look in LOOKS]
+    move_to_night(clock, days=50)
+    await retention.forget_old(shop.app)
+    assert [query(look) for look in LOOKS] == was
+    move_to_night(clock, days=140)
+    await retention.forget_old(shop.app)
+    clicks, events, said, unsent = (query(look) for look in LOOKS)
+    assert clicks == [(None, "ig")]
+    assert [(bytes(body), headers) for body, headers in events] == [(b"", {})]
+    assert said and {str(body) for (body,) in said} == {"{}"}
+    assert unsent == was[3] != []  # a delivery that never arrived is still owed
+
+
+@pytest.mark.gen_test
+async def test_a_night_goes_on_where_the_last_one_ended(shop: Shop, clock: Clock, query: Query, batches: None) -> None:
+    first = add_click(shop, query, "first")
+    query("UPDATE leads SET first_click_id = %s", first)
+    payment = await shop.charge()
+    query("UPDATE payments SET click_id = %s WHERE id = %s", first, payment.id)
+    move_to_night(clock, days=91)
+    await retention.forget_old(shop.app)
+    assert query("SELECT after_id FROM forgotten WHERE what = 'clicks'") == [(first,)]
+    query("UPDATE clicks SET address = 'looked at again'")
+    await retention.forget_old(shop.app)
+    assert query("SELECT address FROM clicks") == [("looked at again",)]
+
+
+LOOKS = (
+    "SELECT address, utm_source FROM clicks",
+    "SELECT body, headers FROM provider_events",
+    "SELECT body FROM messages WHERE status = 'sent'",
+    "SELECT body FROM messages WHERE status <> 'sent' ORDER BY id",
+)

@@ -62,6 +62,8 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "refunds.do": {"return_id": 1},
     "returns.look": {"payment_id": 1},
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
+    "privacy.erase": {"account_id": 1, "bot_id": 1, "chat_id": 5, "lead_id": 1, "actor": "lead", "language": ""},
+    "privacy.finish": {"bot_id": 1, "chat_id": 5, "group_ids": [], "told": True, "language": ""},
     "posts.retry": {"timer_id": 1, "account_id": 1, "post_id": 1},
     "posts.send": {"post_id": 1},
     "statements.compare": {"gateway_account_id": 1, "since": 0.0, "until": 1.0},

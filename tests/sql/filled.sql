@@ -338,3 +338,26 @@ INSERT INTO alarms (account_id, bot_id, kind, detail, made_at, told_at)
 SELECT account_id, id, 'taken', name, now(), CASE WHEN id % 100 <> 0 THEN now() END FROM bots;
 
 ANALYZE;
+
+UPDATE leads SET key_encrypted = 'key of ' || first_name, marks = ARRAY['mark of ' || first_name] WHERE id % 2 = 0;
+
+INSERT INTO tombstones (account_id, lead_id, bot_id, digest, actor, made_at)
+SELECT account_id, id, bot_id, 'digest of ' || first_name, 'lead', now() FROM leads;
+
+-- What buyers' moves left behind: a server told, a wait, a notice to the seller, and a charge that was called off.
+INSERT INTO posts (account_id, bot_id, lead_id, cause, ordinal, step, url, body, status, planned_at, ended_at)
+SELECT account_id, bot_id, lead_id, 'm of ' || cause, 0, 'crm', 'https://example.com/' || description, '{}', 'sent', now(), now()
+FROM payments;
+
+INSERT INTO timers (account_id, bot_id, kind, cause, ordinal, payload, due_at, created_at)
+SELECT account_id, bot_id, 'wakes.wake', 'm of ' || cause, 0, '{}', now() + interval '1 day', now() FROM payments;
+
+INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
+SELECT payments.account_id, payments.bot_id, other.id, other.chat_id, 'm of ' || cause, 0, 'sendMessage', '{}', 'retry', now()
+FROM payments
+JOIN LATERAL (
+    SELECT id, chat_id FROM leads WHERE leads.bot_id = payments.bot_id AND leads.id <> payments.lead_id ORDER BY id LIMIT 1
+) AS other ON true;
+
+INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
+SELECT account_id, id, 'creating', 'cancelled', 'task', description, now() FROM payments;

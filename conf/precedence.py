@@ -1,4 +1,4 @@
-"""Precedence: what runs for somebody who waits at the other end of a connection comes before jobs, where there is a line."""
+"""Precedence: what runs for somebody who waits for an answer comes before jobs, where there is a line."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The pool: sessions are handed to waiters in the order they came, requests before jobs, and dialled by the pool itself,
-never by a waiter.
+"""The pool: sessions are handed to waiters in the order they came, requests before jobs, and dialled by the pool, never
+by a waiter.
 
 So a cancelled waiter leaves nothing behind (its dial goes on and serves somebody else), a hanging dial stops nobody
 who could have a session that came back, and every way a place becomes free wakes the next waiter.

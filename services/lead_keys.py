@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grimbots.services.secrets import Vault
 
 KEY_BYTES, NONCE_BYTES = 32, 12
+BRAZIL = "55"  # before ten or eleven digits it says no more than that a telephone is of here
 LEAST_DIGITS, MOST_DIGITS = 8, 15  # of a telephone (E.164 has 15 at most) or a CPF
 
 
@@ -50,6 +51,7 @@ def normalize(text: str) -> str | None:
     if re.fullmatch(r"\S+@\S+", text):
         return text
     digits = re.sub(r"\D", "", text)
+    digits = digits.removeprefix(BRAZIL) if len(digits) in (12, 13) else digits
     return digits if LEAST_DIGITS <= len(digits) <= MOST_DIGITS and not re.search(r"[a-z]", text) else None
 
 

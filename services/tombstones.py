@@ -47,15 +47,15 @@ async def keep(app: App, tombstone: Tombstone) -> None:
 
 def read(folders: Iterable[Path]) -> list[Tombstone]:
     """Read every list that is there; a line that a crash cut off is no erasure that was promised to anybody."""
-    found: dict[tuple[int, int, str], Tombstone] = {}
+    found: list[Tombstone] = []
     for file in [folder / FILE_NAME for folder in folders]:
         for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
             try:
                 one = Tombstone(**json.loads(line))
             except (ValueError, TypeError):
                 continue
-            found[one.lead_id, one.bot_id, one.digest] = one
-    return list(found.values())
+            found.append(one)
+    return _unite(found)
 
 
 async def list_all(app: App) -> list[Tombstone]:
@@ -69,13 +69,19 @@ async def list_all(app: App) -> list[Tombstone]:
 
 
 def write(folder: Path, tombstones: Sequence[Tombstone]) -> None:
-    """Write a whole list beside what it is of, so that it appears whole or not at all."""
+    """Write a list over the one in a folder, whose entries stay; it appears whole or not at all."""
+    every = _unite([*read([folder]), *tombstones])
     draft = folder / f".{FILE_NAME}.{os.getpid()}.new"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.writelines(_dump(one) for one in tombstones)
+        file.writelines(_dump(one) for one in every)
         file.flush()
         os.fsync(file.fileno())
     draft.rename(folder / FILE_NAME)
+
+
+def _unite(tombstones: Iterable[Tombstone]) -> list[Tombstone]:
+    """Leave one of each erasure: what is in two lists, or was erased again after a restore, is there twice."""
+    return list({(one.lead_id, one.bot_id, one.digest): one for one in tombstones}.values())
 
 
 def _append(folder: Path, tombstone: Tombstone) -> None:

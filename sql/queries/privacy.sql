@@ -48,7 +48,13 @@ SELECT leads.id, leads.account_id, leads.status, leads.state, leads.key_encrypte
             SELECT jsonb_agg(to_jsonb(clicks) - '{id,account_id,bot_id,pool_id}'::text[])
             FROM clicks
             WHERE clicks.account_id = leads.account_id
-                AND clicks.id IN (SELECT starts.click_id FROM starts WHERE starts.lead_id = leads.id)
+                AND clicks.id IN (
+                    SELECT starts.click_id
+                    FROM starts
+                    WHERE starts.lead_id = leads.id
+                    UNION
+                    SELECT unnest(ARRAY[leads.first_click_id, leads.last_click_id])
+                )
         ),
         'payments', (
             SELECT jsonb_agg(jsonb_build_object('id', found.id, 'description', found.description, 'amount_cents', found.amount_cents,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
 
 from grimbots import server
 from grimbots.conf.programs import ProgramError
@@ -22,7 +23,9 @@ from grimbots.conf.settings import load
 from grimbots.handlers.commands import cli
 from grimbots.handlers.commands.archives import MANIFEST, pack, unpack
 from grimbots.handlers.commands.embedded.children import stop
+from grimbots.queue.job import Job
 from grimbots.server import build_app
+from grimbots.services import erasures, leads, tombstones
 from grimbots.services.errors import Invalid
 from grimbots.sql import dumps
 from grimbots.tests import rows
@@ -280,6 +283,75 @@ def test_what_was_open_counts_as_in_doubt(
         ("once", "sent", False),
     ]
     assert rows.query(empty_database_url, "SELECT status FROM campaigns") == [("paused",)]
+
+
+def read_chats(url: str) -> list[tuple[int]]:
+    return rows.query(url, "SELECT chat_id FROM leads ORDER BY chat_id")
+
+
+async def erase_somebody(environ: dict[str, str]) -> int:
+    """Erase the newest lead; returns its chat's id."""
+    async with build_app(load(environ), with_queue=False) as app:
+        ((account_id, lead_id, chat_id),) = rows.query(
+            environ["DATABASE_URL"], "SELECT account_id, id, chat_id FROM leads ORDER BY id DESC LIMIT 1"
+        )
+        async with app.db.transaction() as tx:
+            lead = await leads.lock_by_id(tx, account_id=account_id, lead_id=lead_id)
+            await erasures.wipe(app, tx, lead, "test")
+    return int(chat_id)
+
+
+async def enqueue_update(environ: dict[str, str], bot_id: int, chat_id: int) -> None:
+    """Let an update of a chat wait, and another be dead."""
+    async with build_app(load(environ)) as app:
+        place = {"task": "updates.handle", "queue": "tasks", "source": f"b{bot_id}", "account": "1"}
+        what = {"group": str(chat_id), "payload": {"text": "my name is Brunhilde"}}
+        await app.queue.enqueue(Job(id="u:waits", **place, **what))
+        await app.queue.bury(Job(id="u:dead", **place, **what), "attempts")
+
+
+async def list_traces(url: str, chat_id: int) -> list[bytes]:
+    """List the keys of Redis that name a chat or hold what was written there."""
+    words = (b"Brunhilde", b"%d" % chat_id)
+    async with redis.asyncio.from_url(url, protocol=3) as client:
+        held = [(key, key + (await client.dump(key) or b"")) async for key in client.scan_iter()]
+    return [key for key, raw in held if any(word in raw for word in words)]
+
+
+async def flush(url: str) -> None:
+    async with redis.asyncio.from_url(url, protocol=3) as client:
+        await client.flushall()
+
+
+def test_who_was_erased_after_the_backup_is_gone_before_it_serves(
+    command: Command,
+    tmp_path: Path,
+    database_url: str,
+    flushed_redis_url: str,
+    empty_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ = {"DATABASE_URL": database_url, "REDIS_URL": flushed_redis_url, "GRIMBOTS_DATA": str(tmp_path)}
+    asyncio.run(make_shop(environ))
+    asyncio.run(start_campaign(environ, recipients=3))
+    ((bot_id, chat_id),) = rows.query(database_url, "SELECT bot_id, chat_id FROM leads ORDER BY id DESC LIMIT 1")
+    asyncio.run(enqueue_update(environ, bot_id, chat_id))
+    archive = Path(command("backup", tmp_path)[1].split()[0])
+    before = read_chats(database_url)
+    assert asyncio.run(erase_somebody(environ)) == chat_id
+    (tmp_path / "later").mkdir()
+    assert command("backup", tmp_path / "later")[0] == 0
+    assert len(asyncio.run(list_traces(flushed_redis_url, chat_id))) > 2
+    asyncio.run(flush(flushed_redis_url))
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    code, said = command("restore", archive)
+    assert code == 0, said
+    assert "erased before and came back with it: 1" in said
+    assert set(before) - set(read_chats(empty_database_url)) == {(chat_id,)}
+    assert rows.query(empty_database_url, "SELECT count(*) FROM leads WHERE status = 'erased'") == [(1,)]
+    assert asyncio.run(list_traces(flushed_redis_url, chat_id)) == []
+    known = [[stone.digest for stone in tombstones.read([folder])] for folder in (tmp_path, tmp_path / "later")]
+    assert len(known[0]) == 1 and known[0] == known[1]
 
 
 @pytest.mark.usefixtures("path")

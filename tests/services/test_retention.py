@@ -95,7 +95,7 @@ async def test_what_people_said_is_emptied_and_its_rows_stay(
     payment = await shop.charge()
     await shop.receive(shop.provider.pay(payment.txid))
     await shop.apply_events()
-    query("UPDATE messages SET status = 'sent', sent_at = now() WHERE step = 'offer'")
+    query("UPDATE messages SET status = 'sent', sent_at = now() WHERE step = 'pay'")
     click_id = add_click(shop, query, "own")
     query("UPDATE clicks SET address = '203.0.113.9', utm_source = 'ig' WHERE id = %s", click_id)
     query("UPDATE leads SET first_click_id = %s", click_id)

@@ -353,7 +353,7 @@ INSERT INTO timers (account_id, bot_id, kind, cause, ordinal, payload, due_at, c
 SELECT account_id, bot_id, 'wakes.wake', 'm of ' || cause, 0, '{}', now() + interval '1 day', now() FROM payments;
 
 INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
-SELECT payments.account_id, payments.bot_id, other.id, other.chat_id, 'm of ' || cause, 0, 'sendMessage', '{}', 'retry', now()
+SELECT payments.account_id, payments.bot_id, other.id, other.chat_id, 'm of ' || cause, 9, 'sendMessage', '{}', 'retry', now()
 FROM payments
 JOIN LATERAL (
     SELECT id, chat_id FROM leads WHERE leads.bot_id = payments.bot_id AND leads.id <> payments.lead_id ORDER BY id LIMIT 1

@@ -181,6 +181,12 @@ ORDER BY id;
 INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
 SELECT account_id, id, CASE status WHEN 'delivered' THEN 'delivered' ELSE 'failed' END, error, now() FROM deliveries;
 
+-- A wait that a buyer's move left behind.
+INSERT INTO timers (account_id, bot_id, kind, cause, ordinal, payload, due_at, created_at)
+SELECT account_id, bot_id, 'wakes.wake', 'm of ' || cause, 0, '{}', now() + interval '1 day', now()
+FROM payments
+WHERE account_id = (SELECT id FROM accounts WHERE name = 'tenant-2');
+
 INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, status, fired_at, created_at)
 SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now() - interval '1 hour',
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
@@ -337,23 +343,18 @@ SELECT account_id, id, 'managed_' || username, now(), now() + interval '1 day' F
 INSERT INTO alarms (account_id, bot_id, kind, detail, made_at, told_at)
 SELECT account_id, id, 'taken', name, now(), CASE WHEN id % 100 <> 0 THEN now() END FROM bots;
 
-ANALYZE;
-
 UPDATE leads SET key_encrypted = 'key of ' || first_name, marks = ARRAY['mark of ' || first_name] WHERE id % 2 = 0;
 
 INSERT INTO tombstones (account_id, lead_id, bot_id, digest, actor, made_at)
 SELECT account_id, id, bot_id, 'digest of ' || first_name, 'lead', now() FROM leads;
 
--- What buyers' moves left behind: a server told, a wait, a notice to the seller, and a charge that was called off.
+-- What buyers' moves left behind: a server told, a notice to the seller, and a charge that was called off.
 INSERT INTO posts (account_id, bot_id, lead_id, cause, ordinal, step, url, body, status, planned_at, ended_at)
 SELECT account_id, bot_id, lead_id, 'm of ' || cause, 0, 'crm', 'https://example.com/' || description, '{}', 'sent', now(), now()
 FROM payments;
 
-INSERT INTO timers (account_id, bot_id, kind, cause, ordinal, payload, due_at, created_at)
-SELECT account_id, bot_id, 'wakes.wake', 'm of ' || cause, 0, '{}', now() + interval '1 day', now() FROM payments;
-
-INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, planned_at)
-SELECT payments.account_id, payments.bot_id, other.id, other.chat_id, 'm of ' || cause, 9, 'sendMessage', '{}', 'retry', now()
+INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, status, planned_at, sent_at)
+SELECT payments.account_id, payments.bot_id, other.id, other.chat_id, 'm of ' || cause, 9, 'sendMessage', '{}', 'retry', 'sent', now(), now()
 FROM payments
 JOIN LATERAL (
     SELECT id, chat_id FROM leads WHERE leads.bot_id = payments.bot_id AND leads.id <> payments.lead_id ORDER BY id LIMIT 1
@@ -361,3 +362,5 @@ JOIN LATERAL (
 
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'creating', 'cancelled', 'task', description, now() FROM payments;
+
+ANALYZE;

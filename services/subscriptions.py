@@ -62,7 +62,9 @@ async def take_back(case: Case, cause: str) -> list[Job]:
 
 
 async def give_back(case: Case, cause: str) -> list[Job]:
-    """Give what was taken back again, and say how to come in; returns the jobs."""
+    """Give what was taken back again, and say how to come in; returns the jobs. Who was erased comes in nowhere."""
+    if case.lead.status == "erased":
+        return []
     of_payment = {"account_id": case.payment.account_id, "payment_id": case.payment.id}
     grants = await case.tx.access_grants.list_by_payment(**of_payment, is_taken=True)
     return [job for grant in grants for job in await _give_back(case, grant, cause)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grimbots.queue.job import Job
-from grimbots.services import erasures, exports, leads, old_leads, privacy_texts, tombstones
+from grimbots.services import erasures, exports, leads, old_leads, privacy_texts, subscriptions, tombstones
 from grimbots.services.bots import from_row
 from grimbots.services.errors import NotFound
 from grimbots.services.old_leads import OldLead
@@ -18,6 +18,7 @@ from grimbots.services.personal_data import HOLDINGS
 from grimbots.tests.conftest import Clock
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.services.tellers import CHAT, EMAIL, PERSON, Teller, search_redis, search_tables
+from grimbots.tests.services.vips import BUYER
 
 Query = Callable[..., list[Any]]
 
@@ -224,3 +225,25 @@ async def test_what_is_declared_to_stay_stays(teller: Teller, query: Query) -> N
 
 def has_id(query: Query, table: str) -> bool:
     return bool(query("SELECT 1 FROM information_schema.columns WHERE table_name = %s AND column_name = 'id'", table))
+
+
+@pytest.mark.gen_test
+async def test_places_in_groups_are_given_up_and_no_row_remembers_whose_they_were(
+    open_vip: Any, query: Query, clock: Clock
+) -> None:
+    vip = await open_vip("subscription")
+    payment = await vip.buy()
+    await vip.join()
+    assert await vip.status() == "member"
+    ((lead_id,),) = query("SELECT id FROM leads WHERE chat_id = %s", BUYER)
+    job = erasures.make_job(vip.shop.tenant.account_id, vip.shop.tenant.bot_id, BUYER, lead_id, "command")
+    done = await erasures.erase(vip.app, **job.payload)
+    assert done is not None
+    await erasures.finish(vip.app, **done.follow_ups[0].payload)
+    assert await vip.status() == "left"
+    assert query("SELECT status, user_id, link FROM accesses") == [("removed", -lead_id, None)]
+    assert query("SELECT count(*) FROM group_acts WHERE user_id = %s", BUYER) == [(0,)]
+    query("UPDATE payments SET state = 'refunded' WHERE id = %s", payment.id)
+    clock.move(days=40)
+    await subscriptions.take_back_refunded(vip.app)
+    assert query("SELECT count(*) FROM group_acts WHERE status = 'planned'") == [(0,)]

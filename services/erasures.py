@@ -160,6 +160,12 @@ async def reapply(app: App, stones: Sequence[Tombstone]) -> list[Row]:
     return found
 
 
+async def empty_chats(app: App, erased: Sequence[Row]) -> None:
+    """Take what waited in chats of erased leads out of the queue, while nobody works."""
+    for lead in erased:
+        await Operator(app.queue).empty_chat(f"b{lead.bot_id}", str(lead.chat_id), "erased")
+
+
 async def _put_out(app: App, bot: Bot, group_id: int, chat_id: int) -> None:
     """Put a person out of a group, unless another bot of the account has sold him the place."""
     of_person = {"account_id": bot.account_id, "group_id": group_id, "user_id": chat_id}

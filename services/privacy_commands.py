@@ -63,7 +63,8 @@ class Confirmed:
 
 def read_command(text: str) -> Asked | None:
     """Read one of the commands; None for every other text."""
-    found = COMMAND.fullmatch(text.strip())
+    text = text.strip()
+    found = COMMAND.fullmatch(text) if text.startswith("/") else None
     kind = WORDS.get(found[1].lower()) if found else None
     return Asked(kind) if kind else None
 

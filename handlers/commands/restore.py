@@ -13,7 +13,6 @@ from grimbots.handlers.commands.backup import DATABASE_NAME, KEY_NAME
 from grimbots.handlers.commands.embedded.children import stop
 from grimbots.handlers.commands.embedded.redis import start_redis
 from grimbots.queue import dumps as queue_dumps
-from grimbots.queue.operators import Operator
 from grimbots.services import erasures, secrets, tombstones
 from grimbots.services.errors import Conflict
 from grimbots.sql import dumps as sql_dumps
@@ -77,8 +76,7 @@ async def _empty_chats(server: Server, settings: Settings, leads: Sequence[Row])
     if not leads:
         return
     async with server.build_app(settings) as app:
-        for lead in leads:
-            await Operator(app.queue).empty_chat(f"b{lead.bot_id}", str(lead.chat_id), "erased")
+        await erasures.empty_chats(app, leads)
 
 
 async def _demand_empty(settings: Settings) -> None:

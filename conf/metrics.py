@@ -75,6 +75,12 @@ provider_events_closed = _counter("payments_events_closed_total", "Provider even
 checks = _counter(
     "payments_checks_total", "Questions to providers about unpaid charges, by what came of them", "outcome"
 )
+breakers = _counter(
+    "payments_breakers_total", "Breakers of gateway accounts by what they became: closed, half_open, open", "state"
+)
+failovers = _counter(
+    "payments_failovers_total", "Gateway accounts that made no charge they were first for, by provider", "gateway"
+)
 delivery_attempts = _counter("deliveries_attempts_total", "Deliveries tried, by how that ended", "status")
 group_acts = _counter(
     "deliveries_group_acts_total",
@@ -85,6 +91,12 @@ group_acts = _counter(
 # Read from the rows at every scrape (services/troubles.py), each counted up to troubles.LIMIT.
 events_left_over = _gauge("payments_events_left_over", "Events nothing could be settled with, by status", "status")
 payments_flagged = _gauge("payments_flagged", "Payments with a flag: late, overpaid, underpaid, double, unsold", "flag")
+gateway_accounts = _gauge(
+    "payments_gateway_accounts", "Gateway accounts that take new charges, by the state of their breakers", "state"
+)
+statement_differences = _gauge(
+    "payments_statement_differences", "What providers' statements say otherwise and nobody has closed, by kind", "kind"
+)
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
     from grimbots.queue.dispatcher import Queue
     from grimbots.services.bots import BotCache
+    from grimbots.services.breakers import Counts
     from grimbots.services.clients.http import HttpClient
     from grimbots.services.clients.telegram import TelegramClient
     from grimbots.services.pools import PoolCache
@@ -46,6 +47,7 @@ class App:
     event_spool: Spool
     clock: Callable[[], datetime]
     versions: VersionCache = field(default_factory=VersionCache)
+    unanswered: Counts = field(default_factory=dict)
     gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)
     passwords: Passwords = field(default_factory=Passwords)
     rounds: Rounds = field(default_factory=Rounds)

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
 from grimbots.services import (
+    gateway_accounts,
     groups,
     logins,
     moves,
     retention,
+    statements,
     subscriptions,
     webhooks,
 )
@@ -47,6 +49,8 @@ async def keep_days(app: App) -> None:
 CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "keep_days": (timedelta(hours=1), keep_days),
     "forget_logins": (timedelta(hours=1), logins.forget_old),
+    "compare_statements": (timedelta(hours=1), statements.hand_out),
+    "forget_days": (timedelta(hours=1), gateway_accounts.forget_days),
     "forget_old": (timedelta(hours=1), retention.forget_old),
     "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),

@@ -1,7 +1,8 @@
 """Provider events: acted upon, once they are stored (services/receptions.py). What one cannot prove is asked for.
 
 The road: `receptions.receive` -> a row -> 200 -> `events.apply` -> `payments.settle`. The row is the truth; the job may
-be lost.
+be lost. What no charge could be settled with is tried for ten minutes, then shown, counted and alerted; a person may
+have it tried again (`retry`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
+from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.task import Again, Done
 from grimbots.services import charges, gateway_accounts, payments
-from grimbots.services.gateways.base import Event, Hint, Receipt, Snapshot, Verdict
+from grimbots.services.errors import Conflict, NotFound
+from grimbots.services.gateways.base import Event, Hint, Receipt, Return, Snapshot, Verdict
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -25,13 +28,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PAGE_ROWS = 50
+PAST_ALL_IDS = 2**63 - 1
 PATIENCE = timedelta(minutes=10)  # an event may come before what it speaks of is known
 
 
 def job(event: Row) -> Job:
     """Make the job that acts upon a stored event."""
     return apply.job(
-        id=f"e:{event.id}", source=f"a{event.account_id}", account=str(event.account_id), event_id=event.id
+        id=f"e:{event.id}:{event.retries}" if event.retries else f"e:{event.id}",
+        source=f"a{event.account_id}",
+        account=str(event.account_id),
+        event_id=event.id,
     )
 
 
@@ -52,6 +60,52 @@ async def apply(app: App, *, event_id: int) -> Done:
         raise Again(charges.wait_seconds(event.received_at, app.clock()), worst.reason, spend=False)
     await _close(app, event, worst)
     return Done(jobs)
+
+
+async def list_left_over(app: App, account_id: int, before: int | None = None) -> list[Row]:
+    """Return an account's events that no charge could be settled with, the newest first, a page of them."""
+    rows: list[Row] = await app.db.sales.list_events(
+        account_id=account_id, before_id=before or PAST_ALL_IDS, limit=PAGE_ROWS
+    )
+    return rows
+
+
+async def get(app: App, account_id: int, event_id: int) -> Row:
+    """Return an event with all it said.
+
+    Raises:
+        NotFound: the account has no such event.
+    """
+    event = await app.db.provider_events.find(account_id=account_id, event_id=event_id)
+    if event is None:
+        raise NotFound(f"there is no event {event_id} in this account")
+    return event
+
+
+async def retry(app: App, account_id: int, event_id: int, *, actor: str) -> None:
+    """Have an event that was left over acted upon again.
+
+    Raises:
+        NotFound: the account has no such event.
+        Conflict: it is not left over (any more).
+    """
+    known = await get(app, account_id, event_id)
+    async with app.db.transaction() as tx:
+        reopened = await tx.provider_events.reopen(account_id=account_id, event_id=event_id)
+        if reopened is None:
+            raise Conflict(f"event {event_id} is {known.status}: only what was left over is tried again")
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="event.retry",
+            subject=f"event:{event_id}",
+            details={"was": known.status},
+            at=app.clock(),
+        )
+    try:
+        await app.queue.enqueue(job(reopened))
+    except QueueUnavailable:
+        log.warning("event %s is to be tried again: the queue is away, so the sweep will hand it on", event_id)
 
 
 async def give_up(app: App, event: Row, reason: str) -> None:
@@ -83,31 +137,41 @@ async def _list_unfinished(app: App, event: Row) -> list[Job]:
 
 async def _follow(app: App, event: Row, hint: Hint) -> _Outcome:
     """Find the payment a hint speaks of and settle what is proven. An event never reaches another account's payment."""
-    payment = await app.db.payments.find_by_reference(
-        gateway_account_id=event.gateway_account_id, txid=hint.txid, provider_id=hint.provider_id
-    )
+    payment = await _find_payment(app, event, hint)
     if payment is None:
         return _Outcome("unmatched", "no charge of this gateway account has its ids")
     try:
-        receipts = await _prove(app, event, hint, payment)
+        receipts, returns = await _prove(app, event, hint, payment)
     except charges.UNANSWERED as error:
         raise Again(charges.wait_seconds(event.received_at, app.clock()), str(error), spend=False) from error
-    if not receipts:
+    if not (receipts or returns):
         return _Outcome("unconfirmed", "the provider knows of no payment", payment.id)
     jobs = await payments.settle_all(
-        app, payment, receipts, actor="webhook", reason="the provider's event", event_id=event.id
+        app, payment, receipts, returns, actor="webhook", reason="the provider's event", event_id=event.id
     )
+    if hint.returned is not None and not returns:
+        return _Outcome("unconfirmed", "the provider knows of no return", payment.id, jobs)
     return _Outcome("applied", "", payment.id, jobs)
 
 
-async def _prove(app: App, event: Row, hint: Hint, payment: Row) -> Sequence[Receipt]:
+async def _find_payment(app: App, event: Row, hint: Hint) -> Row | None:
+    """Look by every id an event may name a charge with, inside its own gateway account."""
+    at = {"gateway_account_id": event.gateway_account_id}
+    if payment := await app.db.payments.find_by_reference(**at, txid=hint.txid, provider_id=hint.provider_id):
+        return payment
+    if hint.returned is not None:  # what goes back is often named by nothing but the transfer
+        return await app.db.payments.find_by_transfer(**at, end_to_end_id=hint.returned.end_to_end_id)
+    return await app.db.payments.find_refused(**at, key=hint.txid) if hint.txid else None
+
+
+async def _prove(app: App, event: Row, hint: Hint, payment: Row) -> tuple[Sequence[Receipt], Sequence[Return]]:
     """Return the transfers to believe in: a verified event's own word, else what the provider says when asked."""
-    if event.verified == Verdict.YES and hint.receipt is not None:
-        return (hint.receipt,)
+    if event.verified == Verdict.YES and (hint.receipt or hint.returned):
+        return [hint.receipt] if hint.receipt else (), [hint.returned] if hint.returned else ()
     if not await charges.may_look_up(app, payment):
         raise Again(charges.ASK_EVERY.total_seconds(), "the provider was asked a moment ago", spend=False)
-    seen = await charges.look_up(app, payment)
-    return seen.receipts if isinstance(seen, Snapshot) else ()
+    seen = await charges.look_up(app, payment, event.gateway_account_id)
+    return (seen.receipts, seen.returns) if isinstance(seen, Snapshot) else ((), ())
 
 
 async def _enqueue_all(app: App, jobs: Sequence[Job]) -> None:

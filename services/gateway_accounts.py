@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grimbots.services.caches import REMEMBERED, Cache, Key
@@ -19,21 +21,24 @@ from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
-    from grimbots.sql.database import Row
+    from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 18
 FRESH_SECONDS = 300.0
+DAYS_KEPT = timedelta(days=3)
 PAGE = 500
 LAST_ID = 2**63 - 1
 LONGEST_CREDENTIAL = 10_000  # characters; a certificate in PEM fits
 
 
 async def add_gateway_account(
-    app: App, account_id: int, gateway: str, credentials: Mapping[str, str], actor: str
+    app: App, account_id: int, gateway: str, credentials: Mapping[str, str], actor: str, *, is_backup: bool = False
 ) -> Row:
     """Connect an account to a provider and make it the one new charges go to; the one before still receives its events.
+
+    `is_backup`: new charges go to it only where those before it surely make none.
 
     Raises:
         Invalid: no such provider, or a credential is missing, unknown or too long.
@@ -42,12 +47,14 @@ async def add_gateway_account(
     sealed = app.vault.encrypt(json.dumps(dict(credentials)))
     now = app.clock()
     async with app.db.transaction() as tx:
-        await tx.gateway_accounts.retire_active(account_id=account_id)
+        if not is_backup:
+            await tx.gateway_accounts.retire_active(account_id=account_id)
         added = await tx.gateway_accounts.add(
             account_id=account_id,
             gateway=gateway,
             key=secrets.token_urlsafe(KEY_BYTES),
             credentials_encrypted=sealed,
+            is_backup=is_backup,
             now=now,
         )
         subject = f"gateway_account:{added.id}"
@@ -61,6 +68,76 @@ async def add_gateway_account(
         )
         await tx.gateway_accounts.announce_change(gateway_account_id=added.id)
     return added
+
+
+async def arrange(app: App, account_id: int, ids: Sequence[int], actor: str) -> None:
+    """Let new charges be asked of these gateway accounts, in this order, and of no other.
+
+    Raises:
+        NotFound: one of them is not the account's; nothing was changed.
+    """
+    now = app.clock()
+    async with app.db.transaction() as tx:
+        before = await tx.gateway_accounts.list_in_service(account_id=account_id)
+        await tx.gateway_accounts.retire_all(account_id=account_id)
+        for place, gateway_account_id in enumerate(dict.fromkeys(ids)):
+            which = {"account_id": account_id, "gateway_account_id": gateway_account_id}
+            if await tx.gateway_accounts.place(**which, place=place) is None:
+                raise NotFound(f"this account has no gateway account {gateway_account_id}")
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="gateway.order",
+            subject=f"account:{account_id}",
+            details={"order": list(ids), "was": [row.id for row in before]},
+            at=now,
+        )
+        for changed in {*ids, *(row.id for row in before)}:
+            await tx.gateway_accounts.announce_change(gateway_account_id=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a gateway account may be asked for; None: as much as comes. A day is the seller's own."""
+
+    least_cents: int | None = None
+    most_cents: int | None = None
+    most_day_cents: int | None = None
+    most_day_charges: int | None = None
+
+
+async def set_limits(app: App, account_id: int, gateway_account_id: int, limits: Limits, actor: str) -> None:
+    """Bound what a gateway account is asked for. What is over goes to the next one.
+
+    Raises:
+        Invalid: a limit under one, or the least over the most.
+        NotFound: the account has no such gateway account.
+    """
+    given = asdict(limits)
+    if any(value is not None and value < 1 for value in given.values()):
+        raise Invalid("a limit is a whole number over 0; leave it out where there is none")
+    if (limits.least_cents or 0) > (limits.most_cents or limits.least_cents or 0):
+        raise Invalid("the least of a charge is over its most: no charge would be within")
+    async with app.db.transaction() as tx:
+        which = {"account_id": account_id, "gateway_account_id": gateway_account_id}
+        if await tx.gateway_accounts.set_limits(**which, **given) is None:
+            raise NotFound(f"this account has no gateway account {gateway_account_id}")
+        await tx.audit.note(
+            account_id=account_id,
+            actor=actor,
+            action="gateway.limits",
+            subject=f"gateway_account:{gateway_account_id}",
+            details=given,
+            at=app.clock(),
+        )
+        await tx.gateway_accounts.announce_change(gateway_account_id=gateway_account_id)
+
+
+async def list_needs(app: App, account_id: int) -> list[frozenset[str]]:
+    """Return what of a payer each gateway account that takes new charges needs."""
+    offered = offered_gateways(app.settings)
+    rows = await app.db.gateway_accounts.list_in_service(account_id=account_id)
+    return [offered[row.gateway].needs for row in rows if row.gateway in offered]
 
 
 def make_cache() -> Cache[Row]:
@@ -118,6 +195,39 @@ def open_gateway(app: App, gateway_account: Row) -> tuple[Gateway, Credentials]:
 def notification_url(app: App, gateway_account: Row) -> str:
     """Return the address the provider posts this account's events to."""
     return f"{app.settings.base_url}/webhook/payment/{gateway_account.gateway}/{gateway_account.key}"
+
+
+def takes(account: Row, amount_cents: int) -> bool:
+    """Tell whether a charge is within what its seller lets this account make."""
+    least, most = account.least_cents or 0, account.most_cents or amount_cents
+    return bool(least <= amount_cents <= most)
+
+
+async def take_day(tx: Transaction, account: Row, amount_cents: int, now: datetime) -> bool:
+    """Count a charge on its seller's day; False: it would be over what the account may make in one."""
+    if account.most_day_cents is None and account.most_day_charges is None:
+        return True
+    taken = await tx.gateway_accounts.take_day(
+        account_id=account.account_id,
+        gateway_account_id=account.id,
+        amount_cents=amount_cents,
+        most_day_cents=account.most_day_cents,
+        most_day_charges=account.most_day_charges,
+        now=now,
+    )
+    return taken is not None
+
+
+async def give_day_back(tx: Transaction, account: Row, amount_cents: int, now: datetime) -> None:
+    """Count a charge no more: it was not made."""
+    if account.most_day_cents is not None or account.most_day_charges is not None:
+        which = {"account_id": account.account_id, "gateway_account_id": account.id}
+        await tx.gateway_accounts.give_back(**which, amount_cents=amount_cents, now=now)
+
+
+async def forget_days(app: App) -> None:
+    """Forget what was asked on days that are over wherever a seller lives."""
+    await app.db.gateway_accounts.forget_days(before=(app.clock() - DAYS_KEPT).date())
 
 
 async def _load(app: App, which: Key) -> Row | None:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from grimbots.queue.task import Again, Done
-from grimbots.services import charges, groups, receipts, schedules, timers
+from grimbots.services import charges, failovers, groups, receipts, returns, schedules, timers
 from grimbots.services.cases import open_case
 from grimbots.services.charges import UNANSWERED
 from grimbots.services.errors import Conflict, NotFound
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.events import Charged, ChargeFailed, Expired, Paid, PaymentPending
-from grimbots.services.gateways.base import Charge, Receipt, Refusal, Snapshot
+from grimbots.services.gateways.base import Receipt, Refusal, Return, Snapshot
 from grimbots.services.receipts import UNPAID
 from grimbots.services.tasks import task
 from grimbots.sql.database import Json, UniqueViolation
@@ -31,12 +31,14 @@ from grimbots.sql.database import Json, UniqueViolation
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
     from grimbots.services.app import App
+    from grimbots.services.failovers import Made
     from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
 
 UNASKED = ("new", "creating")
 CHARGE_PATIENCE = timedelta(minutes=2)  # a buyer waits this long for a code; then he is told that it failed
+CHARGE_SECONDS = 75.0  # several accounts may be asked, one after the other
 EXPIRY_PATIENCE = timedelta(minutes=10)  # how long a provider that cannot be asked keeps a charge from expiring
 
 
@@ -84,7 +86,7 @@ def job(payment: Row) -> Job:
     )
 
 
-@task("payments.charge", queue="gateway")
+@task("payments.charge", queue="gateway", timeout_seconds=CHARGE_SECONDS)
 async def charge(app: App, *, payment_id: int) -> Done:
     """Ask the provider for the charge and plan the code's messages. Run again at any point, it goes on where it was."""
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
@@ -93,7 +95,7 @@ async def charge(app: App, *, payment_id: int) -> Done:
     try:
         if obstacle := await _find_obstacle(app, payment):
             return Done(await _cancel(app, payment, actor="task", reason=obstacle, paused=True))
-        made = await _ask(app, payment)
+        made = await failovers.ask(app, payment)
     except UNANSWERED as error:
         return Done(await _put_off(app, payment, f"{type(error).__name__}: {error}"))
     if isinstance(made, Refusal):
@@ -194,9 +196,16 @@ async def settle(
 
 
 async def settle_all(
-    app: App, payment: Row, seen: Sequence[Receipt], *, actor: str, reason: str, event_id: int | None = None
+    app: App,
+    payment: Row,
+    seen: Sequence[Receipt],
+    returned: Sequence[Return] = (),
+    *,
+    actor: str,
+    reason: str,
+    event_id: int | None = None,
 ) -> list[Job]:
-    """Settle a payment with every transfer a provider vouches for; returns the jobs to enqueue."""
+    """Settle a payment with every transfer a provider vouches for, there and back; returns the jobs to enqueue."""
     jobs: list[Job] = []
     for receipt in seen:
         jobs += await settle(
@@ -210,6 +219,9 @@ async def settle_all(
             reason=reason,
             event_id=event_id,
         )
+    for back in returned:
+        async with open_case(app, payment) as case:
+            jobs += await returns.take_in(case, back, actor=actor, reason=reason, event_id=event_id)
     return jobs
 
 
@@ -235,16 +247,6 @@ async def _find_obstacle(app: App, payment: Row) -> str | None:
     return await groups.find_obstacle(app, await app.bots.by_id(app, payment.bot_id), chat_ids) if chat_ids else None
 
 
-async def _ask(app: App, payment: Row) -> Charge | Refusal:
-    """Note that the provider may know of the charge from now on, then ask; also when an earlier attempt died there."""
-    if payment.gateway_account_id is None:
-        return Refusal("the account has no active gateway")
-    async with open_case(app, payment) as case:
-        if case.payment.state == "new":
-            await case.move("creating", actor="task", reason="asking the provider")
-    return await charges.create(app, payment)
-
-
 async def _put_off(app: App, payment: Row, reason: str) -> list[Job]:
     """Try again while the buyer waits; the key makes a repeat harmless, so no attempt is spent."""
     now = app.clock()
@@ -264,10 +266,13 @@ async def _cancel(app: App, payment: Row, *, actor: str, reason: str, paused: bo
         return await case.list_jobs(_cause(payment, "failed"))
 
 
-async def _show(app: App, payment: Row, made: Charge) -> list[Job]:
+async def _show(app: App, payment: Row, found: Made) -> list[Job]:
     """Write down the charge and plan its messages in one transaction: no code is shown that is not committed."""
     async with open_case(app, payment) as case:
-        now = app.clock()
+        now, made = app.clock(), found.charge
+        if case.payment.gateway_account_id != found.gateway_account_id:
+            log.error("payment %s: gateway account %d made its charge too late", payment.id, found.gateway_account_id)
+            return []
         await case.tx.payments.note_charge(
             account_id=payment.account_id,
             payment_id=payment.id,
@@ -316,5 +321,6 @@ async def _look_for_buyer(app: App, payment: Row) -> list[Job]:
 async def _settle_seen(app: App, payment: Row, *, actor: str) -> list[Job]:
     """Ask the provider and settle what it has seen."""
     seen = await charges.look_up(app, payment)
-    found = seen.receipts if isinstance(seen, Snapshot) else ()
-    return await settle_all(app, payment, found, actor=actor, reason="the provider was asked")
+    if not isinstance(seen, Snapshot):
+        return []
+    return await settle_all(app, payment, seen.receipts, seen.returns, actor=actor, reason="the provider was asked")

@@ -6,14 +6,24 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
-from grimbots.handlers.commands.prints import print_rows
+from grimbots.handlers.commands.prints import pick, print_rows
 from grimbots.handlers.commands.prompts import ask_secret
-from grimbots.services import accounts, gateway_accounts
+from grimbots.services import accounts, breakers, gateway_accounts, statements
 from grimbots.services.errors import Invalid
 from grimbots.services.gateways.scan import offered_gateways
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from grimbots.handlers.commands.cli import Server
+
+LIMITS = {
+    "least": "of one charge",
+    "most": "of one charge",
+    "most-day": "of all charges it is asked for on one day of the seller's",
+    "most-day-charges": "how many charges it is asked for on one day",
+}
+SHOWN = ("id", "gateway", "gateway_account_id", "payment_id", "kind", "reference", "detail", "found_at", "closed_at")
 
 
 def add_to(commands: Any) -> None:
@@ -24,10 +34,27 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("gateway", help="one of `grimbots gateway list`")
     parser.add_argument("--account", required=True)
+    parser.add_argument("--backup", action="store_true", help="ask it only where those before it surely make no charge")
     parser.set_defaults(run=add)
-    parser = verbs.add_parser("list", help="list the providers this installation offers, and what each asks for")
+    parser = verbs.add_parser("list", help="list the providers this installation offers, or those an account has")
+    parser.add_argument("--account", help="of this account: in the order they are asked, their limits and breakers")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=list_all)
+    parser = verbs.add_parser("order", help="say which of an account's are asked for new charges, the first one first")
+    parser.add_argument("id", type=int, nargs="+", help="one of `grimbots gateway list --account`")
+    parser.add_argument("--account", required=True)
+    parser.set_defaults(run=order)
+    parser = verbs.add_parser("limit", help="bound what one is asked for; what is over goes to the next. In cents")
+    parser.add_argument("id", type=int)
+    parser.add_argument("--account", required=True)
+    for name, what in LIMITS.items():
+        parser.add_argument(f"--{name}", type=int, help=f"{what}; without it there is no such limit")
+    parser.set_defaults(run=limit)
+    parser = verbs.add_parser("differences", help="what providers' statements say otherwise than our rows")
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--close", type=int, metavar="ID", help="one that was looked into")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=list_differences)
 
 
 async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
@@ -38,14 +65,19 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
     credentials = {field.name: ask_secret(field.label) for field in offered[arguments.gateway].fields}
     async with server.build_app(settings, with_queue=False) as app:
         account = await accounts.get_account(app, arguments.account)
-        added = await gateway_accounts.add_gateway_account(app, account.id, arguments.gateway, credentials, "command")
+        added = await gateway_accounts.add_gateway_account(
+            app, account.id, arguments.gateway, credentials, "command", is_backup=arguments.backup
+        )
         address = gateway_accounts.notification_url(app, added)
-    print(f"{arguments.account} is paid through {arguments.gateway} from now on; its webhook address there:\n{address}")
+    when = "where those before it make no charge" if arguments.backup else "from now on"
+    print(f"{arguments.account} is paid through {arguments.gateway} {when}; its webhook address there:\n{address}")
     return 0
 
 
 async def list_all(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
-    """List the providers."""
+    """List the providers, or an account's."""
+    if arguments.account:
+        return await _list_accounts(server, settings, arguments)
     offered = offered_gateways(settings).values()
     rows = [
         {"gateway": gateway.name, "label": gateway.label, "asks": ", ".join(field.name for field in gateway.fields)}
@@ -53,3 +85,57 @@ async def list_all(server: Server, settings: Settings, arguments: argparse.Names
     ]
     print_rows(rows, arguments.json, nothing="this installation offers no payment provider")
     return 0
+
+
+async def order(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Put an account's in order."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        await gateway_accounts.arrange(app, account.id, arguments.id, "command")
+    print("new charges are asked of these, in this order; the others still receive their events")
+    return 0
+
+
+async def limit(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Set all four limits of one."""
+    limits = gateway_accounts.Limits(arguments.least, arguments.most, arguments.most_day, arguments.most_day_charges)
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        await gateway_accounts.set_limits(app, account.id, arguments.id, limits, "command")
+    print(f"gateway account {arguments.id} is asked for no more than that from now on")
+    return 0
+
+
+async def list_differences(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """List what differs, or close one."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        if arguments.close:
+            await statements.close(app, account.id, arguments.close, "command")
+        rows = await statements.list_open(app, account.id)
+    print_rows(pick(rows, *SHOWN), arguments.json, nothing="the statements say what our rows say")
+    return 0
+
+
+async def _list_accounts(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        rows = await app.db.gateway_accounts.list_all(account_id=account.id)
+        shown = [_describe(row, app.clock()) for row in rows]
+    print_rows(shown, arguments.json, nothing="no provider is connected: grimbots gateway add")
+    return 0
+
+
+def _describe(row: Any, now: datetime) -> dict[str, Any]:
+    """Say how one stands: its place, its limits, its breaker, and whether its statement was gone through."""
+    place = 1 if row.is_active else row.backup_place and row.backup_place + 1
+    return {
+        "id": row.id,
+        "gateway": row.gateway,
+        "place": place,
+        "breaker": breakers.state(row, now),
+        "until": row.broken_until,
+        "why": row.broken_reason,
+        **pick([row], "least_cents", "most_cents", "most_day_cents", "most_day_charges")[0],
+        **pick([row], "compared_at", "compare_error")[0],
+    }

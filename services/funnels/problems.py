@@ -110,6 +110,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "depois do pagamento nada é entregue; ligue next a um passo delivery, sem botões no caminho",
         "nothing is delivered after the payment; point next to a delivery step, with no button on the way",
     ),
+    "payer_unasked": (
+        "nenhum meio de pagamento seu cobra sem {missing}; pergunte antes da cobrança (answer: {kinds})",
+        "none of your payment accounts charges without {missing}; ask for it before the charge (answer: {kinds})",
+    ),
     "charge_without_offer": (
         "chega-se aqui sem ter aceitado uma oferta; passe antes por um passo offer",
         "this is reached without an accepted offer; go through an offer step first",

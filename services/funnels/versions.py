@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import contents
+from grimbots.services import contents, gateway_accounts, payers
 from grimbots.services.errors import Invalid, NotFound
 from grimbots.services.funnels.check import check
 from grimbots.services.funnels.definitions import Version, list_files, read_version
 from grimbots.services.funnels.media import sniff
+from grimbots.services.funnels.problems import Problem, describe
 from grimbots.services.funnels.sources import Source, digest, measure, read_chunks, read_head
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ async def publish(app: App, account_id: int, definition: Any, files: Mapping[str
     Raises:
         Invalid: the check found mistakes; the message has one a line. Or a file changed meanwhile.
     """
-    problems = await asyncio.to_thread(check, definition, files)
+    problems = await asyncio.to_thread(check, definition, files) or await _check_payers(app, account_id, definition)
     if problems:
         raise Invalid("\n".join(map(str, problems)))
     assets = {name: await asyncio.to_thread(digest, files[name]) for name in list_files(definition)}
@@ -128,6 +129,13 @@ async def publish(app: App, account_id: int, definition: Any, files: Mapping[str
             at=app.clock(),
         )
     return Published(funnel.id, version.id, version.number, is_new=True)
+
+
+async def _check_payers(app: App, account_id: int, definition: Any) -> list[Problem]:
+    """Find charges that none of the account's gateways could make, for the funnel never asks what they need."""
+    needs = await gateway_accounts.list_needs(app, account_id)
+    version, _ = read_version(definition, version_id=0, assets={})
+    return [describe(finding, "pt-BR") for finding in payers.check(version, needs)]
 
 
 async def _store_asset(app: App, tx: Transaction, account_id: int, name: str, sha256: str, source: Source) -> None:

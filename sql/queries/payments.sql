@@ -1,10 +1,11 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- active gateway account, if it has one, and the click that brought the lead last.
+-- gateway account that is asked first, if it has one, and the click that brought the lead last.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
     amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
-    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND is_active),
+    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND (is_active OR backup_place IS NOT NULL)
+     ORDER BY is_active DESC, backup_place, id LIMIT 1),
     (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
     %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
@@ -24,6 +25,23 @@ RETURNING id;
 -- name: add_transition :exec
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
 VALUES (%(account_id)s, %(payment_id)s, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s);
+
+-- name: ask_at :value
+-- From now on this gateway account may have its charge, and no other. None: it is being made no more.
+WITH forgotten AS (
+    DELETE FROM payment_refusals
+    WHERE account_id = %(account_id)s
+        AND payment_id = %(payment_id)s
+        AND gateway_account_id = %(gateway_account_id)s
+)
+UPDATE payments
+SET gateway_account_id = %(gateway_account_id)s,
+    state = 'creating',
+    updated_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s
+    AND state IN ('new', 'creating')
+RETURNING id;
 
 -- name: claim_checks :many
 -- Of every account: charges to ask about now. Of each gateway account the few that are due longest, so that one with thousands
@@ -113,6 +131,27 @@ WHERE gateway_account_id = %(gateway_account_id)s
 ORDER BY id
 LIMIT 1;
 
+-- name: find_by_transfer :one
+-- By the id of a transfer that was noted for it, inside one gateway account: what goes back is often named by nothing else.
+-- hot
+SELECT payments.id, payments.account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description,
+    payments.amount_cents, state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+FROM payment_receipts
+JOIN payments ON payments.id = payment_receipts.payment_id
+WHERE payment_receipts.end_to_end_id = %(end_to_end_id)s
+    AND payments.gateway_account_id = %(gateway_account_id)s
+ORDER BY payments.id
+LIMIT 1;
+
+-- name: find_refused :one
+-- Of a charge that this gateway account surely had not made when the next one was asked, by our key: should it speak of it all the same.
+SELECT payments.id, payments.account_id, bot_id, lead_id, payments.gateway_account_id, version_id, step, cause, ordinal, description,
+    amount_cents, state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+FROM payments
+JOIN payment_refusals ON payment_refusals.payment_id = payments.id
+WHERE payments.idempotency_key = %(key)s
+    AND payment_refusals.gateway_account_id = %(gateway_account_id)s;
+
 -- name: has_paid_twin :value
 -- Whether the same lead has paid for the same things at the same step while this charge was open: then it is one order, paid twice.
 -- What it bought before this charge was made, or asked for after this one was paid, is another.
@@ -154,6 +193,16 @@ JOIN funnel_versions AS latest ON latest.id = funnels.current_version_id
 WHERE payments.account_id = %(account_id)s
     AND payments.id = %(payment_id)s;
 
+-- name: is_refused :value
+-- Whether a gateway account surely has no charge of this payment.
+SELECT EXISTS (
+    SELECT
+    FROM payment_refusals
+    WHERE account_id = %(account_id)s
+        AND payment_id = %(payment_id)s
+        AND gateway_account_id = %(gateway_account_id)s
+);
+
 -- name: list_open_by_cause :many
 -- hot
 SELECT id, account_id, bot_id, cause, ordinal
@@ -162,6 +211,16 @@ WHERE account_id = %(account_id)s
     AND cause = %(cause)s
     AND state IN ('new', 'creating')
 ORDER BY ordinal;
+
+-- name: list_paid :many
+-- What was paid through a gateway account between two instants.
+SELECT id, txid, provider_id, idempotency_key, paid_cents, paid_at
+FROM payments
+WHERE account_id = %(account_id)s
+    AND gateway_account_id = %(gateway_account_id)s
+    AND paid_at >= %(since)s
+    AND paid_at < %(until)s
+ORDER BY paid_at;
 
 -- name: list_receipts :many
 SELECT end_to_end_id, amount_cents, paid_at
@@ -245,6 +304,15 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND checks = %(checks)s
     AND state IN ('pending', 'expired');
+
+-- name: refuse :exec
+-- Note that a gateway account surely has no charge of this payment.
+INSERT INTO payment_refusals (account_id, payment_id, gateway_account_id, reason, at)
+VALUES (%(account_id)s, %(payment_id)s, %(gateway_account_id)s, %(reason)s, %(now)s)
+ON CONFLICT (payment_id, gateway_account_id) DO UPDATE
+SET reason = excluded.reason,
+    at = excluded.at
+WHERE payment_refusals.account_id = excluded.account_id;
 
 -- name: set_flags :exec
 UPDATE payments

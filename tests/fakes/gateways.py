@@ -23,13 +23,17 @@ from grimbots.services.gateways.base import Event, ReturnKind
 
 @dataclass
 class Fault:
-    """What befalls the next `times` calls: answered `http` with `body`, cut `before` or `after`, or never answered."""
+    """What befalls the next `times` calls: answered `http` with `body`, cut `before` or `after`, or never answered.
+
+    `is_done`: what was asked is done all the same, whatever it is answered with.
+    """
 
     method: str
     times: int
     http: int = 0
     drop: str = ""
     is_slow: bool = False
+    is_done: bool = False
     path: str = ""
     body: bytes = b'{"error": {"message": "as asked for"}}'
 
@@ -139,6 +143,7 @@ class FakeHandler(RequestHandler):
     def initialize(self, provider: Any) -> None:
         self.provider = provider
         self.drop = ""
+        self.answer = 0
 
     async def prepare(self) -> None:
         method, path = self.request.method or "", self.request.path
@@ -151,7 +156,10 @@ class FakeHandler(RequestHandler):
         self.drop = fault.drop
         if fault.is_slow:
             await self.provider._released.wait()
-        if fault.http or fault.drop == "before" or fault.is_slow:
+        if fault.is_done:
+            self.answer = fault.http
+            self.authenticate()
+        elif fault.http or fault.drop == "before" or fault.is_slow:
             self._send(fault.http or 200, fault.body)
         else:
             self.authenticate()
@@ -167,7 +175,7 @@ class FakeHandler(RequestHandler):
     def _send(self, status: int, body: bytes) -> None:
         if self.drop:
             self.request.connection.stream.close()  # type: ignore[union-attr]
-        self.set_status(status)
+        self.set_status(self.answer or status)
         self.finish(body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

@@ -60,6 +60,7 @@ async def test_charge_run_again_emits_the_same_jobs_and_asks_nobody(shop: Shop) 
 async def test_charge_that_died_while_asking_goes_on_with_the_same_key(shop: Shop, was_made: bool) -> None:
     payment = await shop.accept_offer()
     shop.provider.fail("PUT", times=2, drop="after" if was_made else "before")
+    shop.provider.fail("GET", http=503)  # nor can it be searched there
     with pytest.raises(Again):
         await payments.charge(shop.app, payment_id=payment.id)
     assert (await shop.read(payment.id)).state == "creating"

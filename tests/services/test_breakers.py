@@ -1,0 +1,154 @@
+"""Breakers: a provider that does not answer is left alone by every process, and one charge is sent to see if it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from grimbots.conf import metrics
+from grimbots.queue.task import Again
+from grimbots.services import breakers, gateway_accounts, payments, troubles
+from grimbots.services.gateway_accounts import make_cache
+from grimbots.tests.conftest import Clock
+from grimbots.tests.fakes.provider import FakeProvider
+from grimbots.tests.rows import Query
+from grimbots.tests.services.elsewhere import connect, offer
+from grimbots.tests.services.shops import Shop
+
+SLOTS = 20  # jobs of the queue `gateway` at once in a process
+BUYERS = 200
+
+
+@pytest.fixture
+def second(io_loop: Any, clock: Clock, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    """Give the provider behind the shop's first one."""
+    offer(monkeypatch)
+    fake = FakeProvider(clock)
+    io_loop.run_sync(fake.start)
+    io_loop.run_sync(lambda: connect(shop, fake))
+    yield fake
+    io_loop.run_sync(fake.stop)
+
+
+def count_asked(provider: FakeProvider) -> int:
+    """Count how often a provider was asked for a charge."""
+    return sum(method == "PUT" for method, _ in provider.calls)
+
+
+async def charge_all(shop: Shop, waiting: list[Any]) -> None:
+    """Charge them all, as many at once as a process's slots let."""
+    slots = asyncio.Semaphore(SLOTS)
+
+    async def charge(payment: Any) -> None:
+        async with slots:
+            await payments.charge(shop.app, payment_id=payment.id)
+
+    await asyncio.gather(*(charge(payment) for payment in waiting))
+
+
+async def accept(shop: Shop, first_chat: int, buyers: int) -> list[Any]:
+    return [await shop.accept_offer(chat_id) for chat_id in range(first_chat, first_chat + buyers)]
+
+
+async def read_state(shop: Shop) -> str:
+    """Return the state of the first account's breaker, as this process knows it."""
+    account = await gateway_accounts.find_by_key(shop.app, "sandbox", shop.key)
+    return breakers.state(account, shop.app.clock())
+
+
+async def open_breaker(shop: Shop, first_chat: int = 700) -> None:
+    """Let five charges in a row go without an answer of the first provider."""
+    shop.provider.fail("PUT", times=breakers.OPENS_AFTER, http=503)
+    for payment in await accept(shop, first_chat, breakers.OPENS_AFTER):
+        await payments.charge(shop.app, payment_id=payment.id)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_two_hundred_charges_at_once_do_not_wait_for_a_broken_provider(
+    shop: Shop, second: FakeProvider, clock: Clock, query: Query
+) -> None:
+    shop.provider.fail("PUT", times=9999, http=503)
+    waiting = await accept(shop, 1000, BUYERS)
+    await charge_all(shop, waiting)
+    assert query("SELECT count(*) FROM payments WHERE state = 'pending'") == [(BUYERS,)]
+    assert len(second.charges) == BUYERS and count_asked(shop.provider) < breakers.OPENS_AFTER + SLOTS
+    assert await read_state(shop) == "open"
+
+
+@pytest.mark.gen_test
+async def test_once_the_time_is_over_one_is_sent_to_see(shop: Shop, second: FakeProvider, clock: Clock) -> None:
+    await open_breaker(shop)
+    asked = count_asked(shop.provider)
+    clock.move(seconds=30)
+    assert await read_state(shop) == "half_open"
+    shop.provider.fail("PUT", http=503)
+    await charge_all(shop, await accept(shop, 800, 30))
+    assert count_asked(shop.provider) == asked + 1 and await read_state(shop) == "open"
+    clock.move(seconds=59)  # twice as long as before
+    await charge_all(shop, await accept(shop, 900, 2))
+    assert count_asked(shop.provider) == asked + 1
+    clock.move(seconds=1)
+    await charge_all(shop, await accept(shop, 910, 1))
+    assert await read_state(shop) == "closed" and len(shop.provider.charges) == 1
+
+
+@pytest.mark.gen_test
+async def test_an_answer_in_between_counts_anew(shop: Shop, second: FakeProvider) -> None:
+    for first_chat in (700, 720):
+        shop.provider.faults.clear()
+        shop.provider.fail("PUT", times=breakers.OPENS_AFTER - 1, http=503)
+        await charge_all(shop, await accept(shop, first_chat, breakers.OPENS_AFTER - 1))
+        await shop.charge(first_chat + 10)
+    assert await read_state(shop) == "closed"
+
+
+@pytest.mark.gen_test
+async def test_refusals_open_nothing(shop: Shop, second: FakeProvider) -> None:
+    shop.provider.fail("PUT", times=9, http=422)
+    await charge_all(shop, await accept(shop, 700, 9))
+    assert await read_state(shop) == "closed" and len(second.charges) == 9
+
+
+@pytest.mark.gen_test
+async def test_every_process_hears_of_it(shop: Shop, second: FakeProvider) -> None:
+    other = replace(shop, app=replace(shop.app, gateway_accounts=make_cache(), unanswered={}))
+    watching = asyncio.create_task(gateway_accounts.watch(other.app))
+    assert await read_state(other) == "closed"
+    await open_breaker(shop)
+    async with asyncio.timeout(30):
+        while await read_state(other) != "open":
+            await asyncio.sleep(0.01)
+    asked = count_asked(shop.provider)
+    await other.charge(790)
+    assert count_asked(shop.provider) == asked
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+@pytest.mark.gen_test
+async def test_with_nobody_else_to_ask_the_buyer_waits_and_is_then_told(shop: Shop, clock: Clock) -> None:
+    shop.provider.fail("PUT", times=breakers.OPENS_AFTER, http=503)
+    for payment in await accept(shop, 700, breakers.OPENS_AFTER):
+        with pytest.raises(Again):
+            await payments.charge(shop.app, payment_id=payment.id)
+    waiting = await shop.accept_offer()
+    with pytest.raises(Again):
+        await payments.charge(shop.app, payment_id=waiting.id)
+    assert count_asked(shop.provider) == breakers.OPENS_AFTER
+    clock.move(seconds=payments.CHARGE_PATIENCE.total_seconds())
+    shop.provider.fail("PUT", http=503)
+    await payments.charge(shop.app, payment_id=waiting.id)
+    assert (await shop.read(waiting.id)).state == "cancelled"
+    assert len(await shop.list_said(f"p:{waiting.id}:failed")) == 1
+
+
+@pytest.mark.gen_test
+async def test_the_states_are_measured(shop: Shop, second: FakeProvider) -> None:
+    await open_breaker(shop)
+    await troubles.measure(shop.app)
+    shown = {state: metrics.gateway_accounts.labels(state)._value.get() for state in breakers.STATES}
+    assert shown == {"closed": 2, "half_open": 0, "open": 1}  # the other tenant's is closed, too

@@ -7,7 +7,6 @@ by a lock, across processes by a claim in bot_files that lapses, so that a kille
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,9 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import segno
-
-from grimbots.services import contents
+from grimbots.services import contents, qr_codes
 from grimbots.services.clients.telegram import Answer, File, Kind
 from grimbots.services.funnels.media import KINDS
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -31,7 +28,6 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 20.0
 CLAIM_SECONDS, CLAIM_BYTES_PER_SECOND = 5, 1_000_000  # others wait so long for an upload; it may be done a second time
-QR_SCALE, QR_BORDER = 8, 4  # pixels and modules; ISO 18004 asks for a border of 4
 ATTACHED = "attach://"
 
 
@@ -88,20 +84,13 @@ async def call(app: App, bot: Bot, method: str, params: Mapping[str, Any]) -> An
     if not drawn:
         return await outgoing.leave({})
     rest = {name: value for name, value in params.items() if name not in drawn}
-    files = {name: File("pix.png", await asyncio.to_thread(draw_qr, code), "image/png") for name, code in drawn.items()}
+    files = {name: File("pix.png", qr_codes.draw_png(code), "image/png") for name, code in drawn.items()}
     return await Outgoing(app, bot, method, rest).leave({}, files)
 
 
 async def has_file_id(app: App, bot: Bot, part: Part) -> bool:
     """Tell whether a file was uploaded by this bot in this form."""
     return part in await _find_file_ids(Outgoing(app, bot, "", {}, [part]))
-
-
-def draw_qr(code: str) -> bytes:
-    """Draw a code as a QR picture (PNG) that phones read off a screen. Takes milliseconds: call it in a thread."""
-    picture = io.BytesIO()
-    segno.make(code, error="m", micro=False).save(picture, kind="png", scale=QR_SCALE, border=QR_BORDER)
-    return picture.getvalue()
 
 
 def find_parts(params: Mapping[str, Any]) -> list[Part]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from http import HTTPStatus
 from math import ceil
 
-import segno
-
 from grimbots.handlers.admin.base import PageHandler
-from grimbots.services import logins, second_factors, sessions, totp
+from grimbots.services import logins, qr_codes, second_factors, sessions, totp
 from grimbots.services.errors import TooMany, Unauthorized
 
-QR_BORDER = 2
 BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")  # each calls itself by those after it, too
 SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
 CALLED = {"Edg": "Edge", "OPR": "Opera", "Mac OS": "macOS"}
@@ -84,16 +80,7 @@ class CodeHandler(PageHandler):
         uri = totp.write_uri(secret, self.user.email, second_factors.ISSUER)
         letters = " ".join(secret[place : place + 4] for place in range(0, len(secret), 4))
         self.set_status(status)
-        self.render("code.html", picture=draw_qr(uri), uri=uri, letters=letters, complaint=complaint)
-
-
-def draw_qr(text: str) -> str:
-    """Draw a QR code as inline SVG: black on white, by night too."""
-    drawn = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        drawn, kind="svg", border=QR_BORDER, light="#fff", xmldecl=False, svgns=False, omitsize=True, nl=False
-    )
-    return drawn.getvalue().decode()
+        self.render("code.html", picture=qr_codes.draw_svg(uri), uri=uri, letters=letters, complaint=complaint)
 
 
 def name_browser(called: str) -> str:

@@ -61,7 +61,11 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the provider made: `code` is the PIX copy and paste, byte for byte; all ids it knows the charge by."""
+    """What the provider made: `code` is the PIX copy and paste, byte for byte; all ids it knows the charge by.
+
+    `expires_at` is when we stop waiting, as was asked, even where the provider takes money for longer; sooner if it
+    does not. In a Snapshot of what is paid, `code` may be "": some show it no more.
+    """
 
     txid: str
     provider_id: str
@@ -143,6 +147,7 @@ class Hint:
     provider_id: str | None
     receipt: Receipt | None
     returned: Return | None = None
+    end_to_end_id: str | None = None  # the transfer it speaks of, where it names no charge: of a return or a dispute
 
 
 class Verdict(StrEnum):

@@ -135,7 +135,7 @@ class Described(Gateway):
         said = self.description.webhook.verification
         if said.kind == "requery":
             return Verdict.REQUERY
-        given = event.headers.get(said.header, "").encode()
+        given = event.headers.get(said.header, "").encode(errors="replace")
         secret = credentials[said.secret].encode()
         expected = secret if said.kind == "token" else _sign(secret, event.body, said.digest, said.encoding)
         if not secret or not hmac.compare_digest(said.prefix.encode() + expected, given):

@@ -56,6 +56,8 @@ class FakeGateway(ABC):
     """Whether a charge can be paid twice there."""
     takes_any_amount: ClassVar[bool] = True
     """Whether a payer's bank may send another amount than was asked."""
+    tells_time: ClassVar[bool] = True
+    """Whether it tells when money moved; False: only on which day."""
     logs_in: ClassVar[bool] = False
     """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
 
@@ -95,6 +97,10 @@ class FakeGateway(ABC):
         """Make the call that makes a charge go wrong. The HTTP client repeats a PUT that is cut once by itself."""
         method, path = self.create_call
         self.fail(method, times=times * 2 if how.get("drop") and method == "PUT" else times, path=path, **how)
+
+    def patches(self) -> dict[str, object]:
+        """Return attributes of the gateway's class that stand in for the provider's own, as the address does."""
+        return {}
 
     @abstractmethod
     def credentials(self, seller: str = "shop") -> dict[str, str]:

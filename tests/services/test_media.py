@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import json
 from datetime import timedelta
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import contents, media
+from grimbots.services import contents, media, qr_codes
 from grimbots.services.funnels.sources import CHUNK_BYTES, read_chunks
 from grimbots.tests.services.chats import Chat
 
@@ -146,13 +145,8 @@ async def test_call_draws_a_qr_each_time(chat: Chat, fake_telegram: Any) -> None
         await chat.send(await chat.plan(method="sendPhoto", body={"photo": {"qr": code}, "caption": "PIX"}))
     drawn = [call.files["photo"] for call in fake_telegram.calls]
     assert [(part.filename, part.content_type) for part in drawn] == [("pix.png", "image/png")] * 2
-    assert drawn[0].body == media.draw_qr("00020126")
+    assert drawn[0].body == qr_codes.draw_png("00020126")
     assert drawn[0].body != drawn[1].body
-
-
-def test_draw_qr_leaves_room_around_the_code() -> None:
-    width = int.from_bytes(io.BytesIO(media.draw_qr("0" * 8)).getbuffer()[16:20], "big")
-    assert width == (21 + 2 * 4) * 8
 
 
 def test_read_file_id_takes_the_largest_photo() -> None:

@@ -87,9 +87,9 @@ def place(
     return provider, make
 
 
-def is_same(charge: Charge, other: Charge) -> bool:
-    """Tell whether two are one charge: by what is shown, kept and paid; the provider may count its time otherwise."""
-    return replace(charge, expires_at=other.expires_at) == other
+def is_same(seen: Charge, made: Charge) -> bool:
+    """Tell whether what is seen is what was made: its time may be counted otherwise, its code shown no more."""
+    return replace(seen, expires_at=made.expires_at, code=seen.code or made.code) == made
 
 
 def is_refused(answer: Any) -> bool:

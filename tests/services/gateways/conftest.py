@@ -22,9 +22,13 @@ def kind(request: pytest.FixtureRequest) -> type[Gateway]:
 
 
 @pytest.fixture
-def bench(kind: type[Gateway], io_loop: Any, http: HttpClient, settings: Settings, clock: Clock) -> Iterator[Bench]:
+def bench(
+    kind: type[Gateway], io_loop: Any, http: HttpClient, settings: Settings, clock: Clock, monkeypatch: Any
+) -> Iterator[Bench]:
     """Give the gateway over its listening fake provider."""
     provider, make = place(kind, find_fakes()[kind.name], clock)
+    for name, value in provider.patches().items():
+        monkeypatch.setattr(kind, name, value)
     io_loop.run_sync(provider.start)
     yield make(http, settings)
     io_loop.run_sync(provider.stop)

@@ -142,7 +142,9 @@ async def test_fetch_tells_every_transfer_in_cents(bench: Bench, clock: Clock) -
         bench.provider.pay(made.txid, 5, "E2")
     seen = await bench.look(made)
     assert is_same(seen.charge, made)
-    assert [(r.amount_cents, r.at) for r in seen.receipts] == [(1990, clock()), (5, clock())][: len(seen.receipts)]
+    assert [r.amount_cents for r in seen.receipts] == [1990, 5][: len(seen.receipts)]
+    spread = timedelta(0) if bench.provider.tells_time else timedelta(days=1)
+    assert all(clock() - spread <= r.at <= clock() for r in seen.receipts)
     assert len({r.end_to_end_id for r in seen.receipts}) == len(seen.receipts) == 1 + bench.provider.takes_many
     assert all(r.fee_cents is None or 0 <= r.fee_cents < r.amount_cents for r in seen.receipts)
 
@@ -269,6 +271,7 @@ async def test_list_gives_the_charges_of_a_window(bench: Bench, clock: Clock) ->
     await bench.create()
     listed = await bench.gateway.list(bench.credentials, since=start, until=clock())
     if bench.gateway.can_list:
-        assert isinstance(listed, tuple) and len(listed) == 1 and is_same(listed[0].charge, first)
+        assert isinstance(listed, tuple) and is_same(listed[0].charge, first)
+        assert len(listed) == 1 or not bench.provider.tells_time
     else:
         assert is_refused(listed)

@@ -58,6 +58,8 @@ class FakeGateway(ABC):
     """Whether a payer's bank may send another amount than was asked."""
     tells_time: ClassVar[bool] = True
     """Whether it tells when money moved; False: only on which day."""
+    refunds_at_once: ClassVar[bool] = False
+    """Whether money that goes back is gone at once, always."""
     logs_in: ClassVar[bool] = False
     """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
 

@@ -77,6 +77,16 @@ class Press:
     data: str
 
 
+@dataclass(frozen=True, slots=True)
+class StarsPaid:
+    """A payment in Stars was made. `payload` is the invoice's, `charge_id` Telegram's own, `at` in Unix seconds."""
+
+    payload: str
+    stars: int
+    charge_id: str
+    at: int | None
+
+
 class Sign(Enum):
     """What else a person can let us know."""
 
@@ -85,7 +95,7 @@ class Sign(Enum):
     RETURNED = "returned"
 
 
-Act = Started | Wrote | Press | Sign
+Act = Started | Wrote | Press | StarsPaid | Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,17 @@ def _read_message(message: Mapping[str, Any]) -> Found:
     sender = _get_object(message, "from") or _get_object(message, "chat")
     if chat_id is None or sender.get("is_bot") is True:
         return None
-    return chat_id, sender, _read_text(message.get("text")), _get_whole(message, "date")
+    date = _get_whole(message, "date")
+    return chat_id, sender, _read_stars(message, date) or _read_text(message.get("text")), date
+
+
+def _read_stars(message: Mapping[str, Any], date: int | None) -> StarsPaid | None:
+    paid = _get_object(message, "successful_payment")
+    payload, charge_id = paid.get("invoice_payload"), paid.get("telegram_payment_charge_id")
+    stars = _get_whole(paid, "total_amount")
+    if not isinstance(payload, str) or not isinstance(charge_id, str) or paid.get("currency") != "XTR":
+        return None
+    return StarsPaid(clean(payload), stars, clean(charge_id), date) if stars and 0 < stars < MAX_ID else None
 
 
 def _read_text(text: Any) -> Act:

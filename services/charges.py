@@ -63,6 +63,7 @@ def _write_request(app: App, payment: Row, account: Row, payer: Payer) -> Charge
         expires_in_seconds=payment.expires_in_seconds,
         notification_url=gateway_accounts.notification_url(app, account),
         payer=payer,
+        asked_at=payment.created_at,
     )
 
 

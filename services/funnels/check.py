@@ -24,11 +24,12 @@ MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: Inlin
 NONCE_CHARACTERS = 12  # of Vault.nonce
 LONGEST_NAME = "😀" * 64  # a first or last name of Telegram; an emoji is two units
 LONGEST_CODE = "0" * 512  # a BR Code
+MOST_STARS = "0" * 9
 ANY = frozenset({"now", "tap", "accept", "paid", "answer", "time"})
 UNSOLD = ANY - {"accept"}  # ways on which nothing comes into the basket
 UNPAID = ANY - {"paid"}
 BY_ITSELF = frozenset({"now", "time"})  # ways that need nobody
-NAMED_BY_BASKET = {"product": "-", "price": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
+NAMED_BY_BASKET = {"product": "-", "price": "-", "stars": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -67,6 +68,7 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "price": format_money(sum(item.price_cents for item in items), version.language),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
+        "stars": MOST_STARS,
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }

@@ -11,6 +11,7 @@ from grimbots.services.funnels.walks import Item
 
 NONCE = "{nonce}"
 INVITE = "{invite}"
+STARS = "XTR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment to open for the newest order of the walk."""
+    """A payment to open for the newest order of the walk. An amount in Stars is a number of them: no cents."""
 
     step: str
     items: tuple[Item, ...]
     amount_cents: int
     expires_in_seconds: int
     description: str
+    currency: str = "BRL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 A link can be paid by anybody and any number of times, so every payment is asked about before it is made
 (services/checkouts.py). Its payload comes back with the payment, so it says all that makes the charge: our key, the
-price, from when until when it can be paid, and whose bot it is. What Telegram tells of a charge afterwards are the bot's
-transactions, the oldest first (getStarTransactions): they are read from where the charge was made.
+price, from when until when it can be paid, and whose bot it is. What Telegram tells of a charge afterwards are its
+bot's transactions, the oldest first (getStarTransactions): they are read from where the charge was made.
 
 A transaction's id is the payment's `telegram_payment_charge_id`; the one that gives it back has the same id. An amount
-is whole Stars: `amount_cents` of a charge in XTR, which has no hundredths. Source: core.telegram.org/bots/payments-stars
-and /bots/api#startransaction (Bot API 10.3); not tried against the live Telegram.
+is whole Stars: `amount_cents` of a charge in XTR, which has no hundredths. Sources: core.telegram.org,
+/bots/payments-stars and /bots/api#startransaction (Bot API 10.3); not tried against the live Telegram.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Stars(Gateway):
     label = "Telegram Stars"
     fields = (Field("bot_token", "Token do bot", "O token que o @BotFather mostrou."),)
     url = "https://api.telegram.org"
+    is_of_bot = True
     signs_events = False
     repeats_create = False
     can_find = False
@@ -64,11 +65,6 @@ class Stars(Gateway):
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         super().__init__(http, settings)
         self.url = settings.gateway_urls.get(self.name, settings.telegram_url)
-
-    @classmethod
-    def is_offered(cls, settings: Settings) -> bool:
-        """Nobody connects it: whoever has a bot has it."""
-        return False
 
     async def test(self, credentials: Credentials) -> Refusal | None:
         """Ask who the token belongs to."""
@@ -187,6 +183,12 @@ class Stars(Gateway):
         if answer.get("ok") is not True:
             raise Undecided(f"Telegram did not say whether {method} is done")
         return answer.get("result")
+
+
+def read_key(payload: str) -> str | None:
+    """Return our own key out of an invoice's payload."""
+    said = PAYLOAD.fullmatch(payload)
+    return said and said[1]
 
 
 def _write_payload(credentials: Credentials, request: ChargeRequest) -> str:

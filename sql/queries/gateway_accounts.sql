@@ -10,6 +10,17 @@ VALUES (%(account_id)s, %(gateway)s, %(key)s, %(credentials_encrypted)s, NOT %(i
 RETURNING id, account_id, gateway, key, credentials_encrypted, is_active, backup_place, least_cents, most_cents, most_day_cents,
     most_day_charges, trips, broken_since, broken_until, broken_reason, compared_at;
 
+-- name: add_of_bot :one
+-- The bot's own, for Stars, made at its first charge and with its token as it is now. It has no place: only Stars are asked of it.
+INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, is_active, created_at)
+SELECT account_id, id, 'stars', %(key)s, token_encrypted, false, %(now)s
+FROM bots
+WHERE account_id = %(account_id)s
+    AND id = %(bot_id)s
+ON CONFLICT (account_id, bot_id) WHERE bot_id IS NOT NULL DO UPDATE
+SET credentials_encrypted = excluded.credentials_encrypted
+RETURNING id;
+
 -- name: announce_change :exec
 -- Tells every process to read it again (services/gateway_accounts.py); sent when the transaction commits.
 SELECT pg_notify('gateway_accounts', %(gateway_account_id)s::bigint::text);
@@ -143,6 +154,17 @@ SET is_active = %(place)s IS NOT DISTINCT FROM 0,
 WHERE account_id = %(account_id)s
     AND id = %(gateway_account_id)s
 RETURNING id;
+
+-- name: renew_of_bot :value
+-- The bot has another token; None where it never charged in Stars.
+UPDATE gateway_accounts
+SET credentials_encrypted = bots.token_encrypted
+FROM bots
+WHERE gateway_accounts.account_id = %(account_id)s
+    AND gateway_accounts.bot_id = %(bot_id)s
+    AND bots.account_id = gateway_accounts.account_id
+    AND bots.id = gateway_accounts.bot_id
+RETURNING gateway_accounts.id;
 
 -- name: retire_active :exec
 UPDATE gateway_accounts

@@ -18,7 +18,11 @@ MOST_TRANSACTIONS = 100
 
 @method(
     "createInvoiceLink",
-    "business_connection_id title description payload provider_token currency prices:json subscription_period:integer",
+    "business_connection_id title description payload provider_token currency prices:json "
+    "subscription_period:integer max_tip_amount:integer suggested_tip_amounts:json provider_data "
+    "photo_url photo_size:integer photo_width:integer photo_height:integer need_name:boolean "
+    "need_phone_number:boolean need_email:boolean need_shipping_address:boolean "
+    "send_phone_number_to_provider:boolean send_email_to_provider:boolean is_flexible:boolean",
 )
 def create_invoice_link(call: Call) -> str:
     """Make a link that anybody can pay, any number of times."""

@@ -31,6 +31,7 @@ SHIPPED = {
     "notify",
     "offer",
     "question",
+    "stars",
     "tag",
     "webhook",
 }

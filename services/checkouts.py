@@ -89,4 +89,6 @@ async def _find_payment(app: App, bot: Bot, payload: Any) -> Row | None:
     key = read_key(payload) if isinstance(payload, str) else None
     if key is None:
         return None
-    return await app.db.payments.find_by_key(account_id=bot.account_id, bot_id=bot.id, key=key, currency=STARS)
+    which = {"account_id": bot.account_id, "bot_id": bot.id}
+    payment = await app.db.payments.find_by_key(**which, idempotency_key=key)
+    return payment if payment is not None and payment.currency == STARS else None

@@ -122,15 +122,14 @@ FROM payments
 WHERE id = %(payment_id)s;
 
 -- name: find_by_key :one
--- By our own key, as Telegram gives it back; only a charge of this bot in this currency.
+-- By our own key, as Telegram gives it back; only a charge of this bot.
 -- hot
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
-    AND idempotency_key = %(key)s
-    AND currency = %(currency)s;
+    AND idempotency_key = %(idempotency_key)s;
 
 -- name: find_by_reference :one
 -- By any id the provider may name a charge with, inside one gateway account. Before `create` answered only our own key is known.

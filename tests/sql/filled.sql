@@ -95,8 +95,9 @@ SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
-INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at)
-SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now() FROM accounts;
+INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, created_at)
+SELECT id, (SELECT min(bots.id) FROM bots WHERE bots.account_id = accounts.id), 'sandbox', 'gateway key of ' || name,
+    'credentials of ' || name, now() FROM accounts;
 
 -- A big account has one new, one pending and one cancelled payment; all others are paid.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,

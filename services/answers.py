@@ -72,7 +72,7 @@ async def _sent(app: App, attempt: Attempt) -> Done:
         "now": now,
         "since": now - BURST_SPAN,
     }
-    if attempt.message.payment_id is None:
+    if not attempt.message.delivers:
         written = await app.db.messages.mark_sent(**values)
     else:
         async with app.db.transaction() as tx:

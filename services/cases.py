@@ -34,16 +34,16 @@ class Case:
 
     async def move(self, to_state: str, *, actor: str, reason: str, error: str | None = None) -> None:
         """Change the state and write down who and why."""
-        now = self.app.clock()
         await self.tx.payments.move(
             account_id=self.payment.account_id,
             payment_id=self.payment.id,
             from_state=self.payment.state,
             to_state=to_state,
             error=error,
-            now=now,
+            actor=actor,
+            reason=reason,
+            now=self.app.clock(),
         )
-        await self.note(to_state, actor=actor, reason=reason)
 
     async def note(self, to_state: str, *, actor: str, reason: str, event_id: int | None = None) -> None:
         """Write a transition row; with the state it stands in already, what was seen and changed nothing."""

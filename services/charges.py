@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grimbots.services import breakers, gateway_accounts
-from grimbots.services.clients.http import Ambiguous, NeverSent
+from grimbots.services.clients.http import Ambiguous, Crowded, NeverSent
 from grimbots.services.gateways.base import Charge, ChargeRequest, Refusal, Snapshot, Undecided
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ async def create(app: App, payment: Row, account: Row, payer: Payer, *, is_doubt
     try:
         made = await gateway.create(credentials, _write_request(app, payment, account, payer))
     except UNANSWERED as error:
-        await breakers.note_silence(app, account, str(error))
+        if not isinstance(error, Crowded):
+            await breakers.note_silence(app, account, str(error))
         if not isinstance(error, NeverSent):
             return await _search(app, payment, account, Absent(str(error), may_recover=True))
         if is_doubtful:

@@ -94,14 +94,10 @@ async def store_spooled(app: App) -> int:
     return await app.click_spool.drain(partial(_store, app), BATCH)
 
 
-async def link(app: App, tx: Transaction, lead: Row, param: str) -> None:
-    """Note that a lead, locked, has started, by the click whose token its /start carries; another parameter is none."""
+async def link(app: App, tx: Transaction, lead: Row, token: str) -> None:
+    """Note that a lead, locked, has started by the click whose token its /start carries."""
     now = app.clock()
-    if not is_token(app, lead.account_id, param):
-        if lead.walked_at is None:  # who has walked has started before
-            await tx.starts.add_first(account_id=lead.account_id, bot_id=lead.bot_id, lead_id=lead.id, now=now)
-        return
-    key = {"account_id": lead.account_id, "token": param}
+    key = {"account_id": lead.account_id, "token": token}
     click = await tx.clicks.find_by_token(**key)
     came_first = "click" if click is not None and click.clicked_at is not None else "start"
     metrics.click_starts.labels(came_first).inc()

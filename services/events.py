@@ -165,13 +165,23 @@ async def _find_payment(app: App, event: Row, hint: Hint) -> Row | None:
 
 
 async def _prove(app: App, event: Row, hint: Hint, payment: Row) -> tuple[Sequence[Receipt], Sequence[Return]]:
-    """Return the transfers to believe in: a verified event's own word, else what the provider says when asked."""
-    if event.verified == Verdict.YES and (hint.receipt or hint.returned):
-        return [hint.receipt] if hint.receipt else (), [hint.returned] if hint.returned else ()
+    """Return the transfers to believe in: a verified event's own word, else what the provider says when asked.
+
+    Of money that goes back and was never noted here the provider is asked in any case: it tells how it came in, too.
+    """
+    if event.verified == Verdict.YES and hint.receipt is not None:
+        return [hint.receipt], [hint.returned] if hint.returned else ()
+    if event.verified == Verdict.YES and hint.returned is not None and await _has_noted(app, payment, hint.returned):
+        return (), [hint.returned]
     if not await charges.may_look_up(app, payment):
         raise Again(charges.ASK_EVERY.total_seconds(), "the provider was asked a moment ago", spend=False)
     seen = await charges.look_up(app, payment, event.gateway_account_id)
     return (seen.receipts, seen.returns) if isinstance(seen, Snapshot) else ((), ())
+
+
+async def _has_noted(app: App, payment: Row, returned: Return) -> bool:
+    rows = await app.db.payments.list_receipts(account_id=payment.account_id, payment_id=payment.id)
+    return any(row.end_to_end_id == returned.end_to_end_id for row in rows)
 
 
 async def _enqueue_all(app: App, jobs: Sequence[Job]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +42,35 @@ async def find_by_word(app: App, account_id: int, bot: str, who: str) -> Row | N
     return await app.db.leads.find_by_username(**key, username=who.lstrip("@"))
 
 
-async def lock(tx: Transaction, bot: Bot, chat_id: int, person: Person, now: datetime) -> Row:
-    """Return the lead of a chat, made if it is new, named as it is called now, and locked. `status` is what it was."""
+async def lock(
+    tx: Transaction,
+    bot: Bot,
+    chat_id: int,
+    person: Person,
+    now: datetime,
+    *,
+    update_id: int | None = None,
+    received_at: datetime | None = None,
+    is_start: bool = False,
+) -> Row:
+    """Return the lead of a chat, made if it is new, named as it is called now, and locked. `status` is what it was.
+
+    `is_news`: `update_id`, taken in at `received_at`, was never applied before, and is now; `current_version_id`: of
+    the bot's funnel. `is_start`: the update is a /start that brought no click.
+    """
     return await tx.leads.lock_or_add(
-        account_id=bot.account_id, bot_id=bot.id, chat_id=chat_id, now=now, **asdict(person)
+        account_id=bot.account_id,
+        bot_id=bot.id,
+        chat_id=chat_id,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        username=person.username,
+        language_code=person.language_code,
+        now=now,
+        applied_on=(received_at or now).date(),  # the same in every run: two at midnight meet in one day's index
+        update_id=update_id,
+        is_start=is_start,
+        funnel_id=bot.funnel_id,
     )
 
 

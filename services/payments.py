@@ -221,7 +221,7 @@ async def settle_all(
             reason=reason,
             event_id=event_id,
         )
-    for back in returned:
+    for back in await _list_ours(app, payment, returned):
         async with open_case(app, payment) as case:
             jobs += await returns.take_in(case, back, actor=actor, reason=reason, event_id=event_id)
     return jobs
@@ -304,6 +304,18 @@ async def _show(app: App, payment: Row, found: Made) -> list[Job]:
         )
         charged = Charged(payment.id, payment.step, made.code, payment.amount_cents, made.expires_at)
         return await case.tell(charged, _cause(payment, "charged"))
+
+
+async def _list_ours(app: App, payment: Row, returned: Sequence[Return]) -> list[Return]:
+    """Return what goes back of transfers that were noted for this payment: nothing else can."""
+    if not returned:
+        return []
+    rows = await app.db.payments.list_receipts(account_id=payment.account_id, payment_id=payment.id)
+    noted = {row.end_to_end_id for row in rows}
+    for back in returned:
+        if back.end_to_end_id not in noted:
+            log.warning("payment %s: %s goes back, and no such transfer was noted", payment.id, back.end_to_end_id)
+    return [back for back in returned if back.end_to_end_id in noted]
 
 
 async def _look_for_buyer(app: App, payment: Row) -> list[Job]:

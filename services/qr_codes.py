@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from typing import Any
 
 import zxingcpp
 
@@ -43,8 +44,9 @@ def draw_svg(text: str) -> str:
 def _read_rows(text: str) -> list[bytes]:
     """Give a code's rows with their border, a byte to a module: 0 is dark."""
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-    drawn = memoryview(zxingcpp.write_barcode_to_image(code, add_quiet_zones=False))
-    height, width = drawn.shape
+    image: Any = zxingcpp.write_barcode_to_image(code, add_quiet_zones=False)
+    drawn = memoryview(image)
+    height, width = image.shape
     modules, edge = drawn.tobytes(), LIGHT * BORDER
     blank = [LIGHT * (width + 2 * BORDER)] * BORDER
     return [*blank, *(edge + modules[y * width : (y + 1) * width] + edge for y in range(height)), *blank]

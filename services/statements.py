@@ -23,6 +23,7 @@ from grimbots.queue.task import Again, Done
 from grimbots.services import charges, gateway_accounts, payments, receipts
 from grimbots.services.errors import NotFound
 from grimbots.services.gateways.base import Refusal, Snapshot
+from grimbots.services.gateways.scan import offered_gateways
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ async def hand_out(app: App) -> None:
     """Hand every gateway account whose night it is to the queue. The next two make up for a night that is missed."""
     now = app.clock()
     due = await app.db.gateway_accounts.claim_comparisons(now=now, before=now - ANEW_AFTER, limit=ASKED_A_ROUND)
-    until = now - YOUNGEST
+    offered, until = offered_gateways(app.settings), now - YOUNGEST
     for account in due:
+        if account.gateway not in offered:
+            await _note_compared(app, account, "this installation does not offer it any more")
+            continue
         await app.queue.enqueue(job(account.account_id, account.id, until - SPAN, until))
 
 
@@ -122,7 +126,7 @@ async def _compare_charge(app: App, account: Row, seen: Snapshot) -> list[Job]:
     payment = await app.db.payments.find_by_reference(
         gateway_account_id=account.id, txid=made.txid, provider_id=made.provider_id
     )
-    if payment is None or payment.state == "new":
+    if payment is None:
         if seen.receipts:
             paid_cents = sum(receipt.amount_cents for receipt in seen.receipts)
             await _note(app, account, "stranger", made.txid, f"{paid_cents} cents came in for no charge of ours")

@@ -30,7 +30,7 @@ def make_link(app: App, bot: Bot | Row) -> str:
 
 async def claim(app: App, tx: Transaction, bot: Bot, lead: Row, *, param: str, cause: str) -> Job | None:
     """Make a lead's chat its bot's storage chat if his /start says so; give the job of the greeting, None if not."""
-    row = await tx.bots.find_by_id(bot_id=bot.id) if param.startswith(PREFIX) else None
+    row = await tx.bots.find_by_id(bot_id=bot.id) if is_param(param) else None
     if row is None or not hmac.compare_digest(param.encode(), _make_param(app, row).encode()):
         return None
     await _write(app, tx, bot, lead.chat_id, "link")
@@ -49,6 +49,11 @@ async def claim(app: App, tx: Transaction, bot: Bot, lead: Row, *, param: str, c
         planned_at=app.clock(),
     )
     return messages.job(greeting)
+
+
+def is_param(text: str) -> bool:
+    """Tell whether a /start's parameter is meant for `claim`."""
+    return text.startswith(PREFIX)
 
 
 async def name(app: App, bot: Bot, chat_id: int, *, actor: str) -> None:

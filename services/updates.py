@@ -133,14 +133,26 @@ async def _apply(
     if isinstance(act, Press) and tap is None:
         logs.add(ignored="its button was never shown in its chat")
         return []
-    lead = await leads.lock(tx, bot, chat_id, arrival.person, app.clock())
+    param = act.param if isinstance(act, Started) else ""
+    token = param if clicks.is_token(app, bot.account_id, param) else ""
+    is_start = isinstance(act, Started) and not token and not storages.is_param(param)
+    lead = await leads.lock(
+        tx,
+        bot,
+        chat_id,
+        arrival.person,
+        app.clock(),
+        update_id=arrival.update_id,
+        received_at=received_at,
+        is_start=is_start,
+    )
     visit = Visit(app, tx, bot, lead, arrival, act, tap, received_at)
-    if not await _note_applied(visit):
+    if not lead.is_news:
         return await _list_unfinished(visit)
-    if isinstance(act, Started):
-        if greeting := await storages.claim(app, tx, bot, lead, param=act.param, cause=visit.cause):
-            return [greeting]
-        await clicks.link(app, tx, lead, act.param)
+    if greeting := await storages.claim(app, tx, bot, lead, param=param, cause=visit.cause):
+        return [greeting]
+    if token:
+        await clicks.link(app, tx, lead, token)
     _count_swap(visit)
     jobs = await _note_presence(visit)
     if late := _find_lateness(visit):
@@ -148,17 +160,6 @@ async def _apply(
         logs.add(ignored=f"it comes too late to be acted upon ({late.value})")
         return jobs
     return [*jobs, *await _advance(visit)]
-
-
-async def _note_applied(visit: Visit) -> bool:
-    """Note that an update is applied; tell whether this is the first time."""
-    noted = await visit.tx.applied_updates.note(
-        applied_on=visit.app.clock().date(),
-        account_id=visit.bot.account_id,
-        bot_id=visit.bot.id,
-        update_id=visit.arrival.update_id,
-    )
-    return bool(noted)
 
 
 def _count_swap(visit: Visit) -> None:
@@ -209,7 +210,7 @@ async def _note_presence(visit: Visit) -> list[Job]:
 
 async def _advance(visit: Visit) -> list[Job]:
     """Let the funnel act, save where the lead stands, plan what is to be done."""
-    event, version_id = await _choose_event(visit)
+    event, version_id = _choose_event(visit)
     if event is None or version_id is None:
         return []
     return await moves.make(
@@ -217,7 +218,7 @@ async def _advance(visit: Visit) -> list[Job]:
     )
 
 
-async def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
+def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
     """Give what happened in the funnel's words and the version it happened on.
 
     None where the funnel is not concerned.
@@ -230,12 +231,9 @@ async def _choose_event(visit: Visit) -> tuple[Event | None, int | None]:
         return None, None
     if isinstance(visit.act, Wrote) and visit.lead.version_id is not None:
         return visit.act, visit.lead.version_id
-    version_id = await visit.tx.funnels.find_current_version_id(
-        account_id=visit.bot.account_id, funnel_id=visit.bot.funnel_id
-    )
-    if version_id is None:
+    if visit.lead.current_version_id is None:
         logs.add(ignored="its bot has no published funnel")
-    return visit.act, version_id
+    return visit.act, visit.lead.current_version_id
 
 
 async def _list_unfinished(visit: Visit) -> list[Job]:

@@ -17,6 +17,7 @@ from aiopg.utils import ClosableQueue
 from psycopg2 import extensions
 
 from grimbots.sql.errors import DatabaseUnavailable, StatementTimeout
+from grimbots.sql.statements import Statement
 
 UNAVAILABLE_CODES = ("08", "25006", "53", "57P")
 """SQLSTATEs, or their beginnings, after which a session is useless: connection lost, a primary that became a standby,
@@ -48,6 +49,7 @@ class Connection(AiopgConnection):
         self._fileno: int | None = os.dup(raw.fileno())
         self._loop.add_reader(self._fileno, self._ready, self._weakref)
         self._is_plain = True
+        self._prepared: set[str] = set()
 
     @property
     def is_in_transaction(self) -> bool:
@@ -59,6 +61,16 @@ class Connection(AiopgConnection):
         """Tell whether somebody else may get this session: open, in no transaction, nothing left behind."""
         return not self.closed and self._is_plain and not self.is_in_transaction
 
+    async def prepare(self, statement: Statement) -> None:
+        """Make the session know a statement, once: what Postgres need not read and plan again costs it half.
+
+        Raises:
+            What `run` does.
+        """
+        if statement.title not in self._prepared:
+            await self._execute(statement.prepare_sql)
+            self._prepared.add(statement.title)
+
     async def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one statement and answer psycopg2's cursor with all its rows received.
 
@@ -67,9 +79,15 @@ class Connection(AiopgConnection):
             StatementTimeout: the server cancelled the statement.
             psycopg2.Error: the server refused the statement.
         """
+        raw = await self._execute(sql, parameters)
+        self._is_plain = self._is_plain and raw.statusmessage.split()[0] in PLAIN_COMMANDS
+        return raw
+
+    async def _execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        waiter = self._create_waiter("run")
         try:
-            cursor = await self.cursor()
-            await cursor.execute(sql, parameters)
+            cursor = self._send(sql, parameters)
+            await self._poll(waiter, self._timeout)
         except TimeoutError as error:
             raise DatabaseUnavailable(f"no answer from Postgres in {self._timeout:g} s") from error
         except extensions.QueryCanceledError as error:
@@ -80,8 +98,16 @@ class Connection(AiopgConnection):
                 raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
             error.args = (_shorten(error),)
             raise
-        self._is_plain = self._is_plain and cursor.raw.statusmessage.split()[0] in PLAIN_COMMANDS
-        return cursor.raw
+        return cursor
+
+    def _send(self, sql: str, parameters: Mapping[str, Any] | None) -> Any:
+        try:
+            cursor = self._conn.cursor()
+            cursor.execute(sql, parameters)
+        except BaseException:
+            self._waiter = None
+            raise
+        return cursor
 
     async def listen(self, channel: str) -> None:
         """Have the notifications of `channel` sent to this session."""
@@ -105,13 +131,14 @@ class Connection(AiopgConnection):
     async def _poll(self, waiter: asyncio.Future[None], timeout: float) -> None:
         """Wait for the answer. aiopg's own makes an asyncio.CancelledError of a statement the server cancelled."""
         self._advance()
+        alarm = self._loop.call_later(timeout, _give_up, waiter)  # a third of what asyncio.timeout costs
         try:
-            async with asyncio.timeout(timeout):
-                await waiter
+            await waiter
         except (asyncio.CancelledError, TimeoutError):
             self._close()  # the answer may still come, and must not be taken for the next statement's
             raise
         finally:
+            alarm.cancel()
             self._waiter = None
 
     @staticmethod
@@ -153,6 +180,11 @@ class Connection(AiopgConnection):
         if self._fileno is not None:
             os.close(self._fileno)
             self._fileno = None
+
+
+def _give_up(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 def _shorten(error: psycopg2.Error) -> str:

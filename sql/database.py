@@ -178,7 +178,9 @@ class Database(_Door):
 async def _execute(connection: Connection, statement: Statement, parameters: Mapping[str, Any], begin: str = "") -> Any:
     started = monotonic()
     try:
-        return statement.read(await connection.run(begin + statement.sql, parameters or None))
+        if statement.is_preparable:
+            await connection.prepare(statement)
+        return statement.read(await connection.run(begin + statement.execute_sql, parameters or None))
     except Exception as error:
         error.add_note(f"in the statement {statement.title}")
         raise

@@ -51,6 +51,7 @@ def _write_options(statement_timeout_seconds: float) -> str:
     # client_connection_check_interval (Postgres 14): the statement of a client that went away ends.
     settings = {
         "client_connection_check_interval": "200ms",
+        "plan_cache_mode": "force_generic_plan",  # the plan that tests/sql/test_plans.py looks at
         "statement_timeout": f"{statement_timeout_seconds * 1000:.0f}ms",
         "TimeZone": "UTC",
     }

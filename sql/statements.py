@@ -18,7 +18,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class QueryFileError(Exception):
     """A file of named statements breaks a rule; the message begins with file and line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """One named statement: `title` is `<aggregate>.<name>`, `doc` the comment above its SQL."""
 
@@ -50,9 +50,30 @@ class Statement:
     parameters: frozenset[str]
 
     @property
+    def prepare_sql(self) -> str:
+        """What makes a session know the statement under its title, its parameters by place, in alphabetical order."""
+        places = {name: f"${place}" for place, name in enumerate(sorted(self.parameters), 1)}
+        numbered = PARAMETER.sub(lambda match: places[match[1]], self.sql)
+        return f'PREPARE "{self.title}" AS {numbered.replace("%%", "%") if places else numbered}'
+
+    @cached_property
     def verb(self) -> str:
         """What it does, in one word of VERBS; a statement that begins by naming others does what it ends with."""
-        return _find_verb(self.sql)
+        found: list[str] = COMMAND.findall(self.sql)
+        return found[-1].lower() if found else "other"
+
+    @cached_property
+    def is_preparable(self) -> bool:
+        """Tell whether Postgres can PREPARE it: what reads or writes rows."""
+        return self.verb != "other"
+
+    @cached_property
+    def execute_sql(self) -> str:
+        """What runs the statement in a session that knows it, where it can be prepared."""
+        if not self.is_preparable:
+            return self.sql
+        values = ", ".join(f"%({name})s" for name in sorted(self.parameters))
+        return f'EXECUTE "{self.title}" ({values})' if values else f'EXECUTE "{self.title}"'
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Raise TypeError unless exactly the statement's parameters are given."""
@@ -96,12 +117,6 @@ READERS: Mapping[str, Callable[[Statement, Any], Any]] = {
 
 def _row_class(statement: Statement, cursor: Any) -> Any:
     return _make_row_class(statement.title, tuple(column.name for column in cursor.description))
-
-
-@cache
-def _find_verb(sql: str) -> str:
-    found: list[str] = COMMAND.findall(sql)
-    return found[-1].lower() if found else "other"
 
 
 @cache

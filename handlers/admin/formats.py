@@ -13,8 +13,10 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 SWAPPED = str.maketrans(",.", ".,")
 
 
-def show_money(cents: int, language: str) -> str:
-    """Write reais so that the sign never stands alone at a line's end: R$ 1.234,56 or R$ 1,234.56."""
+def show_money(cents: int, language: str, currency: str = "BRL") -> str:
+    """Write money so that its sign never stands alone at a line's end: R$ 1.234,56, R$ 1,234.56, or 249 Stars."""
+    if currency == "XTR":
+        return f"{show_count(cents, language)}{NO_BREAK_SPACE}Stars"
     return format_money(cents, language).replace(" ", NO_BREAK_SPACE)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from grimbots.conf import logs, sentry
 from grimbots.conf.programs import ProgramError
 from grimbots.conf.redactions import scrub
@@ -113,7 +115,8 @@ def main(argv: Sequence[str], server: Server) -> int:
         settings = load(os.environ) if arguments.run is dev.run else load_settings(os.environ)
         logs.set_up(settings.log_level, settings.secrets)
         sentry.set_up(settings)
-        code: int = asyncio.run(arguments.run(server, settings, arguments))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code: int = runner.run(arguments.run(server, settings, arguments))
     except EXPECTED as error:
         print(f"grimbots: {scrub(str(error))}", file=sys.stderr)
         return 1

@@ -41,6 +41,10 @@ class NeverSent(Exception):
     """The request surely did not leave: no place, or DNS, connect, the proxy or TLS failed. Repeat it freely."""
 
 
+class Crowded(NeverSent):
+    """It did not even try to leave: our own line to the party was full. It says nothing of the party."""
+
+
 class Ambiguous(Exception):
     """The request had begun to leave and no whole answer came: the party may have executed it."""
 
@@ -160,7 +164,7 @@ class HttpClient:
             return await self._send(self._find_party(party), call, attempt, max_response_bytes)
         except NoPlace as full:
             metrics.outbound_refused.labels(_kind_of(party)).inc()
-            failure: NeverSent | Ambiguous = NeverSent(f"{party}: {full}")
+            failure: NeverSent | Ambiguous = Crowded(f"{party}: {full}")
         except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
             failure = _classify(error, party, attempt)
         raise failure  # outside the block: no context, so no URL, hangs on it

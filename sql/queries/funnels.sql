@@ -4,13 +4,6 @@ FROM funnels
 WHERE account_id = %(account_id)s
     AND name = %(name)s;
 
--- name: find_current_version_id :value
--- hot
-SELECT current_version_id
-FROM funnels
-WHERE account_id = %(account_id)s
-    AND id = %(funnel_id)s;
-
 -- name: list_all :many
 SELECT funnels.id, funnels.name, funnel_versions.number, funnel_versions.published_at
 FROM funnels

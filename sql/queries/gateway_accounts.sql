@@ -42,7 +42,7 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE OF due SKIP LOCKED
 )
-RETURNING id, account_id;
+RETURNING id, account_id, gateway;
 
 -- name: close_breaker :one
 UPDATE gateway_accounts

@@ -39,18 +39,54 @@ FOR UPDATE;
 
 -- name: lock_or_add :one
 -- A language Telegram leaves out is kept as last known. The row stays locked to the end of the transaction.
+-- In one with it, what an update asks of every lead: `is_news` tells that this update was never applied before, on whichever of the
+-- days that are kept (sent again after midnight it is still the same); a null one is news. A /start that brought no click is noted
+-- if it is the lead's first.
 -- hot
-INSERT INTO leads (account_id, bot_id, chat_id, first_name, last_name, username, language_code, created_at, updated_at)
-VALUES (%(account_id)s, %(bot_id)s, %(chat_id)s, %(first_name)s, %(last_name)s, %(username)s, %(language_code)s, %(now)s, %(now)s)
-ON CONFLICT (bot_id, chat_id) DO UPDATE SET
-    first_name = EXCLUDED.first_name,
-    last_name = EXCLUDED.last_name,
-    username = EXCLUDED.username,
-    language_code = coalesce(nullif(EXCLUDED.language_code, ''), leads.language_code),
-    updated_at = EXCLUDED.updated_at
-WHERE leads.account_id = EXCLUDED.account_id
-RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
-    walked_at, walked_update_id;
+WITH met AS (
+    INSERT INTO leads (account_id, bot_id, chat_id, first_name, last_name, username, language_code, created_at, updated_at)
+    VALUES (%(account_id)s, %(bot_id)s, %(chat_id)s, %(first_name)s, %(last_name)s, %(username)s, %(language_code)s, %(now)s, %(now)s)
+    ON CONFLICT (bot_id, chat_id) DO UPDATE SET
+        first_name = EXCLUDED.first_name,
+        last_name = EXCLUDED.last_name,
+        username = EXCLUDED.username,
+        language_code = coalesce(nullif(EXCLUDED.language_code, ''), leads.language_code),
+        updated_at = EXCLUDED.updated_at
+    WHERE leads.account_id = EXCLUDED.account_id
+    RETURNING id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+        walked_at, walked_update_id
+), noted AS (
+    INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
+    SELECT %(applied_on)s, account_id, bot_id, %(update_id)s
+    FROM met
+    WHERE NOT EXISTS (
+        SELECT
+        FROM applied_updates
+        WHERE account_id = %(account_id)s
+            AND bot_id = %(bot_id)s
+            AND update_id = %(update_id)s
+    )
+        AND %(update_id)s IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING update_id
+), begun AS (
+    INSERT INTO starts (account_id, bot_id, lead_id, started_at)
+    SELECT account_id, bot_id, id, %(now)s
+    FROM met
+    WHERE %(is_start)s
+        AND walked_at IS NULL
+        AND NOT EXISTS (
+            SELECT
+            FROM starts
+            WHERE lead_id = met.id
+        )
+    ON CONFLICT DO NOTHING
+)
+SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+    walked_at, walked_update_id,
+    %(update_id)s IS NULL OR EXISTS (SELECT FROM noted) AS is_news,
+    (SELECT current_version_id FROM funnels WHERE account_id = %(account_id)s AND id = %(funnel_id)s) AS current_version_id
+FROM met;
 
 -- name: save_walk :exec
 -- And what moved it, unless `event` is null.

@@ -11,7 +11,7 @@ RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, ca
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
 -- ended without telling: this one is a repeat. `sending_at` is the first of the attempts in doubt, `chat_id` where the lead is now.
--- The id comes from our own job.
+-- `delivers`: it is a part of a delivery. The id comes from our own job.
 -- hot
 UPDATE messages
 SET status = 'sending',
@@ -24,7 +24,8 @@ WHERE messages.id = %(message_id)s
     AND leads.status = 'active'
     AND (messages.status = 'planned' OR messages.status = 'sending' AND messages.policy = 'retry')
 RETURNING messages.id, messages.account_id, messages.bot_id, messages.lead_id, leads.chat_id, messages.payment_id, messages.method,
-    messages.body, messages.policy, messages.attempts, messages.sending_at;
+    messages.body, messages.policy, messages.attempts, messages.sending_at,
+    EXISTS (SELECT FROM deliveries WHERE payment_id = messages.payment_id AND step = messages.step) AS delivers;
 
 -- name: close_unsendable :one
 -- What claim refuses and nobody may send: a `once` message whose attempt ended without telling, and whatever goes to a dead chat.

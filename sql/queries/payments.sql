@@ -283,17 +283,21 @@ WHERE account_id = %(account_id)s
 RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
--- name: move :one
--- None when it is not in from_state any more.
-UPDATE payments
-SET state = %(to_state)s,
-    error = coalesce(%(error)s, error),
-    updated_at = %(now)s
-WHERE account_id = %(account_id)s
-    AND id = %(payment_id)s
-    AND state = %(from_state)s
-RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
+-- name: move :exec
+-- And who did so, and why. 0 when it is not in from_state any more.
+WITH moved AS (
+    UPDATE payments
+    SET state = %(to_state)s,
+        error = coalesce(%(error)s, error),
+        updated_at = %(now)s
+    WHERE account_id = %(account_id)s
+        AND id = %(payment_id)s
+        AND state = %(from_state)s
+    RETURNING id, account_id
+)
+INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
+SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(now)s
+FROM moved;
 
 -- name: note_charge :exec
 -- What the provider made, whatever has become of the payment meanwhile.

@@ -51,7 +51,7 @@ async def hold(site: Site, connections: int, rate: float, seconds: float) -> Hel
     """Measure idle, with the callers, and with the trickle beside them."""
     crowd, visitors, client = Crowd(site), site.connect(), site.connect()
     async with crowd.look_on():
-        await warm_up(client, crowd, rate)
+        await warm_up(site, client, crowd, rate)
         idle = read_memory(site)
         await _open(visitors, connections)
         await asyncio.sleep(SETTLE_SECONDS)

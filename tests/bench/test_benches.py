@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grimbots.tests.bench import bench_campaign, bench_delivery, bench_http, bench_start, bench_webhook
+from grimbots.tests.bench import bench_campaign, bench_charge, bench_delivery, bench_http, bench_start, bench_webhook
 from grimbots.tests.bench.reports import Figures, read_arguments, summarize, tell
 from grimbots.tests.bench.rigs import open_rig
 from grimbots.tests.bench.shares import measure_shares
@@ -23,7 +23,7 @@ RATES, CAMPAIGNS, SECONDS = [20.0], [2.0], 0.5
 def test_every_bench_of_the_server_measures() -> None:
     async def measure_all() -> tuple[list[list[Figures]], list[Figures]]:
         async with open_rig() as rig:
-            benches = (bench_start, bench_webhook, bench_delivery)
+            benches = (bench_start, bench_webhook, bench_charge, bench_delivery)
             rated = [await bench.measure(rig, RATES, runs=1, seconds=SECONDS) for bench in benches]
             return rated, await bench_campaign.measure(rig, CAMPAIGNS, runs=1, seconds=SECONDS)
 

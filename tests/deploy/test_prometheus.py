@@ -86,6 +86,8 @@ CRON, OWED = gauge("cron_success_timestamp_seconds", 'cron="keep_days"'), gauge(
 TAKEN, GOOD = (gauge("telegram_webhooks", f'state="{state}"') for state in ("taken", "ours"))
 DEAD = gauge("telegram_bots", 'status="dead"')
 FAILING, LEFT = gauge("telegram_webhooks_failing"), gauge("payments_events_left_over", 'status="unmatched"')
+BROKEN = gauge("payments_gateway_accounts", 'state="open"')
+DIFFERS, STRANGERS = (gauge("payments_statement_differences", f'kind="{kind}"') for kind in ("unpaid", "stranger"))
 LAG = gauge("database_replica_lag_bytes")
 USED, ALLOWED = gauge("database_connections"), gauge("database_connections_allowed")
 
@@ -164,6 +166,8 @@ CASES: dict[str, Case] = {
     "GrimBotsBotsDead": Case({DEAD: "2x3 5x30"}, {DEAD: "7x3 8x30"}, 6, {"status": "dead"}),
     "GrimBotsDeliveriesOwed": Case({OWED: "1x30"}, {OWED: "1x8 0x30"}, 11),
     "GrimBotsEventsLeftOver": Case({LEFT: "3x5 4x30"}, {LEFT: "3x30"}, 8, {"status": "unmatched"}),
+    "GrimBotsGatewayBroken": Case({BROKEN: "1x30"}, {BROKEN: "1x3 0x30"}, 6),
+    "GrimBotsStatementDiffers": Case({DIFFERS: "2x30"}, {STRANGERS: "2x30"}, 1, {"kind": "unpaid"}),
 }
 # The other halves of those that say "or".
 OTHERWISE: list[tuple[str, Case]] = [

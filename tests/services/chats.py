@@ -10,7 +10,8 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 
-from grimbots.services import messages
+from grimbots.services import bots, leads, messages
+from grimbots.services.arrivals import Person
 
 CAUSES = itertools.count(1)
 
@@ -25,17 +26,9 @@ class Chat:
 
     async def open(self) -> Chat:
         """Add the lead, as its first update does."""
+        bot = bots.from_row(self.app, await self.app.db.bots.find_by_id(bot_id=self.tenant.bot_id))
         async with self.app.db.transaction() as tx:
-            self.lead = await tx.leads.lock_or_add(
-                account_id=self.tenant.account_id,
-                bot_id=self.tenant.bot_id,
-                chat_id=self.chat_id,
-                first_name="Ana",
-                last_name="",
-                username="",
-                language_code="pt",
-                now=self.app.clock(),
-            )
+            self.lead = await leads.lock(tx, bot, self.chat_id, Person("Ana", language_code="pt"), self.app.clock())
         return self
 
     async def plan(self, text: str = "oi", **changes: Any) -> Any:

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from grimbots.conf import metrics
-from grimbots.services import clicks, pools, visits
+from grimbots.services import clicks, leads, pools, visits
+from grimbots.services.arrivals import Person
 from grimbots.services.spool import Spool
 from grimbots.services.visits import Visit
 from grimbots.tests.services.buyers import Buyer
@@ -153,16 +154,7 @@ async def test_start_and_click_in_one_moment_are_linked(app: Any, accounts: Any,
     token = await click(app, utm_source="ig")
     bot = await app.bots.by_id(app, accounts[0].bot_id)
     async with app.db.transaction() as tx:
-        lead = await tx.leads.lock_or_add(
-            account_id=bot.account_id,
-            bot_id=bot.id,
-            chat_id=7,
-            now=app.clock(),
-            first_name="Ana",
-            last_name="",
-            username="",
-            language_code="",
-        )
+        lead = await leads.lock(tx, bot, 7, Person("Ana"), app.clock())
         await clicks.link(app, tx, lead, token)
         storing = asyncio.ensure_future(clicks.store_spooled(app))
         await asyncio.to_thread(wait_for_lock, query)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import psycopg2
 import pytest
 
-from grimbots.services import crons
+from grimbots.services import crons, leads
+from grimbots.services.arrivals import Person
 from grimbots.tests.conftest import Clock
 
 TODAY = date(2026, 3, 2)
@@ -105,8 +106,11 @@ def make_days(first: int, last: int) -> list[date]:
 
 async def apply_update(app: Any, tenant: Any, day: date) -> int:
     """Note an applied update; returns its number."""
-    key = {"account_id": tenant.account_id, "bot_id": tenant.bot_id, "update_id": day.toordinal()}
-    assert await app.db.applied_updates.note(applied_on=day, **key) == 1
+    bot = await app.bots.by_id(app, tenant.bot_id)
+    at = datetime.combine(day, time(12), UTC)
+    async with app.db.transaction() as tx:
+        lead = await leads.lock(tx, bot, 42, Person("Ana"), at, update_id=day.toordinal(), received_at=at)
+    assert lead.is_news
     return day.toordinal()
 
 

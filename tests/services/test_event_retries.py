@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from grimbots.queue.dispatcher import Queue
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again
 from grimbots.services import events, payments, receptions
@@ -77,9 +79,10 @@ async def test_a_left_over_event_is_acted_upon_again(shop: Shop, clock: Clock, q
 
 @pytest.mark.gen_test
 async def test_an_event_whose_job_is_dead_can_be_tried_again(shop: Shop, clock: Clock) -> None:
-    event_id = await leave_over(shop, clock, "f" * 32)
-    (row,) = await events.list_left_over(shop.app, shop.tenant.account_id)
-    await shop.app.queue.bury(events.job(await events.get(shop.app, shop.tenant.account_id, row.id)), "broken")
+    nowhere = Queue("redis://127.0.0.1:1", consumer_host="test", slot=1, queue_slots={})
+    event_id = await leave_over(replace(shop, app=replace(shop.app, queue=nowhere)), clock, "f" * 32)
+    dead = events.job(await events.get(shop.app, shop.tenant.account_id, event_id))
+    assert await shop.app.queue.bury(dead, "broken") is Accepted.DEAD
     await events.retry(shop.app, shop.tenant.account_id, event_id, actor="test")
     (stale,) = await shop.app.db.provider_events.list_stale(before=clock(), after=0, limit=9)
     assert await shop.app.queue.enqueue(events.job(stale)) is not Accepted.DEAD
@@ -126,3 +129,42 @@ async def post(shop: Shop, second: FakeProvider, query: Query, *, is_verified: b
     ((key,),) = query("SELECT key FROM gateway_accounts WHERE gateway = 'elsewhere'")
     headers = second.sign(b"{}", "second secret" if is_verified else "guessed")
     await receptions.receive(shop.app, "elsewhere", key, "", "", headers, b"{}")
+
+
+@pytest.mark.gen_test
+async def test_money_that_goes_back_at_another_account_is_not_ours(
+    shops: list[Shop], second: FakeProvider, query: Query, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """The other tenant signs, with his own secret, that the transfer of our buyer went back."""
+    mine, other = shops
+    payment = await mine.charge()
+    second.pay(payment.txid, end_to_end_id="E1")
+    await payments.verify(mine.app, payment_id=payment.id, cause="u:1:1")
+    back = Return("r1", "E1", PRICE_CENTS, clock(), ReturnKind.CHARGEBACK, is_settled=True)
+    monkeypatch.setattr(Elsewhere, "parse", lambda self, event: (Hint(None, None, None, back),))
+    account = await connect(other, second)
+    signed = second.sign(b"{}", "second secret")
+    await receptions.receive(other.app, "elsewhere", account.key, "", "", signed, b"{}")
+    clock.move(minutes=10)
+    await other.apply_events()
+    assert (await mine.read(payment.id)).state == "paid"
+    assert [row.status for row in await events.list_left_over(other.app, other.tenant.account_id)] == ["unmatched"]
+
+
+@pytest.mark.gen_test
+async def test_money_that_goes_back_before_it_was_seen_to_come_is_asked_about(
+    shop: Shop, second: FakeProvider, query: Query, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    payment = await shop.charge()
+    second.pay(payment.txid, end_to_end_id="E1")
+    back = Return("r1", "E1", PRICE_CENTS, clock(), ReturnKind.REFUND, is_settled=True)
+    Elsewhere.returns[payment.txid] = (back, replace(back, id="r2", end_to_end_id="E of another"))
+    monkeypatch.setattr(Elsewhere, "parse", lambda self, event: (Hint(payment.txid, None, None, back),))
+    await post(shop, second, query, is_verified=True)
+    await shop.apply_events()
+    assert await shop.list_moves(payment) == [
+        ("new", "creating"),
+        ("creating", "pending"),
+        ("pending", "paid"),
+        ("paid", "refunded"),
+    ]

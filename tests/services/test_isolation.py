@@ -6,6 +6,7 @@ The tasks come from the registry itself: one that is not listed here fails the f
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from grimbots.services import (
     messages,
     payments,
     posts,
+    statements,
     subscriptions,
     takeovers,
     wakes,
@@ -96,6 +98,20 @@ async def apply_event_of_others_charge(world: World) -> None:
     (event_id,) = await world.own_shop.list_events()
     with pytest.raises(Again, match="no charge of this gateway account"):
         await events.apply(world.own_shop.app, event_id=event_id)
+
+
+async def compare_statement_with_others_charge(world: World) -> None:
+    """Go through the own provider's statement, on which the other's charge stands, paid."""
+    shop, provider = world.own_shop, world.own_shop.provider
+    pending = await world.other_shop.read(world.other.payment_id + 1)
+    provider.charges["api key of tenant1", pending.txid] = {**provider.charges["api key of tenant2", pending.txid]}
+    provider.pay(pending.txid, end_to_end_id="E9")
+    (account,) = await shop.app.db.gateway_accounts.list_in_service(account_id=world.own.account_id)
+    now = shop.app.clock()
+    job = statements.job(world.own.account_id, account.id, now - timedelta(hours=1), now + timedelta(minutes=1))
+    await statements.compare(shop.app, **job.payload)
+    found = "SELECT payment_id FROM statement_differences WHERE kind = 'stranger' AND account_id = %s"
+    assert world.query(found, world.own.account_id) == [(None,)]
 
 
 async def expand_others_campaign(world: World) -> None:
@@ -209,6 +225,7 @@ RUNS: dict[str, list[Run]] = {
     "payments.verify": [verify],
     "posts.retry": [retry_others_post],
     "posts.send": [post],
+    "statements.compare": [compare_statement_with_others_charge],
     "takeovers.end": [end_others_takeover],
     "updates.handle": [start_with_others_token, tap_others_button],
     "wakes.wake": [wake_others_lead],

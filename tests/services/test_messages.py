@@ -261,7 +261,7 @@ async def plan_delivery(chat: Chat) -> Any:
             expires_in_seconds=60,
             now=now,
         )
-    message = await chat.plan(payment_id=payment.id, version_id=published.version_id)
+    message = await chat.plan(payment_id=payment.id, version_id=published.version_id, step="access")
     async with chat.app.db.transaction() as tx:
         await deliveries.plan(tx, **lead, payment_id=payment.id, step="access", message_id=message.id, now=now)
     return message

@@ -356,3 +356,14 @@ async def test_charge_of_another_amount_is_not_shown(shop: Shop) -> None:
     }
     await payments.charge(shop.app, payment_id=payment.id)
     assert (await shop.read(payment.id)).state == "cancelled"
+
+
+@pytest.mark.gen_test
+async def test_charge_with_the_ids_of_another_is_not_shown(shop: Shop) -> None:
+    first, second = await shop.charge(501), await shop.accept_offer(502)
+    known = shop.provider.charges["api key of tenant1", first.txid]
+    shop.provider.charges["api key of tenant1", second.idempotency_key] = known
+    await payments.charge(shop.app, payment_id=second.id)
+    moves = await shop.app.db.payments.list_transitions(account_id=second.account_id, payment_id=second.id)
+    assert moves[-1].to_state == "cancelled" and "another charge" in moves[-1].reason
+    assert await shop.list_said(f"p:{second.id}:charged") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -187,3 +188,12 @@ async def test_each_statement_is_gone_through_once_a_night(shop: Shop, clock: Cl
                 await asyncio.sleep(0.01)
     assert (await shop.read(payment.id)).state == "paid"
     assert sum(method == "GET" for method, _ in shop.provider.calls) == statements.SPAN // statements.WINDOW
+
+
+@pytest.mark.gen_test
+async def test_a_provider_that_is_not_offered_any_more_is_not_asked(shop: Shop, clock: Clock) -> None:
+    await shop.charge()
+    clock.now = datetime(2026, 3, 3, 5, 30, tzinfo=UTC)
+    closed = replace(shop.app, settings=replace(shop.app.settings, sandbox=False))
+    await statements.hand_out(closed)
+    assert "not offer" in (await find_account(shop, "sandbox")).compare_error

@@ -48,6 +48,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
     "posts.retry": {"timer_id": 1, "account_id": 1, "post_id": 1},
     "posts.send": {"post_id": 1},
+    "statements.compare": {"gateway_account_id": 1, "since": 0.0, "until": 1.0},
     "takeovers.end": {"timer_id": 1, "account_id": 1, "lead_id": 1, "until": "2026-01-01T00:00:00+00:00"},
     "updates.handle": {
         "bot_id": 1,

@@ -131,7 +131,8 @@ async def test_replaced_bot_keeps_its_row_and_its_leads_wait_to_start_the_new_on
 ) -> None:
     tenant, key = chat.tenant, {"account_id": chat.tenant.account_id, "bot_id": chat.tenant.bot_id}
     await app.db.bot_files.remember(**key, sha256="x", form="photo", file_id="old", now=app.clock())
-    await app.db.applied_updates.note(applied_on=app.clock().date(), **key, update_id=1)
+    note = "INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id) VALUES (%s, %s, %s, 1)"
+    query(note, app.clock().date(), key["account_id"], key["bot_id"])
     message = await chat.plan()
     know(fake_telegram, 700_000_007, "outro_bot")
     await change(app, tenant, ANOTHER, replaces=True)

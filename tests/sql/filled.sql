@@ -95,9 +95,15 @@ SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
-INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, created_at)
+INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, created_at, broken_since, broken_until)
 SELECT id, (SELECT min(bots.id) FROM bots WHERE bots.account_id = accounts.id), 'sandbox', 'gateway key of ' || name,
-    'credentials of ' || name, now() FROM accounts;
+    'credentials of ' || name, now(), now(), now() - interval '1 hour' FROM accounts;
+
+-- A day long ago, and the one of test_isolation.py's instant.
+INSERT INTO gateway_days (account_id, gateway_account_id, day, charges, cents)
+SELECT account_id, id, day, 10, 9900
+FROM gateway_accounts
+CROSS JOIN (VALUES (date '2026-01-01'), (date '2099-12-31')) AS days (day);
 
 -- A big account has one new, one pending and one cancelled payment; all others are paid.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, items, description,
@@ -129,6 +135,15 @@ UPDATE payments SET next_check_at = now() WHERE state = 'pending';
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;
+
+INSERT INTO payment_refusals (account_id, payment_id, gateway_account_id, reason, at)
+SELECT account_id, id, gateway_account_id, description, now() FROM payments;
+
+-- A big account has a few that nobody has closed.
+INSERT INTO statement_differences (account_id, gateway_account_id, payment_id, kind, reference, detail, found_at, closed_at)
+SELECT account_id, gateway_account_id, id, 'missing', txid, description, now(), CASE state WHEN 'paid' THEN now() END
+FROM payments
+ORDER BY state = 'paid' DESC, id;
 
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'pending', 'paid', 'webhook', description, now() FROM payments;

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from grimbots.sql.database import QUERIES
-from grimbots.sql.statements import PARAMETER, Statement, load
+from grimbots.sql.statements import Statement, load
 
 STATEMENTS: dict[str, Statement] = {
     statement.title: statement for statements in load(QUERIES).values() for statement in statements.values()
@@ -15,14 +15,11 @@ STATEMENTS: dict[str, Statement] = {
 
 def prepare(connection: Any, statement: Statement) -> dict[str, str]:
     """PREPARE a statement under its title and give the type Postgres found for each parameter."""
-    names = sorted(statement.parameters)
-    places = {name: f"${place}" for place, name in enumerate(names, 1)}
-    sql = PARAMETER.sub(lambda match: places[match[1]], statement.sql).replace("%%", "%")
     with connection.cursor() as cursor:
-        cursor.execute(f'PREPARE "{statement.title}" AS {sql}')
+        cursor.execute(statement.prepare_sql)
         cursor.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = %s", [statement.title])
         (types,) = cursor.fetchone()
-    return dict(zip(names, types, strict=True))
+    return dict(zip(sorted(statement.parameters), types, strict=True))
 
 
 def explain(connection: Any, statement: Statement) -> list[dict[str, Any]]:
@@ -42,4 +39,4 @@ def _walk(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 def is_read(statement: Statement) -> bool:
     """Tell whether the statement begins by reading, so that nothing it meets is its own."""
-    return not re.match(r"INSERT\b", statement.sql)
+    return not re.match(r"(WITH \w+ AS \(\s+)?INSERT\b", statement.sql)

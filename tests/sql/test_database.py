@@ -54,6 +54,11 @@ INSERT INTO places (name)
 VALUES (%(name)s)
 RETURNING id, name
 
+-- name: list_plans :many
+SELECT name, generic_plans, custom_plans
+FROM pg_prepared_statements
+ORDER BY name
+
 -- name: pid :value
 SELECT pg_backend_pid()
 """
@@ -97,6 +102,14 @@ async def test_one_without_a_row_gives_none(open_database):
 async def test_exec_gives_the_number_of_rows(open_database, places):
     async with open_database(queries=PLACES) as database:
         assert await database.probe.add(name="one") == 1
+
+
+@pytest.mark.gen_test
+async def test_statement_is_prepared_once_in_a_session_and_planned_for_any_values(open_database, places):
+    async with open_database(queries=PLACES, size=1) as database:
+        for name in ("one", "two", "three"):
+            await database.probe.add(name=name)
+        assert await database.probe.list_plans() == [("probe.add", 3, 0), ("probe.list_plans", 1, 0)]
 
 
 @pytest.mark.gen_test
@@ -197,9 +210,7 @@ async def test_transaction_rolls_back_when_cancelled(open_database, places, obse
             await tx.probe.add(name="one")
             await asyncio.Event().wait()
 
-    waiting = (
-        "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%%INSERT INTO places%%'"
-    )
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%%probe.add%%'"
     async with open_database(queries=PLACES, size=1) as database:
         holder = asyncio.create_task(hold(database))
         await become_true(lambda: bool(observe(waiting)))

@@ -203,7 +203,7 @@ def test_process_told_to_stop_says_so_and_finishes_what_it_has_begun(serve: Serv
 
 LOOK_ANEW = "SELECT pg_stat_clear_snapshot()"  # within a transaction pg_stat_activity stays as it was
 # /health's own question, the last that it asks: a duty that waits for the same table says nothing of it.
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%AS lost_lately%'"
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%webhooks.sum_up%'"
 
 
 def _read_status(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:

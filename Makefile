@@ -97,7 +97,7 @@ chaos:
 
 proof:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
-	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e tests/deploy/test_kills.py
+	GRIMBOTS_PROOF=1 $(BIN)/python -m pytest -q -s tests/e2e tests/deploy/test_kills.py tests/services/test_weeks.py
 	@$(MAKE) --no-print-directory chaos
 	@$(MAKE) --no-print-directory fuzz
 

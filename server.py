@@ -46,13 +46,13 @@ from grimbots.handlers.roles import EVERYTHING, Role
 from grimbots.handlers.routes import STATUS_ROUTES, Route, routes
 from grimbots.queue.dispatcher import Queue
 from grimbots.queue.worker import Worker
-from grimbots.services import clicks, crons, duties, gateway_accounts, receptions, secrets
+from grimbots.services import clicks, conversion_destinations, crons, duties, gateway_accounts, receptions, secrets
 from grimbots.services.app import App
 from grimbots.services.bots import BotCache
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.clients.telegram import TelegramClient
 from grimbots.services.examinations import Examiner
-from grimbots.services.gateways.scan import find_gateways
+from grimbots.services.gateways.scan import offered_gateways
 from grimbots.services.pools import PoolCache
 from grimbots.services.spool import Spool
 from grimbots.sql.database import Database
@@ -69,13 +69,12 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
     """Open every store and client, give the App, and close them in the opposite order.
 
     Raises:
-        SettingsError: DATABASE_URL or REDIS_URL is not set.
-        DescriptionError: a described gateway's file is wrong.
+        SettingsError: DATABASE_URL or REDIS_URL is not set, or a bank's or a described provider's file is wrong.
         MasterKeyError: the master key is lost or changed.
         DatabaseUnavailable, QueueUnavailable: a store cannot be reached.
     """
     _demand_stores(settings)
-    find_gateways()  # read here, so that a wrong one stops the start and no request waits for it
+    offered_gateways(settings)  # their files are read here: a wrong one stops the start
     async with contextlib.AsyncExitStack() as stack:
         db = Database(settings.database_url, size=settings.database_pool)
         await db.open()
@@ -241,7 +240,13 @@ def _describe(settings: Settings, role: Role) -> str:
 
 
 def _background(app: App) -> list[Coroutine[Any, Any, None]]:
-    return [app.bots.watch(app), app.pools.watch(app), gateway_accounts.watch(app), *duties.all_duties(app)]
+    return [
+        app.bots.watch(app),
+        app.pools.watch(app),
+        gateway_accounts.watch(app),
+        conversion_destinations.watch(app),
+        *duties.all_duties(app),
+    ]
 
 
 async def _wait_for_stop(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:

@@ -64,8 +64,22 @@ leads_active = _gauge("leads_active", "People whom the bots heard of in the last
 redirects = _counter("redirects_total", "Visits to tracked links by what they were answered", "outcome")
 clicks = _counter("clicks_total", "Clicks by what became of them: spooled, dropped, stored", "outcome")
 click_starts = _counter("click_starts_total", "Starts with a click's token, by which of the two came first", "first")
+conversions = _counter(
+    "conversions_total",
+    "Conversions by what became of them: sent, skipped, refused, expired, uncertain",
+    "network",
+    "outcome",
+)
+conversion_calls = _counter(
+    "conversions_calls_total", "Calls to networks by what the answer meant", "network", "verdict"
+)
+conversions_oldest_seconds = _gauge("conversions_oldest_seconds", "Age of the oldest conversion that waits", "network")
+conversions_paused = _gauge("conversions_paused_destinations", "Destinations whose credentials were refused", "network")
 
 payments_settled = _counter("payments_settled_total", "Payments by outcome of settle", "outcome")
+payments_returned = _counter(
+    "payments_returned_total", "Money that goes back, by what that is and how", "kind", "status"
+)
 provider_events = _counter("payments_events_total", "Provider events by verification", "gateway", "verified")
 provider_events_spooled = _counter(
     "payments_events_spooled_total",
@@ -98,6 +112,8 @@ gateway_accounts = _gauge(
 statement_differences = _gauge(
     "payments_statement_differences", "What providers' statements say otherwise and nobody has closed, by kind", "kind"
 )
+ledger_differences = _gauge("ledger_differences", "Places in the book of which a recount says something else")
+refunds_stuck = _gauge("payments_refunds_stuck", "Refunds whose job was given up: a person has to look")
 deliveries_owed = _gauge(
     "deliveries_owed", "Paid for over a minute ago and not delivered, by the delivery's status", "status"
 )

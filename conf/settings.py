@@ -98,7 +98,8 @@ def _queues(raw: str) -> dict[str, int]:
     return slots
 
 
-def _gateway_urls(raw: str) -> dict[str, str]:
+def _urls(raw: str) -> Mapping[str, str]:
+    """Read addresses by name; plain http is for this machine only."""
     try:
         urls = json.loads(raw or "{}")
     except ValueError:
@@ -116,6 +117,12 @@ def _is_safe(url: str) -> bool:
     except ValueError:
         return False
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def _version(raw: str) -> str:
+    if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]", raw):
+        raise ValueError("must be a version of Meta's Graph API, like v25.0")
+    return raw
 
 
 def _setting(name: str, default: str, read: Callable[[str], Any], secret: bool = False) -> Any:
@@ -148,10 +155,13 @@ class Settings:
     database_pool: int = _setting("DATABASE_POOL", "10", _whole(2, 200))
     bot_cache_seconds: int = _setting("BOT_CACHE_SECONDS", "300", _whole(1, 3600))
     telegram_url: str = _setting("TELEGRAM_URL", "https://api.telegram.org", _url("https", "http"))
+    meta_api_version: str = _setting("META_API_VERSION", "v25.0", _version)
+    conversion_urls: Mapping[str, str] = _setting("GRIMBOTS_CONVERSION_URLS", "", _urls)
     outbound_proxy: str = _setting("OUTBOUND_PROXY", "", _proxy, secret=True)
     backup_recipient: str = _setting("BACKUP_RECIPIENT", "", _recipient)
     sandbox: bool = _setting("GRIMBOTS_SANDBOX", "0", _switch)
-    gateway_urls: Mapping[str, str] = _setting("GRIMBOTS_GATEWAY_URLS", "", _gateway_urls)
+    gateway_urls: Mapping[str, str] = _setting("GRIMBOTS_GATEWAY_URLS", "", _urls)
+    banks_dir: str = _setting("GRIMBOTS_BANKS", "", _text)
     sandbox_url: str = _setting("GRIMBOTS_SANDBOX_URL", "http://127.0.0.1:8081", _url("http"))
     log_level: str = _setting("LOG_LEVEL", "INFO", _level)
     sentry_dsn: str = _setting("SENTRY_DSN", "", _url("https", "http"), secret=True)

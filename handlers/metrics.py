@@ -12,7 +12,7 @@ from grimbots.handlers.base import BaseHandler
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.inspector import Inspector
 from grimbots.queue.replicas import list_servers
-from grimbots.services import measures, troubles
+from grimbots.services import conversion_sends, measures, troubles
 from grimbots.services.errors import Unavailable
 
 
@@ -30,6 +30,7 @@ class MetricsHandler(BaseHandler):
         await measures.measure(self.app)
         with suppress(Unavailable):
             await troubles.measure(self.app)
+            await conversion_sends.measure(self.app)
         self.set_header("Content-Type", CONTENT_TYPE_LATEST)
         self.finish(generate_latest(metrics.REGISTRY))
 

@@ -19,6 +19,7 @@ from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeH
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
 from grimbots.handlers.admin.queues import QueuesHandler
+from grimbots.handlers.admin.refunds import RefundHandler
 from grimbots.handlers.admin.reports import ReportFileHandler, ReportsHandler
 from grimbots.handlers.admin.sales import SalesHandler, SalesIndexHandler, StoryHandler
 from grimbots.handlers.admin.stops import StopHandler
@@ -55,6 +56,7 @@ PAGES: list[Route] = [
     (r"/sales", SalesIndexHandler),
     (ACCOUNT, SalesHandler),
     (ACCOUNT + r"/payments/([0-9]{1,18})", StoryHandler),
+    (ACCOUNT + r"/payments/([0-9]{1,18})/refund", RefundHandler),
     (ACCOUNT + r"/reports", ReportsHandler),
     (ACCOUNT + r"/reports\.csv", ReportFileHandler),
     (ACCOUNT + r"/bots", BotsHandler),

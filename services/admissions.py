@@ -20,6 +20,7 @@ from grimbots.services.tasks import task
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
     from grimbots.services.app import App
+    from grimbots.services.bots import Bot
     from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
@@ -92,12 +93,23 @@ async def give_up(app: App, act: Row, reason: str) -> None:
 async def _carry_out(app: App, act: Row, deed: Deed) -> Answer:
     bot = await app.bots.by_id(app, act.bot_id)
     group = await app.db.groups.get(account_id=act.account_id, group_id=act.group_id)
-    answer = Answer(Kind.OK)
+    answer = await _revoke_links(app, act, bot, group) if deed is REMOVED else Answer(Kind.OK)
+    if answer.kind is Kind.FLOOD or answer.kind in UNCLEAR:
+        return answer
     for method in deed.methods:
         params = {"user_id": act.user_id, **({"only_if_banned": True} if method == "unbanChatMember" else {})}
         answer = await groups.call(app, bot, group, method, params)
         if answer.kind not in DONE:
             break
+    return answer
+
+
+async def _revoke_links(app: App, act: Row, bot: Bot, group: Row) -> Answer:
+    """Make the links of who is put out worth nothing. One that Telegram refuses to revoke is spent or gone."""
+    links = await app.db.accesses.list_links(account_id=act.account_id, group_id=act.group_id, user_id=act.user_id)
+    answer = Answer(Kind.OK)
+    for row in links:
+        answer = await groups.call(app, bot, group, "revokeChatInviteLink", {"invite_link": row.link})
     return answer
 
 

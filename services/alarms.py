@@ -34,6 +34,10 @@ TEXTS = {
         "⚠️ @{username} foi desconectado: o Telegram não manda as mensagens dele a ninguém. Use “Conectar de novo” na "
         "página Bots do painel."
     ),
+    "unreported": (
+        "⚠️ As conversões de @{username} não chegam: {detail}. Elas esperam e são enviadas quando você informar "
+        "credenciais novas com grimbots conversion resume; depois de alguns dias a rede não as aceita mais."
+    ),
     "stranger": (
         "Alguém criou {detail} pelo link de @{username}, e ninguém aqui o tinha anunciado: ele não entrou na conta. "
         "Se foi você, anuncie-o com grimbots bot new e crie-o de novo."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grimbots.conf.loops import Lag
 from grimbots.services import gateway_accounts
 from grimbots.services.caches import Cache
+from grimbots.services.conversion_destinations import Reporters
 from grimbots.services.crowds import Crowd
 from grimbots.services.funnels.versions import VersionCache
 from grimbots.services.passwords import Passwords
@@ -49,6 +50,7 @@ class App:
     versions: VersionCache = field(default_factory=VersionCache)
     unanswered: Counts = field(default_factory=dict)
     gateway_accounts: Cache[Row] = field(default_factory=gateway_accounts.make_cache)
+    reporters: Reporters = field(default_factory=Reporters)
     passwords: Passwords = field(default_factory=Passwords)
     rounds: Rounds = field(default_factory=Rounds)
     lag: Lag = field(default_factory=Lag)

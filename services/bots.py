@@ -18,7 +18,7 @@ from grimbots.services.errors import Conflict, Invalid, NotFound, Unauthorized, 
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
-    from grimbots.sql.database import Transaction
+    from grimbots.sql.database import Row, Transaction
 
 TOKEN = re.compile(r"\d{1,16}:[A-Za-z0-9_-]{20,64}")
 USERNAME = re.compile(r"(?=.{5,32}$)[A-Za-z]\w*bot", re.ASCII | re.IGNORECASE)
@@ -166,11 +166,15 @@ async def get_by_username(app: App, account: str, username: str) -> Bot:
     Raises:
         NotFound: no such account, or it has no such bot.
     """
+    return from_row(app, await _get_row(app, account, username))
+
+
+async def _get_row(app: App, account: str, username: str) -> Row:
     tenant, name = await accounts.get_account(app, account), username.removeprefix("@")
     row = await app.db.bots.find_by_username(account_id=tenant.id, username=name)
     if row is None:
         raise NotFound(f"account {account!r} has no bot @{name}: `grimbots bot list` shows them")
-    return from_row(app, row)
+    return row
 
 
 async def list_bots(app: App, account: str | None = None) -> list[Any]:
@@ -252,6 +256,20 @@ async def find_funnel(app: App, account_id: int, name: str | None) -> int | None
         raise NotFound(f"the account has no funnel {name!r}: publish it first with `grimbots funnel publish`")
     funnel_id: int = row.id
     return funnel_id
+
+
+async def set_funnel(app: App, account: str, username: str, funnel: str, actor: str) -> None:
+    """Let chats of a bot that begin from now on walk another funnel of its account.
+
+    Raises:
+        NotFound: no such account, bot or funnel.
+    """
+    bot = await _get_row(app, account, username)
+    key = {"account_id": bot.account_id, "bot_id": bot.id}
+    funnel_id = await find_funnel(app, bot.account_id, funnel)
+    async with app.db.transaction() as tx:
+        await tx.bots.set_funnel(**key, funnel_id=funnel_id)
+        await note_change(app, tx, **key, actor=actor, action="bot.funnel", details={"funnel": funnel})
 
 
 async def save(app: App, account_id: int, token: str, me: Mapping[str, Any], funnel_id: int | None, actor: str) -> Bot:

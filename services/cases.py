@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grimbots.services import effects, leads, moves
+from grimbots.services import conversion_events, effects, leads, moves
 from grimbots.services.funnels import versions
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ class Case:
     lead: Row
     payment: Row
 
-    async def move(self, to_state: str, *, actor: str, reason: str, error: str | None = None) -> None:
+    async def reread(self) -> None:
+        """Read the payment again, for whoever is not the first in this transaction to change it."""
+        of_payment = {"account_id": self.payment.account_id, "payment_id": self.payment.id}
+        self.payment = await self.tx.payments.lock(**of_payment)
+
+    async def move(
+        self, to_state: str, *, actor: str, reason: str, error: str | None = None, event_id: int | None = None
+    ) -> None:
         """Change the state and write down who and why."""
         await self.tx.payments.move(
             account_id=self.payment.account_id,
@@ -42,8 +49,10 @@ class Case:
             error=error,
             actor=actor,
             reason=reason,
+            event_id=event_id,
             now=self.app.clock(),
         )
+        await conversion_events.note_state(self.app, self.tx, self.payment, to_state)
 
     async def note(self, to_state: str, *, actor: str, reason: str, event_id: int | None = None) -> None:
         """Write a transition row; with the state it stands in already, what was seen and changed nothing."""
@@ -57,6 +66,8 @@ class Case:
             event_id=event_id,
             now=self.app.clock(),
         )
+        if to_state != self.payment.state:
+            await conversion_events.note_state(self.app, self.tx, self.payment, to_state)
 
     async def tell(self, event: PaymentEvent, cause: str) -> list[Job]:
         """Let the funnel act on the event: the lead's new state and the planned effects; returns their jobs."""

@@ -38,6 +38,10 @@ async def create(app: App, payment: Row, account: Row, payer: Payer, *, is_doubt
         NeverSent, Ambiguous, Undecided: whether there is one is not known; ask again.
     """
     gateway, credentials = gateway_accounts.open_gateway(app, account)
+    if is_doubtful and not gateway.repeats_create:  # asked again it would make another one
+        found = await _search(app, payment, account, Absent("the call before made none"))
+        if not isinstance(found, Absent):
+            return found
     app.queue.guard()
     try:
         made = await gateway.create(credentials, _write_request(app, payment, account, payer))

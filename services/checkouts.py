@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from grimbots.services.app import App
     from grimbots.services.arrivals import StarsPaid
     from grimbots.services.bots import Bot
-    from grimbots.services.receipts import UNPAID
-from grimbots.sql.database import Row
+    from grimbots.sql.database import Row
 
 log = logging.getLogger(__name__)
 

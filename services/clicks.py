@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from grimbots.conf import metrics
+from grimbots.services import conversion_events
 from grimbots.services.errors import NotFound, Unavailable
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import Json
@@ -103,6 +104,7 @@ async def link(app: App, tx: Transaction, lead: Row, token: str) -> None:
     metrics.click_starts.labels(came_first).inc()
     click_id = click.id if click else await tx.clicks.add_awaited(bot_id=lead.bot_id, now=now, **key)
     await tx.leads.touch(account_id=lead.account_id, lead_id=lead.id, click_id=click_id, now=now)
+    await conversion_events.note_start(app, tx, lead, click_id, token)
 
 
 async def _note(app: App, pool: Pool, bot: PoolBot, token: str, visit: Visit) -> None:
@@ -128,7 +130,9 @@ async def _store(app: App, records: Sequence[dict[str, Any]]) -> None:
     """Store a portion; a record that Postgres cannot take must not hold up those behind it."""
     by_token = {record["token"]: record for record in records}
     try:
-        stored = await app.db.clicks.add_all(clicks=Json(list(by_token.values())), now=app.clock())
+        async with app.db.transaction() as tx:
+            stored = await tx.clicks.add_all(clicks=Json(list(by_token.values())), now=app.clock())
+            await conversion_events.note_clicks(app, tx, list(by_token.values()))
     except DataError as error:
         await _store_singly(app, records, error)
     else:

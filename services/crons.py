@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from grimbots.queue.job import Accepted
 from grimbots.queue.task import Again, Done, task
 from grimbots.services import (
+    conversion_events,
     gateway_accounts,
     groups,
+    ledger,
     logins,
     moves,
     retention,
+    returns,
     statements,
     subscriptions,
     webhooks,
@@ -54,6 +57,9 @@ CRONS: Mapping[str, tuple[timedelta, Callable[[App], Awaitable[object]]]] = {
     "forget_old": (timedelta(hours=1), retention.forget_old),
     "forget_moves": (timedelta(hours=1), moves.forget_old),
     "watch_missing": (timedelta(hours=1), webhooks.watch_missing),
+    "expire_conversions": (timedelta(minutes=10), conversion_events.expire_old),
+    "check_ledger": (timedelta(hours=1), ledger.check_nightly),
+    "follow_returns": (timedelta(hours=1), returns.follow_open),
     "ask_lost_groups": (timedelta(minutes=10), groups.ask_lost),
     "take_back_accesses": (timedelta(minutes=1), subscriptions.take_back_refunded),
 }

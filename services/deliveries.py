@@ -1,8 +1,9 @@
 """Deliveries: what was paid for, handed over once, tried until Telegram has accepted it or the chat is dead.
 
 What failed for a reason that passes (no clear answer, a dead job) is planned again by a timer, at growing distances;
-where the chat is dead, when the buyer is back; what Telegram refuses waits for a person. Every end of a try is a row
-(delivery_attempts). Of several messages only those that were lost are sent again.
+where the chat is dead, when the buyer is back; what Telegram refuses waits for a person; what is not handed over when
+its money goes back is revoked (services/returns.py). Every end of a try is a row (delivery_attempts). Of several
+messages only those that were lost are sent again.
 """
 
 from __future__ import annotations
@@ -65,6 +66,12 @@ async def regrant(app: App, tx: Transaction, lead: Row, *, delivery_id: int | No
     rows = await tx.deliveries.plan_again(
         account_id=lead.account_id, lead_id=lead.id, delivery_id=delivery_id, now=app.clock()
     )
+    return [messages.job(row) for row in rows]
+
+
+async def reinstate(tx: Transaction, *, account_id: int, payment_id: int, now: datetime) -> list[Job]:
+    """Plan again what was revoked, for its money is there again; returns the jobs. The caller has locked the lead."""
+    rows = await tx.deliveries.reinstate(account_id=account_id, payment_id=payment_id, now=now)
     return [messages.job(row) for row in rows]
 
 

@@ -15,6 +15,7 @@ from grimbots.services import (
     campaigns,
     checks,
     clicks,
+    conversion_sends,
     crons,
     figures,
     processes,
@@ -39,6 +40,7 @@ EVENTS_SECONDS = 1
 CHECKS_SECONDS = 2
 CAMPAIGNS_SECONDS = 0.5
 CLICKS_SECONDS = 1
+CONVERSIONS_SECONDS = 2
 SWEEP_SECONDS = 10
 POOLS_SECONDS = 300
 CRONS_SECONDS = 10
@@ -60,6 +62,7 @@ def all_duties(app: App) -> list[Coroutine[Any, Any, None]]:
         "checks": (checks.hand_out_due, CHECKS_SECONDS),
         "campaigns": (campaigns.hand_out_due, CAMPAIGNS_SECONDS),
         "clicks": (clicks.store_spooled, CLICKS_SECONDS),
+        "conversions": (conversion_sends.hand_out_due, CONVERSIONS_SECONDS),
         "sweep": (sweep.sweep, SWEEP_SECONDS),
         "pools": (app.pools.load, POOLS_SECONDS),
         "crons": (crons.hand_out_due, CRONS_SECONDS),

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import accesses, deliveries, gateway_accounts, leads, messages, notices, payments, posts, wakes
+from grimbots.services import (
+    accesses,
+    coupons,
+    deliveries,
+    gateway_accounts,
+    leads,
+    messages,
+    notices,
+    nudges,
+    payments,
+    posts,
+    wakes,
+)
 from grimbots.services.funnels.effects import (
     INVITE,
     NONCE,
@@ -17,6 +29,7 @@ from grimbots.services.funnels.effects import (
     Charge,
     Effect,
     Notify,
+    Nudge,
     Post,
     Say,
     Verify,
@@ -55,7 +68,7 @@ async def plan(
                 jobs.append(ask(cause, ordinal, lead, effect))
             case Post():
                 jobs.append(await posts.plan(app, tx, cause=cause, ordinal=ordinal, lead=lead, effect=effect))
-            case Notify() | Wake():
+            case Notify() | Wake() | Nudge():
                 where = {"cause": cause, "ordinal": ordinal, "lead": lead, "version_id": version_id}
                 jobs += await _plan_aside(app, tx, effect, where)
     return jobs
@@ -82,11 +95,14 @@ def ask(cause: str, ordinal: int, lead: Row, effect: Verify) -> Job:
     )
 
 
-async def _plan_aside(app: App, tx: Transaction, effect: Notify | Wake, where: dict[str, Any]) -> list[Job]:
+async def _plan_aside(app: App, tx: Transaction, effect: Notify | Wake | Nudge, where: dict[str, Any]) -> list[Job]:
     """Plan what is not said to the lead."""
     if isinstance(effect, Notify):
         return await notices.plan(app, tx, effect=effect, **where)
-    await wakes.plan(app, tx, effect=effect, **where)
+    if isinstance(effect, Nudge):
+        await nudges.plan(app, tx, effect=effect, **where)
+    else:
+        await wakes.plan(app, tx, effect=effect, **where)
     return []
 
 
@@ -152,6 +168,8 @@ async def _plan_charge(
         expires_in_seconds=effect.expires_in_seconds,
         now=app.clock(),
     )
+    if effect.coupon:
+        await coupons.take(tx, payment, effect)
     await leads.bind_order(tx, lead, payment.id)
     return payments.job(payment)
 

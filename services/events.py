@@ -159,8 +159,9 @@ async def _find_payment(app: App, event: Row, hint: Hint) -> Row | None:
     at = {"gateway_account_id": event.gateway_account_id}
     if payment := await app.db.payments.find_by_reference(**at, txid=hint.txid, provider_id=hint.provider_id):
         return payment
-    if hint.returned is not None:  # what goes back is often named by nothing but the transfer
-        return await app.db.payments.find_by_transfer(**at, end_to_end_id=hint.returned.end_to_end_id)
+    transfer_id = hint.returned.end_to_end_id if hint.returned else hint.end_to_end_id
+    if transfer_id is not None:  # what goes back is often named by nothing but the transfer
+        return await app.db.payments.find_by_transfer(**at, end_to_end_id=transfer_id)
     return await app.db.payments.find_refused(**at, key=hint.txid) if hint.txid else None
 
 

@@ -23,7 +23,7 @@ from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 if TYPE_CHECKING:
     from grimbots.services.app import App
 
-FRESH_SECONDS = 1.0  # it costs some 20 round trips to Redis and Postgres
+FRESH_SECONDS, STALE_SECONDS = 1.0, 4.0  # it costs some 20 round trips to Redis and Postgres
 LONG_QUEUE_JOBS = 1000
 OLD_JOB_SECONDS = 60
 LEAST_FREE_PART = 0.05
@@ -43,24 +43,38 @@ class Report:
 
 
 class Examiner:
-    """Lets all who ask within a second share one examination, so that nobody loads the stores by asking."""
+    """Lets all who ask share one examination a second, so that nobody loads the stores by asking.
+
+    Who asks while the next one runs hears the last, unless that is too old to tell.
+    """
 
     def __init__(self) -> None:
-        self._last: asyncio.Task[Report] | None = None
+        self._last: Report | None = None
         self._began_at = -math.inf
+        self._next: asyncio.Task[Report] | None = None
 
     async def examine(self, app: App, *, works: bool) -> Report:
         """Give the last report while it is fresh, else look at everything."""
-        is_fresh = time.monotonic() - self._began_at < FRESH_SECONDS
-        if self._last is None or (self._last.done() and not is_fresh):
-            self._began_at = time.monotonic()
-            self._last = asyncio.create_task(examine(app, works=works))
-        return await asyncio.shield(self._last)  # whoever goes away takes it from nobody else
+        age_seconds = time.monotonic() - self._began_at
+        if self._last is not None and age_seconds < FRESH_SECONDS:
+            return self._last
+        if self._next is None or self._next.done():
+            self._next = asyncio.create_task(self._examine(app, works))
+        if self._last is not None and age_seconds < STALE_SECONDS:
+            return self._last
+        return await asyncio.shield(self._next)  # whoever goes away takes it from nobody else
+
+    async def _examine(self, app: App, works: bool) -> Report:
+        began_at = time.monotonic()
+        self._last = await examine(app, works=works)
+        self._began_at = began_at
+        return self._last
 
 
 async def examine(app: App, *, works: bool) -> Report:
     """Look at everything. `works`: this process is there to run jobs, and unhealthy while it does not."""
-    checks: dict[str, Any] = {"database": await stores.check_database(app), "redis": await _check_queue(app, works)}
+    database, redis = await asyncio.gather(stores.check_database(app), _check_queue(app, works))
+    checks: dict[str, Any] = {"database": database, "redis": redis}
     checks["loop"] = {"worst_lag_seconds": round(app.lag.worst_seconds(), 3)}
     disk = await vitals.measure_disk(app)
     checks["disk"] = asdict(disk) if disk else {"status": "away"}
@@ -78,8 +92,9 @@ async def examine(app: App, *, works: bool) -> Report:
 async def _check_queue(app: App, works: bool) -> dict[str, Any]:
     inspector = Inspector(app.queue)
     try:
-        redis, queues, consumers = await inspector.redis(), await inspector.queues(), await inspector.consumers()
-        stops, servers = await inspector.stops(), await list_servers(app.queue)
+        redis, queues, consumers, stops, servers = await asyncio.gather(
+            inspector.redis(), inspector.queues(), inspector.consumers(), inspector.stops(), list_servers(app.queue)
+        )
     except QueueUnavailable:
         return {"status": "down"}
     return {

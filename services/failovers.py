@@ -108,10 +108,11 @@ async def _list_accounts(app: App, payment: Row) -> AsyncIterator[Row]:
 
 async def _admit(app: App, account: Row, payment: Row, seen: _Round) -> Row | None:
     """Return the account as it may be asked now; None: it does not take such a charge, or is left alone for a while."""
-    if account.gateway not in offered_gateways(app.settings):
+    gateway = offered_gateways(app.settings).get(account.gateway)
+    if gateway is None:
         seen.pass_over(account, "this installation does not offer it any more")
         return None
-    if not gateway_accounts.takes(account, payment.amount_cents):
+    if payment.amount_cents < gateway.least_cents or not gateway_accounts.takes(account, payment.amount_cents):
         seen.pass_over(account, f"{payment.amount_cents} cents are outside the limits of one charge")
         return None
     let_in = await breakers.let_through(app, account)

@@ -1,4 +1,4 @@
-"""Figures: clicks, starts, charges, payments and revenue by bot, step, source, campaign and the account's own days.
+"""Figures: clicks, starts, charges, payments, refunds by bot, step, source, campaign and the account's own days.
 
 What is counted is written with the event, in its transaction, by triggers: an entry per event, so that none waits for a
 counter that another one holds. A duty adds entries to the figures, one process at a time; reports read both. So at any
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from grimbots.sql.database import Transaction
 
 DIMENSIONS = ("day", "bot", "step", "source", "campaign")
-COUNTS = ("clicks", "starts", "matched", "charges", "charged_cents", "paid", "paid_cents")
+COUNTS = (
+    "clicks",
+    "starts",
+    "matched",
+    "charges",
+    "charged_cents",
+    "paid",
+    "paid_cents",
+    "refunds",
+    "refunded_cents",
+)
 RATES = ("start_rate", "match_rate", "conversion", "charge_conversion")
 BATCH = 2000
 MOST_DAYS = 366
@@ -33,7 +43,8 @@ MOST_DAYS = 366
 class Line:
     """One line of a report. `key` is what it is of, in the order that was asked for; the counts as in the table.
 
-    `matched`: of the starts, those that brought a click we know. `paid_cents` is the revenue.
+    `matched`: of the starts, those that brought a click we know. `refunds`: times that money of a sale went back,
+    counted on the day it did, however old the sale.
     """
 
     key: tuple[Any, ...]
@@ -44,6 +55,13 @@ class Line:
     charged_cents: int = 0
     paid: int = 0
     paid_cents: int = 0
+    refunds: int = 0
+    refunded_cents: int = 0
+
+    @property
+    def revenue_cents(self) -> int:
+        """What was paid, less what went back; under nothing where that was more."""
+        return self.paid_cents - self.refunded_cents
 
     @property
     def start_rate(self) -> float | None:
@@ -143,7 +161,7 @@ def open_zone(name: str) -> ZoneInfo:
 
 def columns(by: Sequence[str]) -> list[str]:
     """Name the columns of a report for programs."""
-    return [*by, *COUNTS, *RATES]
+    return [*by, *COUNTS, "revenue_cents", *RATES]
 
 
 def describe(line: Line, by: Sequence[str]) -> dict[str, Any]:
@@ -153,7 +171,7 @@ def describe(line: Line, by: Sequence[str]) -> dict[str, Any]:
     }
     rates = {name: getattr(line, name) for name in RATES}
     rounded = {name: None if rate is None else round(rate, 4) for name, rate in rates.items()}
-    return {**key, **{name: getattr(line, name) for name in COUNTS}, **rounded}
+    return {**key, **{name: getattr(line, name) for name in (*COUNTS, "revenue_cents")}, **rounded}
 
 
 def _begin(day: date, zone: ZoneInfo) -> datetime:

@@ -43,11 +43,12 @@ async def add_gateway_account(
     `is_backup`: new charges go to it only where those before it surely make none.
 
     Raises:
-        Invalid: no such provider, or a credential is missing, unknown or too long.
+        Invalid: no such provider, or a credential is missing, unknown, too long, or can be of no use to the provider.
     """
     _check(app, gateway, credentials)
-    sealed = app.vault.encrypt(json.dumps(dict(credentials)))
     now = app.clock()
+    kept = offered_gateways(app.settings)[gateway].prepare(credentials, now)
+    sealed = app.vault.encrypt(json.dumps(dict(kept)))
     async with app.db.transaction() as tx:
         if not is_backup:
             await tx.gateway_accounts.retire_active(account_id=account_id)

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from grimbots.services.bots import Bot
 
 # Telegram carries messages, taps and blockings of one person in queues of their own (tdlib/telegram-bot-api,
-# Client.cpp), so that two of them may arrive swapped, tens of milliseconds apart. What does not come in the queue of
-# the messages is held back so long, and a message of a lower update_id that comes meanwhile goes first (queue/job.py,
-# Enqueue; README, "Decisions"). Messages never wait.
+# Client.cpp), so that two of them may arrive swapped, tens of milliseconds apart. Each is held back so long, and one of
+# a lower update_id that comes meanwhile goes first (queue/job.py, Enqueue; README, "Decisions"). A /start never waits.
 HOLD_BACK_MS = 40
-HELD_KINDS = frozenset({"callback_query", "my_chat_member"})
+HELD_KINDS = frozenset({"callback_query", "message", "my_chat_member"})
 DEEPEST = 64  # levels; a Telegram update stays under 20
 KEPT_OF_JUNK_BYTES = 4096
 
@@ -101,7 +100,7 @@ def _make_job(app: App, bot: Bot, update: dict[str, Any], routed: updates.Routed
 
 
 async def _enqueue(app: App, job: Job, routed: updates.Routed) -> None:
-    hold_ms = HOLD_BACK_MS if routed.kind in HELD_KINDS else 0
+    hold_ms = HOLD_BACK_MS if routed.kind in HELD_KINDS and not routed.begins else 0
     accepted = await app.queue.enqueue(job, rank=routed.update_id, hold_ms=hold_ms)
     if accepted is Accepted.CLOSED:
         raise QueueUnavailable("an operator drains the queue, the bot or the account")

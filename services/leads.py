@@ -79,6 +79,11 @@ async def lock_by_id(tx: Transaction, *, account_id: int, lead_id: int) -> Row:
     return await tx.leads.lock_by_id(account_id=account_id, lead_id=lead_id)
 
 
+def read_answers(state: Mapping[str, Any]) -> Mapping[str, str]:
+    """Read what a lead has answered of its stored state."""
+    return walks.load(state, version_id=0, step="", variables={}).answers
+
+
 def walk(lead: Row) -> Walk:
     """Read where a lead stands."""
     names = {name: getattr(lead, name) for name in ("first_name", "last_name", "username", "start_param")}

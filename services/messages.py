@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grimbots.queue.task import Done, LeaseLost
 from grimbots.services import answers, deliveries, invites, media
 from grimbots.services.clients.telegram import Answer, Kind
-from grimbots.services.fallbacks import simplify
+from grimbots.services.fallbacks import leave_out_media, simplify
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -154,17 +154,21 @@ async def _attempt(app: App, message: Row) -> Attempt:
     while answer.kind is Kind.DEGRADE and (simpler := simplify(body)) is not None:
         body, note = simpler, f"sent in a simpler form: {answer.description}"
         answer = await _call(app, bot, message, body)
+    if answer.kind is Kind.BAD_FILE and (text := leave_out_media(message.method, body)) is not None:
+        note = f"sent without its media: {answer.description}"
+        answer = await _call(app, bot, message, text[1], method=text[0])
     return answers.Attempt(message, answer, note)
 
 
-async def _call(app: App, bot: Bot, message: Row, body: Mapping[str, Any]) -> Answer:
+async def _call(app: App, bot: Bot, message: Row, body: Mapping[str, Any], method: str = "") -> Answer:
+    how = method or message.method
     try:
-        answer = await media.call(app, bot, message.method, {"chat_id": message.chat_id, **body})
+        answer = await media.call(app, bot, how, {"chat_id": message.chat_id, **body})
         if answer.kind is Kind.MIGRATED and answer.migrate_to_chat_id is not None:
             await app.db.messages.move_lead(
                 lead_id=message.lead_id, account_id=message.account_id, chat_id=answer.migrate_to_chat_id
             )
-            answer = await media.call(app, bot, message.method, {"chat_id": answer.migrate_to_chat_id, **body})
+            answer = await media.call(app, bot, how, {"chat_id": answer.migrate_to_chat_id, **body})
     except LeaseLost:
         await app.db.messages.mark_planned(message_id=message.id, attempts=message.attempts, error="the lease was lost")
         raise

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from grimbots.queue.task import Again, Done
-from grimbots.services import charges, failovers, groups, receipts, returns, schedules, timers
+from grimbots.services import charges, coupons, failovers, groups, receipts, returns, schedules, timers
 from grimbots.services.cases import open_case
 from grimbots.services.charges import UNANSWERED
 from grimbots.services.errors import Conflict, NotFound
@@ -94,6 +94,8 @@ async def charge(app: App, *, payment_id: int) -> Done:
     payment = await app.db.payments.find_by_id(payment_id=payment_id)
     if payment.state not in UNASKED:
         return Done(await list_unfinished(app, payment, "charged", "failed"))
+    if payment.state == "new" and await coupons.was_refused(app, payment):
+        return Done(await _cancel(app, payment, actor="task", reason="its coupon is used up", coupon=True))
     try:
         if obstacle := await _find_obstacle(app, payment):
             return Done(await _cancel(app, payment, actor="task", reason=obstacle, paused=True))
@@ -171,6 +173,7 @@ async def settle(
     end_to_end_id: str,
     actor: str,
     reason: str,
+    fee_cents: int | None = None,
     event_id: int | None = None,
 ) -> list[Job]:
     """Take in one transfer of money the provider vouches for; returns the jobs to enqueue. The same transfer acts once.
@@ -184,7 +187,7 @@ async def settle(
     payment = await app.db.payments.find(account_id=account_id, payment_id=payment_id)
     if payment is None:
         raise NotFound(f"there is no payment {payment_id} in this account")
-    receipt = Receipt(end_to_end_id, paid_cents, paid_at)
+    receipt = Receipt(end_to_end_id, paid_cents, paid_at, fee_cents)
     async with open_case(app, payment) as case:
         if case.payment.state == "new":
             raise Conflict(f"payment {payment_id} has not been asked for: nobody can have paid it")
@@ -217,6 +220,7 @@ async def settle_all(
             paid_cents=receipt.amount_cents,
             paid_at=receipt.at,
             end_to_end_id=receipt.end_to_end_id,
+            fee_cents=receipt.fee_cents,
             actor=actor,
             reason=reason,
             event_id=event_id,
@@ -257,13 +261,15 @@ async def _put_off(app: App, payment: Row, reason: str) -> list[Job]:
     return await _cancel(app, payment, actor="task", reason=reason)
 
 
-async def _cancel(app: App, payment: Row, *, actor: str, reason: str, paused: bool = False) -> list[Job]:
+async def _cancel(
+    app: App, payment: Row, *, actor: str, reason: str, paused: bool = False, coupon: bool = False
+) -> list[Job]:
     """Give the charge up and tell the buyer. Money that comes in for it all the same is still settled."""
     async with open_case(app, payment) as case:
         if case.payment.state in UNASKED:
             log.warning("payment %s is cancelled: %s", payment.id, reason)
             await case.move("cancelled", actor=actor, reason=reason, error=reason)
-            failed = ChargeFailed(payment.id, payment.step, paused)
+            failed = ChargeFailed(payment.id, payment.step, paused, coupon)
             return await case.tell(failed, _cause(payment, "failed"))
         return await case.list_jobs(_cause(payment, "failed"))
 

@@ -8,17 +8,15 @@ The address is the seller's word, so only the public internet is dialled; the sa
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grimbots.queue.task import Done
 from grimbots.services import schedules, timers
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.funnels.effects import Post
+from grimbots.services.signatures import sign
 from grimbots.services.tasks import task
 
 if TYPE_CHECKING:
@@ -95,13 +93,6 @@ async def give_up(app: App, post: Row, reason: str) -> None:
 def make_secret(app: App, account_id: int) -> str:
     """Give the secret that an account's posts are signed with, as Standard Webhooks writes it."""
     return "whsec_" + base64.b64encode(app.vault.post_key(account_id)).decode("ascii")
-
-
-def sign(key: bytes, post_id: str, at_seconds: int, body: bytes) -> Mapping[str, str]:
-    """Make the headers that prove a post."""
-    signed = b".".join((post_id.encode(), str(at_seconds).encode(), body))
-    mark = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode("ascii")
-    return {"webhook-id": post_id, "webhook-timestamp": str(at_seconds), "webhook-signature": f"v1,{mark}"}
 
 
 async def list_troubled(app: App, account_id: int, limit: int = 100) -> list[Any]:

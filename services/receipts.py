@@ -10,7 +10,8 @@
     any, for a charge that was paid before              kept apart      double      can be given back
 
 What is paid is delivered. What is held or kept apart delivers nothing and waits for a person. Who paid does not matter:
-the buyer is the lead who asked for the charge.
+the buyer is the lead who asked for the charge. The row itself enters the book (services/ledger.py), with the provider's
+fee where that is known; a fee that is told later corrects it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def judge(payment: Row, receipt: Receipt, *, is_on_sale: bool, has_twin: bool) -
 async def take_in(case: Case, receipt: Receipt, *, actor: str, reason: str, event_id: int | None) -> Ruling | None:
     """Note a transfer and write what it means on the payment's row; None: it was noted before."""
     if not await _note(case, receipt):
+        await _correct_fee(case, receipt)
         return None
     payment = case.payment
     ruling = await _rule(case, receipt)
@@ -83,9 +85,22 @@ async def _note(case: Case, receipt: Receipt) -> bool:
         end_to_end_id=receipt.end_to_end_id,
         amount_cents=receipt.amount_cents,
         paid_at=receipt.at,
+        fee_cents=receipt.fee_cents,
         now=case.app.clock(),
     )
     return added is not None
+
+
+async def _correct_fee(case: Case, receipt: Receipt) -> None:
+    """Note what a provider says later of its fee. Saying nothing, it takes nothing back."""
+    if receipt.fee_cents is not None:
+        await case.tx.payments.correct_fee(
+            account_id=case.payment.account_id,
+            payment_id=case.payment.id,
+            end_to_end_id=receipt.end_to_end_id,
+            fee_cents=receipt.fee_cents,
+            now=case.app.clock(),
+        )
 
 
 async def _rule(case: Case, receipt: Receipt) -> Ruling:

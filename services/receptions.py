@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 SPOOL_BYTES = 256 << 20  # some 300,000 events
 KEPT_HEADERS = ("content-type", "user-agent")
-STORE_SECONDS = 3.0  # a Postgres that hangs is away; providers wait 5 to 30 s for an answer
+STORE_SECONDS = 3.0  # a Postgres that hangs is away; the least patient provider of docs/gateways.md waits 10 s
 BATCH = 100
 
 

@@ -16,6 +16,7 @@ QUIET_HOUR_UTC = 7  # four in the morning in Brasília
 LOOKED_AT_ROWS, BATCHES = 500, 10_000  # a transaction each; what is left over goes in the next night
 
 KEPT: Mapping[str, timedelta] = {
+    "conversions": timedelta(days=60),  # that are over and of no sale
     "clicks": timedelta(days=90),  # that brought no lead and no charge
     "timers": timedelta(days=90),  # that fired or were called off: what they did stands in messages and payments
 }
@@ -26,7 +27,12 @@ async def forget_old(app: App) -> None:
     now = app.clock()
     if now.hour != QUIET_HOUR_UTC:
         return
-    statements = {"clicks": app.db.clicks.forget_old, "timers": app.db.timers.forget_old}
+    rows = app.db.conversions
+    statements = {
+        "conversions": rows.forget_old,
+        "clicks": app.db.clicks.forget_old,
+        "timers": app.db.timers.forget_old,
+    }
     for table, period in KEPT.items():
         await _forget(statements[table], now - period)
 

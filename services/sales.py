@@ -113,13 +113,17 @@ class Story:
 
     payment: Any
     receipts: list[Any]
+    returns: list[Any]
+    book: list[Any]
     transitions: list[Any]
     deliveries: list[Any]
     accesses: list[Any]
+    conversions: list[Any]
 
 
 async def get_story(app: App, member: Member, payment_id: int) -> Story:
-    """Return a payment with its receipts, history, deliveries and the places in groups it gave.
+    """Return a payment with its receipts, what goes back, its book, history, deliveries, the places in groups it gave,
+    and who was told of it.
 
     Raises:
         NotFound: the account has no such payment.
@@ -130,10 +134,13 @@ async def get_story(app: App, member: Member, payment_id: int) -> Story:
         raise NotFound(f"there is no payment {payment_id} in this account")
     return Story(
         payment,
-        receipts=await app.db.payments.list_receipts(**of_payment),
+        receipts=await app.db.payment_returns.list_receipts(**of_payment),
+        returns=await app.db.payment_returns.list_by_payment(**of_payment),
+        book=await app.db.ledger.list_by_payment(**of_payment),
         transitions=await app.db.payments.list_transitions(**of_payment),
         deliveries=await app.db.deliveries.list_by_payment(**of_payment),
         accesses=await app.db.sales.list_accesses(**of_payment),
+        conversions=await app.db.conversions.list_by_payment(**of_payment),
     )
 
 

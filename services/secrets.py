@@ -84,6 +84,10 @@ class Vault:
         """Return the 32 bytes that what an account's funnels post to its servers is signed with."""
         return self._derive("post", account_id)
 
+    def person_id(self, lead_id: int) -> str:
+        """Return a name for a lead that tells outside parties nothing but that it is the same one."""
+        return _encode(self._derive("person", lead_id))
+
     def _derive(self, purpose: str, *parts: object) -> bytes:
         message = "".join(f"{len(text)}:{text}" for text in (purpose, *map(str, parts)))
         return hmac.new(self._key, message.encode(), hashlib.sha256).digest()

@@ -51,6 +51,16 @@ class Member:
         """Tell whether he may change anything."""
         return self.role != "viewer"
 
+    @property
+    def may_give_back(self) -> bool:
+        """Tell whether he may give money back."""
+        return self.role in ("owner", "editor")
+
+    def demand_give_back(self) -> None:
+        """Raise Forbidden unless he may give this account's money back."""
+        if not self.may_give_back:
+            raise Forbidden("only an owner or an editor of the account may give money back: ask one of them")
+
     def demand_act(self) -> None:
         """Raise Forbidden unless he may change things in this account."""
         if not self.may_act:

@@ -77,18 +77,19 @@ async def explain(app: App, lead: Row, step: str, language: str, zone: ZoneInfo)
     words = MESSAGES[language]
     key = {"account_id": lead.account_id, "lead_id": lead.id}
     said = [_describe_message(row, words, zone) for row in await app.db.moves.list_messages(**key, step=step)]
-    reasons = [] if said else await _find_reasons(app, lead, step)
+    reasons = await _find_reasons(app, lead, step, is_said=bool(said))
     status = [words[lead.status]] if lead.status in words else []
     return [*said, *(explanations.describe(reason, language, zone) for reason in reasons), *status]
 
 
-async def _find_reasons(app: App, lead: Row, step: str) -> list[Reason]:
+async def _find_reasons(app: App, lead: Row, step: str, *, is_said: bool) -> list[Reason]:
     walk = leads.walk(lead)
     if not walk.version_id:
-        return [Reason("never_started", {})]
+        return [] if is_said else [Reason("never_started", {})]
     version = await versions.load(app, walk.version_id)
     passages = list(replays.play(await _list_happenings(app, lead), _begin(lead)))
-    return list(explanations.explain(version, passages, walk, step, app.clock()))
+    missing = [] if is_said else explanations.explain(version, passages, walk, step, app.clock())
+    return [*missing, *explanations.explain_nudges(passages, step, app.clock())]
 
 
 def _describe_message(row: Row, words: dict[str, str], zone: ZoneInfo) -> str:

@@ -54,25 +54,51 @@ async def reissue(app: App, access: Row, cause: str) -> list[Job]:
         return await _tell(case, access, "again", f"{cause}:again")
 
 
+async def take_back(case: Case, cause: str) -> list[Job]:
+    """Take back what a payment gave: who may be in a group by it alone is put out. Once; returns the jobs."""
+    of_payment = {"account_id": case.payment.account_id, "payment_id": case.payment.id}
+    grants = await case.tx.access_grants.list_by_payment(**of_payment, is_taken=False)
+    return [job for grant in grants for job in await _take_back(case, grant, cause)]
+
+
+async def give_back(case: Case, cause: str) -> list[Job]:
+    """Give what was taken back again, and say how to come in; returns the jobs."""
+    of_payment = {"account_id": case.payment.account_id, "payment_id": case.payment.id}
+    grants = await case.tx.access_grants.list_by_payment(**of_payment, is_taken=True)
+    return [job for grant in grants for job in await _give_back(case, grant, cause)]
+
+
 async def take_back_refunded(app: App) -> None:
-    """Take back what was given for money that was given back, whoever has written that it was: a cron's work."""
+    """Do what services/returns.py does at once, for whoever has written a payment's state otherwise: a cron's work."""
     for grant in await app.db.accesses.list_taken_back(limit=TAKEN_BACK_A_ROUND):
         async with open_case(app, await app.db.payments.find_by_id(payment_id=grant.payment_id)) as case:
-            await _take_back(case, grant)
+            await take_back(case, f"p:{grant.payment_id}:taken:{grant.grant_id}")
 
 
-async def _take_back(case: Case, grant: Row) -> None:
+async def _take_back(case: Case, grant: Row, cause: str) -> list[Job]:
     app, tx, which = case.app, case.tx, {"account_id": grant.account_id, "access_id": grant.access_id}
-    if await tx.access_grants.take_back(account_id=grant.account_id, grant_id=grant.grant_id, now=app.clock()) is None:
-        return
+    await tx.access_grants.take_back(account_id=grant.account_id, grant_id=grant.id, now=app.clock())
     access = await tx.accesses.find(**which)
     left = [row.days for row in await tx.access_grants.list_open(**which)]
     term = periods.shorten(accesses.read_term(access), grant.days, left, app.clock())
     await accesses.change(tx, access, term)
     if term.status == "ending":
-        await _put_out(case, access, f"a:{access.id}:refund:{grant.grant_id}")
-    else:
-        await accesses.plan_tick(app, tx, access, case.lead)
+        return await _put_out(case, access, f"{cause}:{grant.id}")
+    await accesses.plan_tick(app, tx, access, case.lead)
+    return []
+
+
+async def _give_back(case: Case, grant: Row, cause: str) -> list[Job]:
+    app, tx, which = case.app, case.tx, {"account_id": grant.account_id, "access_id": grant.access_id}
+    await tx.access_grants.give_back(account_id=grant.account_id, grant_id=grant.id)
+    access = await tx.accesses.find(**which)
+    await accesses.change(tx, access, periods.extend(accesses.read_term(access), grant.days, app.clock()))
+    await accesses.plan_tick(app, tx, access, case.lead)
+    access = await tx.accesses.find(**which)
+    if access.status == "inside":  # nobody has put him out yet
+        return []
+    await tx.accesses.forget_link(**which)
+    return await _tell(case, access, "again", f"{cause}:{grant.id}:again")
 
 
 async def _look(app: App, access: Row) -> bool:

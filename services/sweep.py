@@ -20,6 +20,7 @@ from grimbots.services import (
     messages,
     payments,
     posts,
+    refunds,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(seconds=30)  # a job has this long to appear by itself
-# An event has no place in a chat's order to be spoiled, and is a buyer who has paid while Redis was away.
+# An event has no place in a chat's order to be spoiled, and is a buyer who has paid while Redis was away; refunds are
+# asked for by commands, too, which have no queue.
 EVENT_PATIENCE = timedelta(seconds=3)
 BATCH = 500
 
@@ -48,6 +50,7 @@ class Kind:
 KINDS = (
     Kind("message", "messages", messages.job, messages.give_up),
     Kind("payment", "payments", payments.job, payments.give_up),
+    Kind("refund", "payment_returns", refunds.job, refunds.give_up, EVENT_PATIENCE),
     Kind("act", "group_acts", admissions.job, admissions.give_up),
     Kind("post", "posts", posts.job, posts.give_up),
     Kind("event", "provider_events", events.job, events.give_up, EVENT_PATIENCE),

@@ -57,9 +57,9 @@ async def cancel(tx: Transaction, task: Task[Any], *, account_id: int, payment_i
     await tx.timers.cancel(account_id=account_id, payment_id=payment_id, kind=task.name)
 
 
-async def finish(tx: Transaction, timer_id: int, now: datetime) -> None:
-    """Note that a timer's task has done its work, or found nothing to do."""
-    await tx.timers.finish(timer_id=timer_id, now=now)
+async def finish(tx: Transaction, timer_id: int, now: datetime) -> bool:
+    """Note that a timer's task has done its work, or found nothing to do; False: that was noted before."""
+    return bool(await tx.timers.finish(timer_id=timer_id, now=now))
 
 
 async def fire_due(app: App) -> int:

@@ -38,12 +38,15 @@ async def measure(app: App) -> None:
             owed = await app.db.deliveries.count_owed(before=app.clock() - DELIVERY_PATIENCE, limit=LIMIT)
             accounts = await app.db.gateway_accounts.count_by_state(now=app.clock())
             differ = await app.db.statement_differences.count_open(since=app.clock() - LATELY, limit=LIMIT)
+            differences, stuck = await app.db.ledger.count_differences(), await app.db.ledger.count_stuck()
     except (DatabaseUnavailable, StatementTimeout, TimeoutError) as error:
         raise Unavailable("Postgres is away") from error
     _set(metrics.events_left_over, EVENT_STATUSES, {row.status: row.events for row in events})
     _set(metrics.payments_flagged, FLAGS, {row.flag: row.payments for row in payments})
     _set(metrics.gateway_accounts, breakers.STATES, {row.state: row.gateway_accounts for row in accounts})
     _set(metrics.statement_differences, statements.KINDS, {row.kind: row.differences for row in differ})
+    metrics.ledger_differences.set(differences)
+    metrics.refunds_stuck.set(stuck)
     _set(metrics.deliveries_owed, DELIVERY_STATUSES, {row.status: row.deliveries for row in owed})
 
 

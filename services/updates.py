@@ -8,6 +8,7 @@ again what is not done yet.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ from grimbots.services.arrivals import Act, Arrival, Press, Sign, StarsPaid
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
-from grimbots.services.funnels.events import Event, Returned, Started, Tapped, Wrote
+from grimbots.services.funnels.events import Event, Returned, Started, Tapped, TappedOld, Wrote
+from grimbots.services.funnels.old_buttons import list_names
 from grimbots.services.lateness import Late
 from grimbots.services.tasks import task
 
@@ -53,7 +55,7 @@ class Routed:
     """Where an update goes.
 
     `acts` is False where accepting it is all there is to do; `group` is its chat, "" without one, and of news of a
-    Telegram group the person it is about or the group.
+    Telegram group the person it is about or the group. `begins`: it is a /start.
     """
 
     update_id: int
@@ -61,14 +63,23 @@ class Routed:
     chat_id: int | None
     group: str
     acts: bool
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A button we showed in this very chat was pressed; it belongs to the version its message was said by."""
+    """A button shown in this very chat was pressed; it belongs to the version its message was said by.
 
-    event: Tapped
+    One that the system before this one showed belongs to the newest version that knows such buttons.
+    """
+
+    event: Tapped | TappedOld
     version_id: int
+
+    def is_where(self, lead: Row) -> bool:
+        """Tell whether a lead stands at the step whose button it is."""
+        step = self.event.step if isinstance(self.event, Tapped) else None
+        return bool((lead.version_id, lead.step) == (self.version_id, step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,8 @@ def route(update: Any) -> Routed | None:
     if arrival.news is not None:
         return Routed(arrival.update_id, arrival.kind, None, group_news.get_group(arrival.news), acts=True)
     group = "" if arrival.chat_id is None else str(arrival.chat_id)
-    return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None)
+    begins = isinstance(arrival.act, Started)
+    return Routed(arrival.update_id, arrival.kind, arrival.chat_id, group, arrival.act is not None, begins)
 
 
 # The webhook bounds what it lets in (128 KiB, as ASCII JSON up to four times that); to serialise every update once more
@@ -129,7 +141,7 @@ async def _apply(
     app: App, tx: Transaction, bot: Bot, arrival: Arrival, chat_id: int, act: Act, received_at: datetime
 ) -> list[Job]:
     """Do what an update asks for, once; if it was done before, list what is left of it."""
-    tap = await _find_tap(tx, bot, chat_id, act.data) if isinstance(act, Press) else None
+    tap = await _find_tap(app, tx, bot, chat_id, act.data) if isinstance(act, Press) else None
     if isinstance(act, Press) and tap is None:
         logs.add(ignored="its button was never shown in its chat")
         return []
@@ -176,8 +188,7 @@ def _find_lateness(visit: Visit) -> Late | None:
     """Tell whether an update comes too late to act, by the rule of services/lateness.py."""
     lead, now = visit.lead, visit.app.clock()
     if visit.tap is not None:
-        is_still_there = (lead.version_id, lead.step) == (visit.tap.version_id, visit.tap.event.step)
-        return Late.TAP if lateness.is_late_tap(visit.received_at, is_still_there, now) else None
+        return Late.TAP if lateness.is_late_tap(visit.received_at, visit.tap.is_where(lead), now) else None
     begins = isinstance(visit.act, Started) or (isinstance(visit.act, Wrote) and lead.version_id is None)
     if not begins:
         return None
@@ -185,16 +196,27 @@ def _find_lateness(visit: Visit) -> Late | None:
     return Late.START if lateness.is_late_start(sent_at, lead.walked_at, now) else None
 
 
-async def _find_tap(tx: Transaction, bot: Bot, chat_id: int, data: str) -> Tap | None:
+async def _find_tap(app: App, tx: Transaction, bot: Bot, chat_id: int, data: str) -> Tap | None:
     """Resolve callback_data by its nonce. Forged, foreign or another platform's: None, and no row comes of it."""
     parts = data.split(":")
     if len(parts) != 4 or parts[0] != "v1":
-        return None
+        return await _find_old_tap(app, tx, bot, list_names(data, chat_id))
     _, step, button, nonce = parts
     message = await messages.find_by_nonce(tx, bot.id, nonce)
     if message is None or (message.chat_id, message.step) != (chat_id, step) or message.version_id is None:
         return None
     return Tap(Tapped(step, button, nonce, message.payment_id), message.version_id)
+
+
+async def _find_old_tap(app: App, tx: Transaction, bot: Bot, names: Sequence[str]) -> Tap | None:
+    """Resolve a button that the system before this one showed, in the bot's own funnel only."""
+    if not names:
+        return None
+    version_id = await tx.funnel_versions.find_with_old_buttons(account_id=bot.account_id, funnel_id=bot.funnel_id)
+    if version_id is None:
+        return None
+    known = (await versions.load(app, version_id, tx)).old_buttons
+    return next((Tap(TappedOld(name), version_id) for name in names if name in known), None)
 
 
 async def _note_presence(visit: Visit) -> list[Job]:

@@ -68,8 +68,8 @@ async def warm(app: App, *, bot_id: int, version_id: int) -> Done:
 def list_parts(version: Version) -> list[Part]:
     """Give the stored files that a version's steps show, in the forms they are sent in, each once."""
     shown = [version.find_media(medium) for step in version.steps.values() for medium in step.list_media()]
-    parts = [Part(one.kind, one.file["asset"], one.file.get("name", "")) for one in shown if one is not None]
-    return list(dict.fromkeys(parts))
+    stored = [(one.kind, one.file) for one in shown if one is not None and not isinstance(one.file, str)]
+    return list(dict.fromkeys(Part(kind, file["asset"], file.get("name", "")) for kind, file in stored))
 
 
 async def _warm_one(app: App, bot: Bot, part: Part) -> str | None:

@@ -22,6 +22,11 @@ SET status = 'paused',
     claimed_until = NULL
 WHERE status = 'running';
 
+-- Told again by the same ids; what would be counted twice is left to a person (services/conversion_sends.py).
+UPDATE conversions
+SET is_doubtful = true
+WHERE status = 'planned';
+
 -- Who was logged out since must not be logged in again.
 DELETE FROM sessions;
 

@@ -353,7 +353,8 @@ def web(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     from grimbots.server import build_web
     from grimbots.services import examinations
 
-    monkeypatch.setattr(examinations, "FRESH_SECONDS", 0.0)  # tests ask again about what they have just changed
+    for name in ("FRESH_SECONDS", "STALE_SECONDS"):  # tests ask again about what they have just changed
+        monkeypatch.setattr(examinations, name, 0.0)
     return build_web(app)
 
 

@@ -94,7 +94,7 @@ def test_wheel_holds_every_file(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {f"grimbots/{path}" for path in list_sources()} | {"grimbots/server.py"}
     assert expected <= names
-    for ending in (".lua", ".sql", "example.env", "demo.json"):
+    for ending in (".lua", ".sql", "example.env", "demo.json", "efi.toml"):
         assert any(name.endswith(ending) for name in names), ending
     assert [name for name in names if name.startswith(("grimbots/tests", "grimbots/deploy", "tests"))] == []
 

@@ -52,7 +52,7 @@ class ReportsHandler(ReportHandler):
 
     def _draw_charts(self, lines: Sequence[Line]) -> list[tuple[str, Chart, str]]:
         """Give each chart with its name and what its top is."""
-        revenue = self._draw(lines, {"revenue": lambda line: line.paid_cents}, self.show_money)
+        revenue = self._draw(lines, {"revenue": lambda line: max(line.revenue_cents, 0)}, self.show_money)
         visits = self._draw(lines, {"clicks": lambda line: line.clicks, "starts": lambda line: line.starts}, str)
         return [
             ("revenue_chart", revenue, self.show_money(revenue.most)),
@@ -101,4 +101,4 @@ def _sort(table: str, lines: list[Line]) -> list[Line]:
     """Put the newest day, else the largest revenue, first."""
     if table == "day":
         return lines[::-1]
-    return sorted(lines, key=lambda line: (line.paid_cents, line.charges, line.starts, line.clicks), reverse=True)
+    return sorted(lines, key=lambda line: (line.revenue_cents, line.charges, line.starts, line.clicks), reverse=True)

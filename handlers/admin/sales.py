@@ -7,7 +7,7 @@ from typing import Any
 
 from grimbots.handlers.admin import reasons
 from grimbots.handlers.admin.base import PageHandler
-from grimbots.services import sales
+from grimbots.services import conversion_destinations, ledger, sales
 from grimbots.services.errors import Forbidden, Invalid
 from grimbots.services.sessions import Member
 
@@ -79,7 +79,9 @@ class SalesHandler(AccountHandler):
             before=before,
             reach=await sales.sum_reach(self.app, self.member, days),
             summary=await sales.summarize(self.app, self.member, days),
+            commission=await ledger.get_commission(self.app, self.member.account_id),
             payments=await sales.list_payments(self.app, self.member, before),
+            paused=await conversion_destinations.list_paused(self.app, self.member.account_id),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_english import MONEY
 from grimbots.handlers.admin.texts_operators_english import OPERATORS
 
 ENGLISH = {
@@ -188,6 +189,19 @@ ENGLISH = {
     "receipts": "Transfers received",
     "receipts_none": "Nothing came in yet.",
     "transfer": "Transfer",
+    "conversion.planned": "on its way",
+    "conversion.sent": "sent",
+    "conversion.skipped": "does not apply",
+    "conversion.refused": "refused",
+    "conversion.expired": "too old",
+    "conversion.uncertain": "may have arrived",
+    "conversions": "Conversions",
+    "conversion_network": "Network",
+    "conversion_answer": "Answer",
+    "conversions_paused": (
+        "The network {network} refused its credentials ({reason}). The conversions wait; enter others with "
+        "grimbots conversion resume {number} --new-credentials."
+    ),
     "deliveries": "Deliveries",
     "deliveries_none": "Nothing to deliver yet.",
     "accesses": "Places in groups",
@@ -352,5 +366,6 @@ ENGLISH = {
     "verified.no": "signature wrong or missing",
     "verified.requery": "unsigned; the provider was asked",
     "event_number": "Notice {number}",
+    **MONEY,
     **OPERATORS,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_money_portuguese import MONEY
 from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
 
 PORTUGUESE = {
@@ -190,6 +191,19 @@ PORTUGUESE = {
     "receipts": "Transferências recebidas",
     "receipts_none": "Nada entrou ainda.",
     "transfer": "Transferência",
+    "conversion.planned": "a caminho",
+    "conversion.sent": "enviada",
+    "conversion.skipped": "não se aplica",
+    "conversion.refused": "recusada",
+    "conversion.expired": "velha demais",
+    "conversion.uncertain": "talvez tenha chegado",
+    "conversions": "Conversões",
+    "conversion_network": "Rede",
+    "conversion_answer": "Resposta",
+    "conversions_paused": (
+        "A rede {network} recusou as credenciais ({reason}). As conversões esperam; informe outras com "
+        "grimbots conversion resume {number} --new-credentials."
+    ),
     "deliveries": "Entregas",
     "deliveries_none": "Nada a entregar ainda.",
     "accesses": "Lugares em grupos",
@@ -355,5 +369,6 @@ PORTUGUESE = {
     "verified.no": "assinatura inválida ou ausente",
     "verified.requery": "sem assinatura; o provedor foi perguntado",
     "event_number": "Aviso {number}",
+    **MONEY,
     **OPERATORS,
 }

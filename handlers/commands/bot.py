@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
+from grimbots.handlers.commands import bot_leads
 from grimbots.handlers.commands.prints import pick, print_rows
 from grimbots.handlers.commands.prompts import ask_secret
 from grimbots.services import births, bots, managed_bots, storages, tokens
@@ -56,6 +57,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--chat", type=int, help="id of a chat or channel; when not given, a link is printed that makes it yours"
     )
+    bot_leads.add_to(verbs)
     parser = _add_verb(verbs, "remove", remove, "take a bot out of service; its sales stay")
     parser.add_argument("username")
 

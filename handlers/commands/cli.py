@@ -16,8 +16,6 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
-import uvloop
-
 from grimbots.conf import logs, sentry
 from grimbots.conf.programs import ProgramError
 from grimbots.conf.redactions import scrub
@@ -28,13 +26,16 @@ from grimbots.handlers.commands import (
     bot,
     campaign,
     chat,
+    conversion,
     dev,
     doctor,
     domain,
     event,
     funnel,
     gateway,
+    ledger,
     migrate,
+    payment,
     pool,
     queue,
     report,
@@ -48,7 +49,7 @@ from grimbots.handlers.commands.embedded.servers import read_overrides
 from grimbots.queue.dispatcher import NewerProtocol, OtherShards, QueueUnavailable
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.errors import ServiceError
-from grimbots.services.gateways.descriptions import DescriptionError
+from grimbots.services.gateways.base import Undecided
 from grimbots.services.secrets import MasterKeyError
 from grimbots.services.spool import SpoolUnavailable
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
@@ -76,7 +77,10 @@ NOUNS = (
     domain,
     pool,
     campaign,
+    conversion,
+    payment,
     report,
+    ledger,
     chat,
     queue,
 )
@@ -84,7 +88,6 @@ NOUNS = (
 EXPECTED = (
     ServiceError,
     SettingsError,
-    DescriptionError,
     MasterKeyError,
     CannotStart,
     MigrationError,
@@ -95,6 +98,7 @@ EXPECTED = (
     OtherShards,
     NeverSent,
     Ambiguous,
+    Undecided,
     SpoolUnavailable,
     ProgramError,
 )
@@ -115,8 +119,7 @@ def main(argv: Sequence[str], server: Server) -> int:
         settings = load(os.environ) if arguments.run is dev.run else load_settings(os.environ)
         logs.set_up(settings.log_level, settings.secrets)
         sentry.set_up(settings)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            code: int = runner.run(arguments.run(server, settings, arguments))
+        code: int = asyncio.run(arguments.run(server, settings, arguments))
     except EXPECTED as error:
         print(f"grimbots: {scrub(str(error))}", file=sys.stderr)
         return 1

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
-from grimbots.handlers.commands import funnel_proofs
+from grimbots.handlers.commands import funnel_moves, funnel_proofs
 from grimbots.handlers.commands.prints import pick, print_rows
-from grimbots.services import accounts, posts
+from grimbots.services import accounts, coupons, posts
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.bundles import read_bundle, write_bundle
 from grimbots.services.funnels.check import check
@@ -24,6 +24,7 @@ from grimbots.services.funnels.texts import LANGUAGES
 if TYPE_CHECKING:
     from grimbots.handlers.commands.cli import Server
 
+COUPON_COLUMNS = ("funnel", "code", "taken", "paid", "discount_cents")
 POST_COLUMNS = ("id", "bot", "step", "url", "status", "tries", "error", "planned_at")
 
 
@@ -41,6 +42,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--name", help="of the funnel, instead of the name in the file")
     parser.set_defaults(run=publish)
     funnel_proofs.add_to(verbs)
+    funnel_moves.add_to(verbs)
     parser = verbs.add_parser("export", help="write a published funnel and its files into one zip file")
     parser.add_argument("name", help="of the funnel")
     parser.add_argument("file", type=Path, help="to be written")
@@ -51,6 +53,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--name", help="of the funnel, instead of the name it had")
     parser.set_defaults(run=import_bundle)
+    parser = verbs.add_parser("coupons", help="list how often each coupon was used")
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=list_coupons)
     parser = verbs.add_parser("posts", help="list what a webhook step's server has not taken, or not yet")
     parser.add_argument("--account", required=True)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -94,6 +100,14 @@ async def import_bundle(server: Server, settings: Settings, arguments: argparse.
     with TemporaryDirectory(prefix="grimbots-") as folder:
         definition, files = await asyncio.to_thread(read_bundle, arguments.file, Path(folder))
         return await _publish(server, settings, arguments, definition, files)
+
+
+async def list_coupons(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """List how often each coupon was used."""
+    async with server.build_app(settings, with_queue=False) as app:
+        rows = pick(await coupons.list_all(app, arguments.account), *COUPON_COLUMNS)
+    print_rows(rows, arguments.json, nothing="no coupon has been used")
+    return 0
 
 
 async def list_posts(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:

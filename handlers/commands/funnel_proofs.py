@@ -123,6 +123,10 @@ def _write_report(report: Report, language: str) -> str:
         f"{report.charges} charges, {report.paid} paid, {format_money(report.revenue_cents, language)}",
         f"messages per day: {', '.join(map(str, report.sends_per_day))}",
     ]
+    if report.discount_cents:
+        lines.append(f"coupons took {format_money(report.discount_cents, language)} off")
+    if any(report.nudges.values()):
+        lines.append(", ".join(f"{count} {what}s" for what, count in report.nudges.items()))
     if report.longest_wait["step"]:
         lasts = format_duration(report.longest_wait["seconds"], language)
         lines.append(f"longest wait: {lasts} at {report.longest_wait['step']}")

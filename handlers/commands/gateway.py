@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prints import pick, print_rows
-from grimbots.handlers.commands.prompts import ask_secret
-from grimbots.services import accounts, breakers, gateway_accounts, statements
+from grimbots.handlers.commands.prompts import ask, ask_secret
+from grimbots.services import accounts, breakers, gateway_accounts, gateway_tests, registrations, statements
 from grimbots.services.errors import Invalid
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from grimbots.handlers.commands.cli import Server
+    from grimbots.services.gateways.base import Field
 
 LIMITS = {
     "least": "of one charge",
@@ -54,6 +56,16 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--close", type=int, metavar="ID", help="one that was looked into")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=list_differences)
+    parser = verbs.add_parser(
+        "test", help="ask each provider an account is connected to whether it takes its credentials"
+    )
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=test)
+    parser = verbs.add_parser("register", help="tell a provider where to post events, where it is not told by a charge")
+    parser.add_argument("id", type=int, help="one of `grimbots gateway test`")
+    parser.add_argument("--account", required=True)
+    parser.set_defaults(run=register)
 
 
 async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
@@ -61,15 +73,44 @@ async def add(server: Server, settings: Settings, arguments: argparse.Namespace)
     offered = gateway_accounts.list_connectable(settings)
     if arguments.gateway not in offered:
         raise Invalid(f"there is no gateway {arguments.gateway!r} here: grimbots gateway list shows them")
-    credentials = {field.name: ask_secret(field.label) for field in offered[arguments.gateway].fields}
+    credentials = {field.name: _ask(field) for field in offered[arguments.gateway].fields}
     async with server.build_app(settings, with_queue=False) as app:
         account = await accounts.get_account(app, arguments.account)
+        if doubt := await gateway_tests.require(app, arguments.gateway, credentials):
+            print(f"the provider could not be asked whether it takes these credentials: {doubt}", file=sys.stderr)
         added = await gateway_accounts.add_gateway_account(
             app, account.id, arguments.gateway, credentials, "command", is_backup=arguments.backup
         )
         address = gateway_accounts.notification_url(app, added)
     when = "where those before it make no charge" if arguments.backup else "from now on"
     print(f"{arguments.account} is paid through {arguments.gateway} {when}; its webhook address there:\n{address}")
+    if offered[arguments.gateway].wants_register:
+        print(f"now tell it that address: grimbots gateway register {added.id} --account {arguments.account}")
+    return 0
+
+
+def _ask(field: Field) -> str:
+    if sys.stdin.isatty():
+        print(f"{field.label}: {field.help}", file=sys.stderr)
+    return (ask_secret if field.is_secret else ask)(field.label)
+
+
+async def test(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ask every provider of an account; 1 if one does not take its credentials."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        results = await gateway_tests.test_all(app, account.id)
+    rows = [{"id": result.id, "gateway": result.gateway, "answer": result.words} for result in results]
+    print_rows(rows, arguments.json, nothing="no provider is connected: grimbots gateway add")
+    return 0 if rows and all(result.is_taken for result in results) else 1
+
+
+async def register(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
+    """Tell the provider of one gateway account its webhook's address."""
+    async with server.build_app(settings, with_queue=False) as app:
+        account = await accounts.get_account(app, arguments.account)
+        await registrations.register(app, account.id, arguments.id, "command")
+    print("the provider posts this account's events to us from now on, and nowhere else")
     return 0
 
 

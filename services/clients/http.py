@@ -29,8 +29,9 @@ from grimbots.services.clients.proxies import find_way, read_proxy
 from grimbots.services.clients.tokens import Tokens
 
 # Requests at once, by what stands before the colon of a party. A gateway that hangs must leave slots of its queue (20)
-# to the others; elsewhere every job slot of a process may talk to the same party at once.
-PLACES = MappingProxyType({"gateway": 12})
+# to the others, and so must an ad network of those that campaigns run in (10); elsewhere every job slot of a process
+# may talk to the same party at once.
+PLACES = MappingProxyType({"conversions": 4, "gateway": 12})
 OTHER_PLACES = 100
 CONNECT_SECONDS = 5.0  # DNS, TCP, the proxy and TLS together
 LEAST_SECONDS = 0.001  # 0 would be for ever

@@ -6,7 +6,7 @@ The check (check.py) is strict about what a seller writes; what variables make t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grimbots.services.funnels.media import ALBUM_METHOD, KINDS
@@ -17,26 +17,43 @@ MARKUP = {"parse_mode": "HTML"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A file as a body holds it: {"asset": "<sha256>"}, with the "name" its reader sees if there is one; or {"qr"}."""
+    """A file as a body holds it: {"asset": "<sha256>"}, with the "name" its reader sees if there is one; or {"qr"}; or
+    the address that Telegram fetches it from.
+
+    One that `follows` is a message of its own behind all that is said.
+    """
 
     kind: str
-    file: Mapping[str, str]
+    file: Mapping[str, str] | str
+    follows: bool = False
+
+    def write(self) -> dict[str, str] | str:
+        """Give the body's value."""
+        return self.file if isinstance(self.file, str) else dict(self.file)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A Bot API call but for its chat_id."""
+    """A Bot API call but for its chat_id. One that `follows` bears neither the text nor the buttons."""
 
     method: str
     body: Mapping[str, Any]
+    follows: bool = False
 
 
 def compose(html: str, media: Sequence[Shown], rows: Sequence[Mapping[str, Any]]) -> list[Call]:
     """Say `html` with `media` (one, or an album) and buttons, one a row.
 
     The text is the caption where it fits there: no album has buttons, so with buttons an album's text follows it. A
-    text too long for a caption, or beside what takes none, follows what is shown; the buttons are on the last message.
+    text too long for a caption, or beside what takes none, follows what is shown; the buttons are on the last message,
+    and what follows by itself comes behind that.
     """
+    shown = [one for one in media if not one.follows]
+    behind = [replace(_show([one], {}, {}), follows=True) for one in media if one.follows]
+    return [*_compose(html, shown, rows), *behind]
+
+
+def _compose(html: str, media: Sequence[Shown], rows: Sequence[Mapping[str, Any]]) -> list[Call]:
     keyboard = {"reply_markup": {"inline_keyboard": [[dict(row)] for row in rows]}} if rows else {}
     if not media:
         return _write_texts(html, keyboard)
@@ -49,10 +66,10 @@ def compose(html: str, media: Sequence[Shown], rows: Sequence[Mapping[str, Any]]
 
 def _show(media: Sequence[Shown], caption: Mapping[str, Any], keyboard: Mapping[str, Any]) -> Call:
     if len(media) > 1:
-        items = [{"type": shown.kind, "media": dict(shown.file), **_options(shown.kind)} for shown in media]
+        items = [{"type": shown.kind, "media": shown.write(), **_options(shown.kind)} for shown in media]
         return Call(ALBUM_METHOD, {"media": [{**items[0], **caption}, *items[1:]]})
     (shown,) = media
-    return Call(KINDS[shown.kind].method, {shown.kind: dict(shown.file), **caption, **_options(shown.kind), **keyboard})
+    return Call(KINDS[shown.kind].method, {shown.kind: shown.write(), **caption, **_options(shown.kind), **keyboard})
 
 
 def _options(kind: str) -> dict[str, Any]:

@@ -11,25 +11,30 @@ from typing import Any
 
 from grimbots.services.funnels.definitions import Version, list_rules, read_version
 from grimbots.services.funnels.fields import MAX_MINUTES
+from grimbots.services.funnels.old_buttons import check_old_buttons, list_entries
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
 from grimbots.services.funnels.rings import find_certain, find_rings
 from grimbots.services.funnels.sources import Source
 from grimbots.services.funnels.steps.base import Exit, Step, write_callback
 from grimbots.services.funnels.surveys import Survey
-from grimbots.services.funnels.texts import RESERVED, format_duration, format_money
+from grimbots.services.funnels.texts import OF_MONEY, RESERVED, format_duration, format_money
 from grimbots.services.funnels.usage import list_used
+from grimbots.services.funnels.walks import Item
 
 MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: InlineKeyboardButton)
 NONCE_CHARACTERS = 12  # of Vault.nonce
 LONGEST_NAME = "😀" * 64  # a first or last name of Telegram; an emoji is two units
 LONGEST_CODE = "0" * 512  # a BR Code
 MOST_STARS = "0" * 9
-ANY = frozenset({"now", "tap", "accept", "paid", "answer", "time"})
-UNSOLD = ANY - {"accept"}  # ways on which nothing comes into the basket
-UNPAID = ANY - {"paid"}
-BY_ITSELF = frozenset({"now", "time"})  # ways that need nobody
-NAMED_BY_BASKET = {"product": "-", "price": "-", "stars": "-", "code": "-", "validity": "-", "group": "-", "left": "-"}
+ANY = frozenset({"now", "tap", "accept", "take", "paid", "answer", "time", "later", "upsell"})
+SOLD = frozenset({"accept", "take"})  # ways on which something comes into the basket
+UNSOLD = ANY - SOLD
+PAID = frozenset({"paid", "upsell"})  # ways after a payment, on which the basket is empty
+BESIDE = frozenset({"later", "upsell"})  # ways beside where the lead stands
+AT_ONCE = frozenset({"now", "take"})
+BY_ITSELF = AT_ONCE | {"time"}  # ways that need nobody
+NAMED_BY_BASKET = dict.fromkeys((*OF_MONEY, "returned", "group", "left"), "-")
 
 
 def check(definition: Any, files: Mapping[str, Source], language: str = "pt-BR") -> list[Problem]:
@@ -55,8 +60,9 @@ def _check_step(
 
 
 def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey:
-    """Make the variables this step may meet at their longest (every product in one basket) and at their emptiest."""
-    items = [item for other in version.steps.values() if (item := other.sells())]
+    """Make the variables this step may meet at their longest (the fullest basket) and at their emptiest."""
+    items = _fill_basket(version)
+    most = format_money(sum(item.price_cents for item in items), version.language)
     asked = {name: value for other in version.steps.values() for name, value in other.asks().items()}
     longest = {
         **asked,
@@ -65,16 +71,29 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "username": "x" * 32,
         "start_param": "x" * 64,
         "product": " + ".join(item.name for item in items),
-        "price": format_money(sum(item.price_cents for item in items), version.language),
+        "price": most,
+        "total": most,
+        "so_far": most,
+        "full_price": format_money(sum(map(_find_full_price, version.steps.values())), version.language),
+        "coupon": max((coupon.code for coupon in version.coupons.values()), key=len, default=""),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
         "stars": MOST_STARS,
+        "returned": format_money(sum(item.price_cents for item in items), version.language),
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),
     }
     answered = dict.fromkeys(asked, "-")  # that a lead may come without an answer is for _check_variables
     has_basket = step.needs_basket or step.delivers or step.sells() is not None
     return Survey(files, longest, {**answered, **NAMED_BY_BASKET} if has_basket else answered)
+
+
+def _fill_basket(version: Version) -> list[Item]:
+    """Give the most that can be in one basket, by its names: every bump, and of what begins a basket the longest."""
+    sold = [(step, item) for step in version.steps.values() if (item := step.sells())]
+    begin = [item for step, item in sold if not step.needs_basket]
+    bumps = [item for step, item in sold if step.needs_basket]
+    return [*sorted(begin, key=lambda item: len(item.name))[-1:], *bumps]
 
 
 def _check_callbacks(step: Step) -> Iterator[Finding]:
@@ -86,10 +105,12 @@ def _check_callbacks(step: Step) -> Iterator[Finding]:
 def _check_graph(version: Version) -> Iterator[Finding]:
     exits = list_exits(version)
     yield from _check_targets(version, exits)
+    yield from check_old_buttons(version)
     yield from _checkreach(version, exits)
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
     yield from _check_offers(version)
+    yield from _check_coupons(version)
     yield from _check_variables(version, exits)
 
 
@@ -103,7 +124,8 @@ def _check_targets(version: Version, exits: Mapping[str, list[Exit]]) -> Iterato
 
 
 def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
-    reached = reach(exits, [version.start])
+    old = version.old_buttons
+    reached = reach(exits, [version.start, *list_entries(old, sold=True), *list_entries(old, sold=False)])
     for step in exits:
         if step not in reached:
             yield Finding("", "unreachable", step=step)
@@ -111,7 +133,7 @@ def _checkreach(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[F
 
 def _check_loops(exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
     """Find rings of steps that lead on at once, and rings of delays that nothing leads out of; each is told once."""
-    for ring in find_rings(_list_ways(exits, {"now"})):
+    for ring in find_rings(_list_ways(exits, AT_ONCE)):
         yield Finding("next", "endless", {"loop": " → ".join([*ring, ring[0]])}, ring[0])
     onward = _list_ways(exits, BY_ITSELF)
     for ring in find_rings(onward):
@@ -129,9 +151,11 @@ def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
     """An offer leads to a charge, a charge has an offer and delivers at once, nothing is delivered unpaid."""
     ways = [way for ways in exits.values() for way in ways]
     paid = [way.target for way in ways if way.by == "paid"]
-    waited = [way.target for way in ways if way.by in UNPAID - {"now"}]
-    empty_handed = reach(exits, [version.start, *paid], UNSOLD - {"paid"})
-    unpaid = reach(exits, [version.start, *waited], {"now"})
+    upsold = [way.target for way in ways if way.by == "upsell"]
+    waited = [way.target for way in ways if way.by in ANY - {"now", "paid"}]
+    old, old_with_basket = (list_entries(version.old_buttons, sold=sold) for sold in (False, True))
+    empty_handed = reach(exits, [version.start, *paid, *upsold, *old], UNSOLD - PAID)
+    unpaid = reach(exits, [version.start, *waited, *old, *old_with_basket], {"now"})
     for step in version.steps.values():
         if step.needs_basket and step.id in empty_handed:
             yield Finding("", "charge_without_offer", step=step.id)
@@ -140,16 +164,35 @@ def _check_money(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[
         if step.charges and not _delivers(version, exits, step):
             yield Finding("next", "charge_without_delivery", step=step.id)
         for way in exits[step.id]:
-            if way.by == "accept" and not _charges(version, exits, way.target):
+            if way.by in SOLD and not _charges(version, exits, way.target):
                 yield Finding(way.field, "offer_without_charge", step=step.id)
 
 
 def _check_offers(version: Version) -> Iterator[Finding]:
-    """Find conditions that ask for an offer this funnel does not have."""
+    """Find steps that speak of an offer this funnel does not have, or take a discount off a discount."""
     for step in version.steps.values():
-        for offer, place in step.asks_for_bought():
+        for offer, place in step.names_offers():
             if offer not in version.steps or version.steps[offer].sells() is None:
                 yield Finding(place, "unknown_offer", {"offer": offer}, step.id)
+            elif place == "discount.of" and getattr(version.steps[offer], "discount", None):
+                yield Finding(place, "discount_of_discount", {"offer": offer}, step.id)
+
+
+def _check_coupons(version: Version) -> Iterator[Finding]:
+    """Find steps that ask for coupons where there are none, and coupons that take a whole price off."""
+    prices = [item.price_cents for step in version.steps.values() if (item := step.sells())]
+    for place, coupon in enumerate(version.coupons.values()):
+        if prices and coupon.amount_cents >= min(prices):
+            facts = {"price": format_money(min(prices), version.language)}
+            yield Finding(f"coupons[{place}].amount_cents", "coupon_too_big", facts)
+    for step in version.steps.values():
+        if step.redeems and not version.coupons:
+            yield Finding("", "no_coupons", step=step.id)
+
+
+def _find_full_price(step: Step) -> int:
+    item = step.sells()
+    return max(item.price_cents, getattr(step, "full_price_cents", 0)) if item else 0
 
 
 def _check_variables(version: Version, exits: Mapping[str, list[Exit]]) -> Iterator[Finding]:
@@ -166,7 +209,7 @@ def _check_variables(version: Version, exits: Mapping[str, list[Exit]]) -> Itera
 
 
 def _charges(version: Version, exits: Mapping[str, list[Exit]], step: str) -> bool:
-    follow = reach(exits, [step], UNPAID)
+    follow = reach(exits, [step], ANY - PAID - BESIDE)
     return any(version.steps[name].charges for name in follow if name in version.steps)
 
 

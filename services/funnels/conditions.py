@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST = 1_000_000_000
 MAX_CASES = 50
-SUBJECTS = ("variable", "tag", "bought", "hours", "weekdays")
+SUBJECTS = ("variable", "tag", "bought", "last_bought", "hours", "weekdays")
 COMPARISONS = ("is", "contains", "at_least", "at_most")
 FIELDS = frozenset({*SUBJECTS, *COMPARISONS, "not", "next"})
 
@@ -37,6 +37,7 @@ class Case:
     wanted: str | int = ""
     tag: str = ""
     bought: str = ""
+    last_bought: str = ""
     hours: tuple[str, str] | tuple[()] = ()
     weekdays: tuple[str, ...] = ()
     negated: bool = False
@@ -53,6 +54,8 @@ class Case:
             return self.tag in walk.tags
         if self.bought:
             return self.bought in walk.bought
+        if self.last_bought:
+            return self.last_bought in walk.last_bought
         if self.hours:
             return is_between(scene.now, *self.hours, zone)
         return WEEKDAYS[scene.now.astimezone(zone).weekday()] in self.weekdays
@@ -164,6 +167,7 @@ READERS = {
     "variable": Name().read,
     "tag": _read_word,
     "bought": _read_word,
+    "last_bought": _read_word,
     "hours": _read_hours,
     "weekdays": _read_days,
 }

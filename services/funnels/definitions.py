@@ -7,24 +7,30 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from grimbots.services.funnels.bodies import Shown
+from grimbots.services.funnels.coupons import Coupon, read_coupons
 from grimbots.services.funnels.fields import Rule
 from grimbots.services.funnels.kinds import find_kinds
 from grimbots.services.funnels.media import NAMED_KINDS, Medium
+from grimbots.services.funnels.old_buttons import FIELD, OldButton, read_old_buttons
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.readings import Wrong, join_place, read_text
 from grimbots.services.funnels.steps.base import Step
 from grimbots.services.funnels.texts import LANGUAGES
 from grimbots.services.funnels.times import DEFAULT_ZONE, find_zone
 
-FUNNEL_FIELDS = frozenset({"name", "language", "time_zone", "start", "steps"})
+FUNNEL_FIELDS = frozenset({"name", "language", "time_zone", "start", "coupons", "steps", FIELD})
+ONWARD = frozenset({"now", "answer", "time"})  # ways that need neither a tap nor a payment
 STEP_ID = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published funnel. `assets` gives the sha256 of each file's content by its name."""
+    """A published funnel. `assets` gives the sha256 of each file's content by its name, `coupons` are known by their
+    codes in small letters.
+    """
 
     id: int
     name: str
@@ -33,6 +39,12 @@ class Version:
     steps: Mapping[str, Step]
     assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     time_zone: str = DEFAULT_ZONE
+    coupons: Mapping[str, Coupon] = dataclasses.field(default_factory=dict)
+    old_buttons: Mapping[str, OldButton] = dataclasses.field(default_factory=dict)
+
+    def find_zone(self) -> ZoneInfo:
+        """Give its time zone."""
+        return find_zone(self.time_zone) or ZoneInfo("UTC")
 
     def list_groups(self, charge: str) -> set[int]:
         """Give the groups that what a charge pays for lets into: every step behind it up to the next tap or payment."""
@@ -42,15 +54,17 @@ class Version:
             step = self.steps.get(todo.pop())
             if step is not None and step.id not in reached:
                 reached.add(step.id)
-                todo += [way.target for way in step.exits() if way.by not in ("tap", "accept", "paid")]
+                todo += [way.target for way in step.exits() if way.by in ONWARD]
         return {group for name in reached if (group := self.steps[name].find_group()) is not None}
 
     def find_media(self, medium: Medium) -> Shown | None:
         """Give a file as a message's body holds it; None where its content was never stored."""
+        if medium.is_elsewhere:
+            return Shown(medium.kind, medium.name, medium.follows)
         if medium.name not in self.assets:
             return None
         name = {"name": medium.name} if medium.kind in NAMED_KINDS else {}
-        return Shown(medium.kind, {"asset": self.assets[medium.name], **name})
+        return Shown(medium.kind, {"asset": self.assets[medium.name], **name}, medium.follows)
 
 
 def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str]) -> tuple[Version, list[Finding]]:
@@ -68,9 +82,20 @@ def read_version(definition: Any, *, version_id: int, assets: Mapping[str, str])
     time_zone = _read_funnel_text(definition, "time_zone", DEFAULT_ZONE, findings)
     if find_zone(time_zone) is None:
         findings.append(Finding("time_zone", "unknown_zone", {"zone": time_zone}))
-    steps = _read_steps(definition.get("steps"), findings)
+    read = _read_steps(definition.get("steps"), findings)
+    steps = {name: step.priced(read) for name, step in read.items()}
     start = _read_funnel_text(definition, "start", next(iter(steps), "?"), findings)
-    return Version(version_id, name, language, start, steps, assets, time_zone), findings
+    coupons = _read_funnel_coupons(definition.get("coupons", []), findings)
+    old_buttons = read_old_buttons(definition.get(FIELD, {}), findings)
+    return Version(version_id, name, language, start, steps, assets, time_zone, coupons, old_buttons), findings
+
+
+def _read_funnel_coupons(raw: Any, findings: list[Finding]) -> Mapping[str, Coupon]:
+    try:
+        return read_coupons(raw)
+    except Wrong as wrong:
+        findings.append(Finding(join_place("coupons", wrong.place), wrong.code, wrong.facts))
+        return {}
 
 
 def _read_funnel_text(definition: Mapping[str, Any], name: str, default: str, findings: list[Finding]) -> str:
@@ -150,6 +175,7 @@ def _list_required(kind: type[Step]) -> set[str]:
 
 
 def list_files(definition: Any) -> list[str]:
-    """Give the names of the files that a definition's steps show, each once."""
+    """Give the names of the files beside it that a definition's steps show, each once."""
     version, _ = read_version(definition, version_id=0, assets={})
-    return sorted({medium.name for step in version.steps.values() for medium in step.list_media()})
+    shown = [medium for step in version.steps.values() for medium in step.list_media()]
+    return sorted({medium.name for medium in shown if not medium.is_elsewhere})

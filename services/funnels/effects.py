@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from grimbots.services.funnels.walks import Item
 
@@ -51,13 +51,18 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment to open for the newest order of the walk. An amount in Stars is a number of them: no cents."""
+    """A payment to open for the newest order of the walk; by a `coupon`, of which there are `uses`, or any number.
+
+    An amount in Stars is a number of them: no cents.
+    """
 
     step: str
     items: tuple[Item, ...]
     amount_cents: int
     expires_in_seconds: int
     description: str
+    coupon: str = ""
+    uses: int | None = None
     currency: str = "BRL"
 
 
@@ -78,6 +83,18 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge:
+    """Something for later, whatever the lead does meanwhile: at `due_at` it is looked at whether it is still wanted."""
+
+    step: str
+    what: Literal["reminder", "downsell", "upsell"]
+    place: int
+    due_at: datetime
+    payment_id: int | None
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """A message to the chat where the seller wants a bot's notices; `text` is rendered Telegram HTML."""
 
@@ -94,4 +111,4 @@ class Post:
     values: Mapping[str, str]
 
 
-Effect = Say | Charge | Verify | Wake | Notify | Post
+Effect = Say | Charge | Verify | Wake | Nudge | Notify | Post

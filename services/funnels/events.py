@@ -38,6 +38,13 @@ class Tapped:
 
 
 @dataclass(frozen=True, slots=True)
+class TappedOld:
+    """The lead pressed a button that the system before this one showed; `name` is the version's for it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charged:
     """The provider made the charge: `code` is the PIX copy-and-paste code, byte for byte; `expires_at` is aware UTC."""
 
@@ -50,11 +57,14 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFailed:
-    """The provider refused the charge, or could not be asked in time; or it was not, for the sale is `paused`."""
+    """The provider refused the charge, or could not be asked in time; or it was not, for the sale is `paused` or its
+    `coupon` used up.
+    """
 
     payment_id: int
     step: str
     paused: bool = False
+    coupon: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +107,41 @@ class AccessNews:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyNews:
+    """Something has become of money that was paid (services/returns.py): `amount_cents` of it.
+
+    returned: it was given back, and the access stays; refunded: so it was, and nothing is left; disputed, charged_back:
+    the buyer's bank holds it, or took it back; restored: what was disputed is not any more.
+    """
+
+    payment_id: int
+    step: str
+    word: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The time came that the lead waited for at `step`; `number` says which of its waits that was."""
 
     step: str
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """The time came of what `step` has at `place` of its reminders, downsells or upsells (nudges.py).
+
+    `stage` is the lead's when that was planned; `obstacle` what is against it and no walk shows: the lead has `blocked`
+    the bot, the payment is not `paid` any more.
+    """
+
+    step: str
+    what: Literal["reminder", "downsell", "upsell"]
+    place: int
+    payment_id: int | None = None
+    stage: int = 0
+    obstacle: Literal["", "blocked", "returned"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +156,6 @@ class Returned:
     """The lead let a bot in again that it had blocked."""
 
 
-PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews
-StepEvent = Tapped | Wrote | Woke | PaymentEvent
-Event = Started | Held | Returned | StepEvent
+PaymentEvent = Charged | ChargeFailed | Paid | PaymentPending | Expired | AccessNews | MoneyNews
+StepEvent = Tapped | Wrote | Woke | Nudged | PaymentEvent
+Event = Started | Held | Returned | TappedOld | StepEvent

@@ -89,21 +89,32 @@ class Markup(Rule):
 
 @dataclass(frozen=True, slots=True)
 class File(Rule):
-    """The name of a file that lies beside the funnel's, shown as `kind` (media.py)."""
+    """The name of a file that lies beside the funnel's, shown as `kind` (media.py), or the https address of one."""
 
     kind: str
 
     def read(self, raw: Any) -> str:
         name = read_text(raw)
+        if Medium(self.kind, name).is_elsewhere:
+            return name
         if not FILE_NAME.fullmatch(name) or name in (".", ".."):
             raise Wrong("file_name")
         return name
 
     def check(self, value: str, survey: Survey, step: Any) -> Iterator[Finding]:
-        if value and value not in survey.files:
+        if Medium(self.kind, value).is_elsewhere:
+            yield from self._check_address(value)
+        elif value and value not in survey.files:
             yield Finding("", "file_missing", {"name": value})
         elif value:
             yield from self._check_content(survey.files[value])
+
+    def _check_address(self, address: str) -> Iterator[Finding]:
+        """Look at the address only: what lies there may be another thing tomorrow."""
+        if not KINDS[self.kind].by_address:
+            yield Finding("", "address_unshown", {"kind": self.kind})
+        elif not is_url(address):
+            yield Finding("", "bad_url")
 
     def _check_content(self, source: Source) -> Iterator[Finding]:
         """Look at the content, as Telegram will: the name says nothing."""
@@ -352,18 +363,21 @@ class Buttons(Rule):
 class Texts(Rule):
     """An object of texts that take the place of the default ones.
 
-    `captions` and `labels` among `names` are held to their own limits.
+    `captions` and `labels` among `names` are held to their own limits; `silent` are those that may be empty.
     """
 
     names: frozenset[str] = frozenset()
     captions: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     def read(self, raw: Any) -> Mapping[str, str]:
         return read_object(raw, self.names)
 
     def check(self, value: Mapping[str, str], survey: Survey, step: Any) -> Iterator[Finding]:
         for name, text in value.items():
+            if not text and name in self.silent:
+                continue
             findings = (
                 Plain().check(text, survey, step)
                 if name in self.labels

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 MAX_FILE_BYTES, MAX_PHOTO_BYTES = 50_000_000, 10_000_000
 MAX_PHOTO_SIDES, MAX_PHOTO_RATIO = 10_000, 20  # width and height together; the longer side by the shorter
+ADDRESS = "https://"
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -19,7 +20,7 @@ UNKNOWN_TYPE = "application/octet-stream"
 class Kind:
     """A way to show a file: its method, the content types it takes (None: any) and what a seller calls those.
 
-    `has_caption`: a text can stand with it in one message.
+    `has_caption`: a text can stand with it in one message; `by_address`: Telegram fetches it from one.
     """
 
     method: str
@@ -27,14 +28,24 @@ class Kind:
     formats: str
     max_bytes: int = MAX_FILE_BYTES
     has_caption: bool = True
+    by_address: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A file of a step: `kind` is a key of KINDS, `name` the file's beside the funnel's."""
+    """A file of a step: `kind` is a key of KINDS, `name` the file's beside the funnel's, or its https address.
+
+    One that `follows` is a message of its own behind all that the step says.
+    """
 
     kind: str
     name: str
+    follows: bool = False
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Tell whether Telegram is to fetch it from an address."""
+        return self.name.startswith(ADDRESS)
 
 
 MUSIC = frozenset({"audio/mpeg", "audio/mp4"})
@@ -42,7 +53,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "photo": Kind("sendPhoto", frozenset({"image/png", "image/jpeg"}), "PNG, JPEG", MAX_PHOTO_BYTES),
         "video": Kind("sendVideo", frozenset({"video/mp4"}), "MP4"),
-        "video_note": Kind("sendVideoNote", frozenset({"video/mp4"}), "MP4", has_caption=False),
+        "video_note": Kind("sendVideoNote", frozenset({"video/mp4"}), "MP4", has_caption=False, by_address=False),
         "voice": Kind("sendVoice", MUSIC | {"audio/ogg"}, "OGG (Opus), MP3, M4A"),
         "audio": Kind("sendAudio", MUSIC, "MP3, M4A"),
         "document": Kind("sendDocument", None, ""),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.services.funnels.offer_problems import OFFER_MESSAGES
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -42,6 +44,7 @@ def describe(finding: Finding, language: str) -> Problem:
 
 
 MESSAGES: Mapping[str, tuple[str, str]] = {
+    **OFFER_MESSAGES,
     "not_object": (
         "deve ser um objeto JSON, entre chaves",
         "must be a JSON object, in braces",
@@ -174,6 +177,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "o preço é em centavos, de {least} a {most} (1990 é R$ 19,90)",
         "the price is in cents, from {least} to {most} (1990 is R$ 19.90)",
     ),
+    "bad_seconds": (
+        "deve ser de {least} a {most} segundos",
+        "must be from {least} to {most} seconds",
+    ),
     "bad_minutes": (
         "deve ser de {least} a {most} minutos",
         "must be from {least} to {most} minutes",
@@ -213,6 +220,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
     "file_missing": (
         "o arquivo {name} não foi encontrado ao lado do arquivo do funil",
         "the file {name} was not found beside the funnel's file",
+    ),
+    "address_unshown": (
+        "o Telegram não busca {kind} em um endereço; baixe o arquivo e deixe-o ao lado do arquivo do funil",
+        "Telegram fetches no {kind} from an address; download the file and put it beside the funnel's",
     ),
     "file_name": (
         "escreva só o nome do arquivo, sem pastas; ele fica ao lado do arquivo do funil",
@@ -359,8 +370,8 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         'write the begin and the end, like ["08:00", "18:00"]',
     ),
     "unknown_offer": (
-        "não há oferta {offer} neste funil; escreva o id de um passo offer ou bump",
-        "there is no offer {offer} in this funnel; write the id of an offer or bump step",
+        "não há oferta {offer} neste funil; escreva o id de um passo offer, bump ou pick",
+        "there is no offer {offer} in this funnel; write the id of an offer, bump or pick step",
     ),
     "unknown_variable": (
         "ninguém preenche {name}; use uma pergunta antes, ou uma destas: {known}",

@@ -17,8 +17,20 @@ from typing import Any
 
 from grimbots.services.funnels.advance import trace
 from grimbots.services.funnels.definitions import Version
-from grimbots.services.funnels.effects import Charge, Effect, Notify, Post, Say, Verify, Wake
-from grimbots.services.funnels.events import Charged, Event, Expired, Paid, PaymentPending, Started, Tapped, Woke, Wrote
+from grimbots.services.funnels.effects import Charge, Effect, Notify, Nudge, Post, Say, Verify, Wake
+from grimbots.services.funnels.events import (
+    Charged,
+    ChargeFailed,
+    Event,
+    Expired,
+    Nudged,
+    Paid,
+    PaymentPending,
+    Started,
+    Tapped,
+    Woke,
+    Wrote,
+)
 from grimbots.services.funnels.steps.charge import PAID as SAYS_PAID
 from grimbots.services.funnels.times import find_zone
 from grimbots.services.funnels.walks import Walk
@@ -57,7 +69,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a simulation. `steps`: for each, the leads that came there and those that went on from there."""
+    """What came of a simulation. `steps`: for each, the leads that came there and those that went on from there.
+
+    `revenue_by_offer` is before the coupons' `discount_cents`, `revenue_cents` after them.
+    """
 
     funnel: str
     leads: int
@@ -68,6 +83,8 @@ class Report:
     paid: int
     revenue_cents: int
     revenue_by_offer: Mapping[str, int]
+    discount_cents: int
+    nudges: Mapping[str, int]
     sends_per_day: Sequence[int]
     notices: int
     posts: int
@@ -94,6 +111,8 @@ class _Simulation:
         self._offers: Counter[str] = Counter()
         self._sends: Counter[int] = Counter()
         self._counts: Counter[str] = Counter()
+        self._nudges: Counter[str] = Counter()
+        self._coupons: Counter[str] = Counter()
         self._longest: tuple[float, str] = (0, "")
 
     def run(self) -> Report:
@@ -101,6 +120,8 @@ class _Simulation:
             self._plan(BEGIN + timedelta(days=self._days) * person.chance.random(), number, Started())
         while self._agenda and self._agenda[0][0] < self._end:
             now, _, number, event = heapq.heappop(self._agenda)
+            if isinstance(event, Expired):
+                self._return_coupon(self._people[number], event)
             if not self._people[number].has_left:
                 self._play(now, number, event)
         return self._sum_up()
@@ -115,6 +136,9 @@ class _Simulation:
             return
         done = trace(self._version, person.walk, event, now)
         origin = getattr(event, "step", person.walk.step)
+        if isinstance(event, Nudged):
+            origin = ""  # whoever is led on by it did not go on from the step that planned it
+            self._nudges[event.what] += bool(done.path or done.effects)
         person.walk = done.walk
         for before, step in zip((origin, *done.path), done.path, strict=False):
             self._came[step].add(number)
@@ -131,6 +155,7 @@ class _Simulation:
         order = person.walk.find_order(event.payment_id)
         for item in order.items if order else ():
             self._offers[item.offer] += item.price_cents
+        self._counts["discount_cents"] += order.discount_cents if order else 0
         self._counts["paid"] += 1
 
     def _carry_out(self, now: datetime, number: int, person: Person, effect: Effect) -> None:
@@ -141,6 +166,9 @@ class _Simulation:
             case Wake():
                 self._plan(effect.due_at, number, Woke(effect.step, effect.number))
                 self._longest = max(self._longest, ((effect.due_at - now).total_seconds(), effect.step))
+            case Nudge():
+                later = Nudged(effect.step, effect.what, effect.place, effect.payment_id, effect.stage)
+                self._plan(effect.due_at, number, later)
             case Charge():
                 self._charge(now, number, person, effect)
             case Verify():
@@ -160,12 +188,26 @@ class _Simulation:
         orders = person.walk.orders
         person.walk = replace(person.walk, orders=(*orders[:-1], replace(orders[-1], payment_id=payment_id)))
         made, expires = now + PROVIDER, now + PROVIDER + timedelta(seconds=effect.expires_in_seconds)
+        if effect.coupon and not self._take_coupon(effect):
+            self._plan(made, number, ChargeFailed(payment_id, effect.step, coupon=True))
+            return
         self._plan(made, number, Charged(payment_id, effect.step, CODE, effect.amount_cents, expires))
         paid = made + self._draw(person, self._habits.payment_seconds)
         if person.chance.random() < self._habits.pays and paid < expires:
             self._plan(paid, number, Paid(payment_id, effect.step))
         else:
             self._plan(expires, number, Expired(payment_id, effect.step))
+
+    def _take_coupon(self, effect: Charge) -> bool:
+        """Count a use, as long as there is one."""
+        is_left = effect.uses is None or self._coupons[effect.coupon] < effect.uses
+        self._coupons[effect.coupon] += is_left
+        return is_left
+
+    def _return_coupon(self, person: Person, event: Expired) -> None:
+        order = person.walk.find_order(event.payment_id)
+        if order is not None and not order.closed:
+            self._coupons[order.coupon] -= 1
 
     def _react(self, now: datetime, number: int, person: Person, effects: Sequence[Effect]) -> None:
         """Let a lead do what it does about what it has just been said."""
@@ -204,8 +246,10 @@ class _Simulation:
             steps=steps,
             charges=self._counts["charges"],
             paid=self._counts["paid"],
-            revenue_cents=self._offers.total(),
+            revenue_cents=self._offers.total() - self._counts["discount_cents"],
             revenue_by_offer=dict(sorted(self._offers.items())),
+            discount_cents=self._counts["discount_cents"],
+            nudges=dict(sorted(self._nudges.items())),
             sends_per_day=[self._sends[day] for day in range(self._days)],
             notices=self._counts["notices"],
             posts=self._counts["posts"],
@@ -217,7 +261,7 @@ class _Simulation:
 def _choose_from(said: Sequence[Say], person: Person, version: Version, habits: Habits) -> Iterator[Event]:
     """Give what a lead may do: press one of the buttons it has just been shown, or write what it is asked for."""
     step = version.steps.get(person.walk.step)
-    words = step.sample(person.chance) if step else None
+    words = step.sample(person.chance, version) if step else None
     if words is not None:
         yield Wrote(NONSENSE if person.chance.random() < habits.misreads else words)
         return

@@ -13,7 +13,8 @@ LANGUAGES = ("pt-BR", "en")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what Postgres refuses in a text
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|([^{}]*))?\}\}")
 NAMES = ("first_name", "last_name", "username", "start_param")  # what Telegram tells of a lead
-RESERVED = frozenset({*NAMES, "product", "price", "stars", "code", "validity"})  # variables that no question may fill
+OF_MONEY = ("product", "price", "full_price", "stars", "total", "so_far", "coupon", "code", "validity")
+RESERVED = frozenset({*NAMES, *OF_MONEY, "returned"})  # variables that no question may fill
 UNITS = (
     (86_400, {"pt-BR": ("dia", "dias"), "en": ("day", "days")}),
     (3_600, {"pt-BR": ("hora", "horas"), "en": ("hour", "hours")}),

@@ -24,7 +24,8 @@ class Order:
     """A basket that was sent to a charge step.
 
     `payment_id` is 0 until the payment's row exists (services/effects.py binds it in the same transaction); `code` is
-    "" and `expires_at` None until the provider answered; `closed` once it was paid, refused or has expired.
+    "" and `expires_at` None until the provider answered; `closed` once it was paid, refused or has expired. A `coupon`
+    took `discount_cents` off.
     """
 
     step: str
@@ -33,6 +34,8 @@ class Order:
     code: str = ""
     expires_at: datetime | None = None
     closed: bool = False
+    coupon: str = ""
+    discount_cents: int = 0
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether this order can still be paid, or is still being made."""
@@ -65,8 +68,10 @@ class Walk:
     """One lead's way through a funnel.
 
     `version_id` 0: never started; `step` "": before the first start and after the end. `variables` is what Telegram
-    tells of the lead, `answers` what it answered. `bought`: the offers it has ever paid for. `waits` counts its waits;
-    until `held_until` a person has the chat.
+    tells of the lead, `answers` what it answered. `bought`: the offers it has ever paid for, `last_bought` those of its
+    latest payment. `waits` counts its waits; until `held_until` a person has the chat. `coupon` is the code it brought.
+    `stage` counts what makes earlier downsells pointless, `offered` is where downsells have led it since it began or
+    bought (nudges.py).
     """
 
     version_id: int = 0
@@ -81,6 +86,10 @@ class Walk:
     wait: Wait | None = None
     waits: int = 0
     held_until: datetime | None = None
+    coupon: str = ""
+    stage: int = 0
+    offered: tuple[str, ...] = ()
+    last_bought: tuple[str, ...] = ()
 
     def is_held(self, now: datetime) -> bool:
         """Tell whether a person has the chat."""
@@ -91,13 +100,21 @@ class Walk:
         return self.wait is not None and self.wait.until is not None and self.wait.until <= now
 
     def with_bought(self, items: tuple[Item, ...]) -> Walk:
-        """Remember what was paid for."""
-        return replace(self, bought=tuple(dict.fromkeys((*self.bought, *(item.offer for item in items)))))
+        """Remember what was paid for; no downsell follows any more."""
+        offers = tuple(dict.fromkeys(item.offer for item in items))
+        bought = tuple(dict.fromkeys((*self.bought, *offers)))
+        return replace(self, bought=bought, last_bought=offers, stage=self.stage + 1, offered=())
 
-    def find_open(self, step: str, items: tuple[Item, ...], now: datetime) -> Order | None:
-        """Find the open order of exactly these items, whichever version it was made on."""
+    def find_open(self, step: str, items: tuple[Item, ...], coupon: str, now: datetime) -> Order | None:
+        """Find the open order of exactly these items by this coupon, whichever version it was made on."""
+        wanted = (step, items, coupon)
         return next(
-            (order for order in self.orders if (order.step, order.items) == (step, items) and order.is_open(now)), None
+            (
+                order
+                for order in self.orders
+                if (order.step, order.items, order.coupon) == wanted and order.is_open(now)
+            ),
+            None,
         )
 
     def find_order(self, payment_id: int) -> Order | None:
@@ -124,7 +141,7 @@ def dump(walk: Walk) -> dict[str, Any]:
     """Make leads.state: everything but version, step and what the lead's own columns hold."""
     state: dict[str, Any] = {
         "basket": [asdict(item) for item in walk.basket],
-        "orders": [{**asdict(order), "expires_at": _dump_time(order.expires_at)} for order in walk.orders],
+        "orders": [_dump_order(order) for order in walk.orders],
     }
     if walk.tap is not None:
         state["tap"] = {**asdict(walk.tap), "at": walk.tap.at.isoformat()}
@@ -136,6 +153,10 @@ def dump(walk: Walk) -> dict[str, Any]:
         "bought": list(walk.bought),
         "waits": walk.waits,
         "held_until": _dump_time(walk.held_until),
+        "coupon": walk.coupon,
+        "stage": walk.stage,
+        "offered": list(walk.offered),
+        "last_bought": list(walk.last_bought),
     }
     return state | {name: value for name, value in rare.items() if value}
 
@@ -156,7 +177,17 @@ def load(state: Mapping[str, Any], *, version_id: int, step: str, variables: Map
         wait=Wait(**{**wait, "until": _load_time(wait["until"])}) if wait else None,
         waits=state.get("waits", 0),
         held_until=_load_time(state.get("held_until")),
+        coupon=state.get("coupon", ""),
+        stage=state.get("stage", 0),
+        offered=tuple(state.get("offered", ())),
+        last_bought=tuple(state.get("last_bought", ())),
     )
+
+
+def _dump_order(order: Order) -> dict[str, Any]:
+    """Write an order; one without a coupon as it was before there were any: a program of then may still be serving."""
+    values = {**asdict(order), "expires_at": _dump_time(order.expires_at)}
+    return {name: value for name, value in values.items() if value or name not in ("coupon", "discount_cents")}
 
 
 def _dump_time(at: datetime | None) -> str | None:

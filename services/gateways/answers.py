@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from grimbots.services.gateways.base import ChargeRequest, Refusal, Undecided
 
+MOST_PAGES = 500  # of one list: a provider whose list has no end is ill
+MOST_CENTS = 10**12
+LONGEST_TEXT = 1000  # a code has 512 characters at most
+YEARS = range(2000, 2200)
 BRASILIA = ZoneInfo("America/Sao_Paulo")
 MISSING_TEXTS = {"name": "o nome", "tax_id": "o CPF ou CNPJ", "email": "o e-mail", "phone": "o telefone"}
 STATUS_TEXTS = {
@@ -32,11 +36,16 @@ def find(answer: Any, *way: str) -> Any:
 
 
 def find_text(answer: Any, *way: str) -> str | None:
-    """Return a text that is not empty, or an id that is written as a number; or None."""
+    """Return a text that is not empty and can be stored, or an id that is written as a number; or None."""
     value = find(answer, *way)
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
+        return str(value) if 0 < value < MOST_CENTS**2 else None
+    return value if isinstance(value, str) and is_storable(value) else None
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether a text is none that Postgres or a page would choke on."""
+    return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
 
 
 def read_text(answer: Any, *way: str) -> str:
@@ -60,7 +69,7 @@ def read_objects(answer: Any, *way: str) -> list[dict[str, Any]]:
 def read_cents(answer: Any, *way: str) -> int:
     """Return a positive amount that is told in cents."""
     value = find(answer, *way)
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < MOST_CENTS:
         raise Undecided(f"the provider's answer has no {'.'.join(way)} in cents")
     return value
 
@@ -80,9 +89,10 @@ def find_reais(answer: Any, *way: str) -> int | None:
         return None
     try:
         cents = Decimal(str(value)) * 100
-        return int(cents) if cents == int(cents) else None
-    except (InvalidOperation, ValueError, OverflowError):
+        is_whole = abs(cents) < MOST_CENTS and cents == int(cents)
+    except (ArithmeticError, ValueError):
         return None
+    return int(cents) if is_whole else None
 
 
 def as_reais(cents: int) -> float:
@@ -97,8 +107,8 @@ def read_instant(answer: Any, *way: str, zone: ZoneInfo | None = None) -> dateti
         instant = datetime.fromisoformat(text) if len(text) > len("2026-01-01") else _begin(text)
     except ValueError as error:
         raise Undecided(f"the provider's {'.'.join(way)} is no instant") from error
-    if instant.tzinfo is None and zone is None:
-        raise Undecided(f"the provider's {'.'.join(way)} has no time zone")
+    if instant.year not in YEARS or (instant.tzinfo is None and zone is None):
+        raise Undecided(f"the provider's {'.'.join(way)} has no time zone, or is of another age")
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)
 
 

@@ -23,7 +23,8 @@ from urllib.parse import parse_qsl, quote
 
 from grimbots.services.clients.http import Response
 from grimbots.services.gateways import pix_records
-from grimbots.services.gateways.bank_sessions import BankSession, read, refuse
+from grimbots.services.gateways.answers import read_objects, read_text
+from grimbots.services.gateways.bank_sessions import BankSession
 from grimbots.services.gateways.base import (
     Charge,
     ChargeRequest,
@@ -40,6 +41,7 @@ from grimbots.services.gateways.base import (
     read_object,
 )
 from grimbots.services.gateways.certificates import HOW, read_certificate
+from grimbots.services.gateways.proofs import is_word
 
 if TYPE_CHECKING:
     from grimbots.services.gateways.bank_files import Bank
@@ -58,6 +60,7 @@ class ApiPix(Gateway):
     """A bank of the standard; `make_gateway` makes a class of each file."""
 
     signs_events = False
+    wants_register = True
 
     @property
     @abstractmethod
@@ -73,18 +76,23 @@ class ApiPix(Gateway):
 
     async def test(self, credentials: Credentials) -> Refusal | None:
         """Log in, see that each call we make is allowed, and ask for the key's callbacks, which need not be there."""
-        return _settle(await self._open(credentials).call("GET", _webhook_path(credentials)), 200, 404)
+        session = self._open(credentials)
+        return _settle(session, await session.call("GET", _webhook_path(credentials)), 200, 404)
 
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Put the charge under our own key as its txid; where that is taken, an earlier attempt of ours made it."""
         session = self._open(credentials)
         body = pix_records.write_charge(request, credentials["pix_key"])
-        cob = read(await _put_once(session, f"cob/{quote(request.idempotency_key)}", body))
-        return cob if isinstance(cob, Refusal) else await self._complete(session, cob)
+        cob = session.read(await _put_once(session, f"cob/{quote(request.idempotency_key)}", body))
+        charge = cob if isinstance(cob, Refusal) else await self._complete(session, cob)
+        if isinstance(charge, Charge) and not charge.code:
+            raise Undecided("the bank's charge has no code")
+        return charge
 
     async def fetch(self, credentials: Credentials, *, txid: str, provider_id: str) -> Snapshot | Refusal:
         """Return the charge by its txid."""
-        cob = read(await self._open(credentials).call("GET", f"cob/{quote(txid)}"))
+        session = self._open(credentials)
+        cob = session.read(await session.call("GET", f"cob/{quote(txid)}"))
         return cob if isinstance(cob, Refusal) else pix_records.read_snapshot(cob)
 
     async def find(self, credentials: Credentials, idempotency_key: str) -> Snapshot | Refusal | None:
@@ -96,11 +104,16 @@ class ApiPix(Gateway):
         self, credentials: Credentials, *, txid: str, end_to_end_id: str, amount_cents: int, idempotency_key: str
     ) -> Refund | Refusal:
         """Put a devolucao under our own key; where that is taken, an earlier attempt of ours asked for it."""
+        session = self._open(credentials)
         path = f"pix/{quote(end_to_end_id, safe='')}/devolucao/{quote(idempotency_key, safe='')}"
-        back = read(await _put_once(self._open(credentials), path, {"valor": pix_records.write_reais(amount_cents)}))
-        refund = back if isinstance(back, Refusal) else pix_records.read_refund(back)
-        if isinstance(refund, Refund) and refund.amount_cents != amount_cents:
-            return Refusal(f"com esta chave já foram devolvidos {refund.amount_cents} centavos, não {amount_cents}")
+        back = session.read(await _put_once(session, path, {"valor": pix_records.write_reais(amount_cents)}))
+        if isinstance(back, Refusal):
+            return back
+        refund = pix_records.read_refund(back)
+        if refund is None:
+            return Refusal(f"{self.label} não fez a devolução: veja o motivo no extrato da conta e tente de novo")
+        if refund.amount_cents != amount_cents:
+            return Refusal(f"{self.label} já devolveu {refund.amount_cents} centavos com esta chave")
         return refund
 
     async def list(
@@ -115,7 +128,7 @@ class ApiPix(Gateway):
         pix = await session.list_pages("pix", "pix", window)
         if isinstance(pix, Refusal):
             return pix
-        found = {pix_records.read_text(cob, "txid"): cob for cob in cobs if pix_records.was_made(cob, since, until)}
+        found = {read_text(cob, "txid"): cob for cob in cobs if pix_records.was_made(cob, since, until)}
         for txid in pix_records.list_paid(pix, since, until):
             cob = found[txid] if txid in found else await _find(session, txid)
             if isinstance(cob, Refusal):
@@ -125,23 +138,24 @@ class ApiPix(Gateway):
 
     async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
         """Tell the bank where to post the key's events. It knows one address per key: the one before is forgotten."""
-        query = self.bank.webhook_query.replace("{secret}", _make_word(credentials))
+        query = self.bank.webhook_query.replace("{secret}", make_word(credentials))
         body = {"webhookUrl": f"{notification_url}?{query}" if query else notification_url}
-        path = _webhook_path(credentials)
-        return _settle(await self._open(credentials).call("PUT", path, body, self.bank.webhook_headers), 200, 201, 204)
+        session = self._open(credentials)
+        answer = await session.call("PUT", _webhook_path(credentials), body, self.bank.webhook_headers)
+        return _settle(session, answer, 200, 201, 204)
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Look for our word in the address: without it the event is not the bank's, and with it only perhaps."""
         if "{secret}" not in self.bank.webhook_query:
             return Verdict.REQUERY
-        word = _make_word(credentials).encode()
-        said = [value.partition("/")[0].encode() for _, value in parse_qsl(event.query, errors="replace")]
-        return Verdict.REQUERY if any(hmac.compare_digest(value, word) for value in said) else Verdict.NO
+        word = make_word(credentials)
+        said = [value.partition("/")[0] for _, value in parse_qsl(event.query, errors="replace")]
+        return Verdict.REQUERY if any(is_word(value, word) for value in said) else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
         """Read the transfers of a callback, and what of them goes back."""
         try:
-            told = pix_records.read_list(read_object(event.body) or {}, "pix")
+            told = read_objects(read_object(event.body), "pix")
             return tuple(hint for pix in told for hint in pix_records.read_hints(pix))
         except Undecided:
             return ()
@@ -151,34 +165,28 @@ class ApiPix(Gateway):
 
     async def _complete(self, session: BankSession, cob: dict[str, Any]) -> Charge | Refusal:
         """Read the charge, and its code where the bank has it: the standard lets a charge come without."""
-        if cob.get("pixCopiaECola") or not self.bank.code_path:
-            charge = pix_records.read_charge(cob)
-        else:
-            location = str(pix_records.read_part(cob, "loc").get("id"))
-            told = read(await session.call("GET", self.bank.code_path.replace("{id}", quote(location))))
-            if isinstance(told, Refusal):
-                return told
-            charge = pix_records.read_charge(cob, pix_records.read_text(told, "qrcode"))
-        if not charge.code:
-            raise Undecided("the bank's charge has no code")
-        return charge
+        charge = pix_records.read_charge(cob)
+        if charge.code or not self.bank.code_path:
+            return charge
+        path = self.bank.code_path.replace("{id}", quote(read_text(cob, "loc", "id")))
+        told = session.read(await session.call("GET", path))
+        return told if isinstance(told, Refusal) else pix_records.read_charge(cob, read_text(told, "qrcode"))
 
 
-def make_gateway(bank: Bank) -> type[ApiPix]:
+def make_gateway(file: Bank) -> type[ApiPix]:
     """Make the gateway of a bank's file."""
 
-    class Made(ApiPix):
-        __doc__ = bank.label
-        name = bank.name
-        label = bank.label
-        url = bank.url
-        fields = (*FIELDS, CERTIFICATE) if bank.has_certificate else FIELDS
+    class BankGateway(ApiPix):
+        name = file.name
+        label = file.label
+        url = file.url
+        fields = (*FIELDS, CERTIFICATE) if file.has_certificate else FIELDS
 
         @property
         def bank(self) -> Bank:
-            return bank
+            return file
 
-    return Made
+    return BankGateway
 
 
 async def _put_once(session: BankSession, path: str, body: Mapping[str, Any]) -> Response | Refusal:
@@ -192,23 +200,23 @@ async def _put_once(session: BankSession, path: str, body: Mapping[str, Any]) ->
 
 async def _find(session: BankSession, txid: str) -> dict[str, Any] | Refusal | None:
     response = await session.call("GET", f"cob/{quote(txid)}")
-    cob = read(response)
+    cob = session.read(response)
     return None if isinstance(response, Response) and response.status == 404 else cob
 
 
-def _settle(response: Response | Refusal, *good: int) -> Refusal | None:
-    """Return None for a status that is good, whatever the body; raises Undecided as `read` does."""
+def _settle(session: BankSession, response: Response | Refusal, *good: int) -> Refusal | None:
+    """Return None for a status that is good, whatever the body; raises Undecided as `BankSession.read` does."""
     if isinstance(response, Response) and response.status in good:
         return None
-    answer = read(response)
-    return answer if isinstance(answer, Refusal) else refuse(response)
+    answer = session.read(response)
+    return answer if isinstance(answer, Refusal) else session.refuse(response)  # type: ignore[arg-type]
 
 
 def _webhook_path(credentials: Credentials) -> str:
     return f"webhook/{quote(credentials['pix_key'], safe='')}"
 
 
-def _make_word(credentials: Credentials) -> str:
+def make_word(credentials: Credentials) -> str:
     """Make the word that only the bank and we know: it tells nothing of the secret it is made of."""
     said = f"webhook:{credentials['pix_key']}".encode()
     return hmac.new(credentials["client_secret"].encode(), said, hashlib.sha256).hexdigest()

@@ -14,7 +14,6 @@ asked about, and a check costs one request. A payment tells the day it was paid,
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from urllib.parse import quote, urlencode
 
 from grimbots.services.gateways.answers import (
     BRASILIA,
+    MOST_PAGES,
     as_reais,
     find,
     find_missing,
@@ -53,6 +53,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
+from grimbots.services.gateways.proofs import is_word
 
 if TYPE_CHECKING:
     from grimbots.services.clients.http import Response
@@ -171,8 +172,7 @@ class Asaas(Gateway):
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Compare the token. It says nothing of the body, so what it says is asked about."""
-        given, token = event.headers.get("asaas-access-token", ""), credentials["webhook_token"]
-        is_right = bool(token) and hmac.compare_digest(given.encode(), token.encode())
+        is_right = is_word(event.headers.get("asaas-access-token", ""), credentials["webhook_token"])
         return Verdict.REQUERY if is_right else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
@@ -211,7 +211,7 @@ class Asaas(Gateway):
 
     async def _page(self, credentials: Credentials, window: dict[str, str]) -> Sequence[dict[str, Any]] | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             which = urlencode({**window, "limit": PAGE, "offset": len(found)})
             answer = await self._ask(credentials, "GET", f"/payments?{which}")
             if isinstance(answer, Refusal):
@@ -220,6 +220,7 @@ class Asaas(Gateway):
             found += page
             if find(answer, "hasMore") is not True or not page:
                 return found
+        raise Undecided("the provider's list has no end")
 
     async def _ask(
         self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None
@@ -280,14 +281,9 @@ def _look(payment: dict[str, Any]) -> Snapshot:
 def _list_refunds(payment: dict[str, Any]) -> Iterator[Return]:
     id_ = read_text(payment, "id")
     for place, refund in _order_refunds(payment):
-        if find(refund, "status") in ("PENDING", "DONE"):
-            made = (
-                f"{id_}:{place}",
-                id_,
-                read_reais(refund, "value"),
-                read_instant(refund, "dateCreated", zone=BRASILIA),
-            )
-            yield Return(*made, ReturnKind.REFUND, find(refund, "status") == "DONE")
+        at, status = read_instant(refund, "dateCreated", zone=BRASILIA), find_text(refund, "status")
+        made = f"{id_}:{place}", id_, read_reais(refund, "value"), at, ReturnKind.REFUND
+        yield Return(*made, is_settled=status == "DONE", is_void=status == "CANCELLED")
 
 
 def _order_refunds(payment: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:

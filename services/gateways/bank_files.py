@@ -1,7 +1,7 @@
 """Banks that speak the Central Bank's API Pix, each a TOML file: `banks/` has ours, GRIMBOTS_BANKS a folder of yours.
 
-The standard leaves to each bank where it listens, how one logs in, and how a callback proves itself; that is what a file
-says, by the fields of `Bank`. docs/gateways/banks.md explains them to whoever adds one.
+The standard leaves to each bank where it listens, how one logs in, and how a callback proves itself: that is what a
+file says, by the fields of `Bank`. docs/gateways/banks.md explains them to whoever adds one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from grimbots.conf.settings import is_loopback
+from grimbots.conf.settings import SettingsError, is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Bank:
 
     Args:
         url: where the standard's paths (/cob, /pix, /webhook) begin.
-        token_url: OAuth 2.0, client credentials; an address, or a path on the host of `url`.
-        token_credentials: client id and secret go as "basic" authentication, or in the "body".
-        token_body: the request is a "form", or "json".
+        login_url: OAuth 2.0, client credentials; an address, or a path on the host of `url`.
+        login_by: client id and secret go as "basic" authentication, or in the "body".
+        login_body: the request is a "form", or "json".
         asks_scopes: the request names what the token is for.
         has_certificate: it wants to know its customers' programs by a certificate (mTLS), as the standard does.
         headers: sent with every call; `{client_id}` stands for the seller's.
@@ -38,9 +38,9 @@ class Bank:
     name: str
     label: str
     url: str
-    token_url: str
-    token_credentials: str = "basic"
-    token_body: str = "form"
+    login_url: str
+    login_by: str = "basic"
+    login_body: str = "form"
     asks_scopes: bool = True
     has_certificate: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -53,8 +53,10 @@ def read_banks(folder: Path) -> list[Bank]:
     """Read every file of a folder.
 
     Raises:
-        ValueError: one is wrong; the message names the file, the field, and what would be right.
+        SettingsError: one is wrong; the message names the file, the field, and what would be right.
     """
+    if not folder.is_dir():
+        raise SettingsError(f"GRIMBOTS_BANKS names {folder}, which is no folder")
     return [_read_bank(path) for path in sorted(folder.glob("*.toml"))]
 
 
@@ -62,12 +64,12 @@ def _read_bank(path: Path) -> Bank:
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: this is no TOML file: {error}") from error
+        raise SettingsError(f"{path}: this is no TOML file: {error}") from error
     faults = _list_faults(said)
     if not faults and said["name"] != path.stem:
         faults = [f"name must be {path.stem}, as the file is called"]
     if faults:
-        raise ValueError("\n".join(f"{path}: {fault}" for fault in faults))
+        raise SettingsError("\n".join(f"{path}: {fault}" for fault in faults))
     return Bank(**said)
 
 
@@ -79,8 +81,8 @@ def _list_faults(said: Mapping[str, Any]) -> list[str]:
         is_right, right = RULES.get(name, ANYTHING)
         if not is_right(value):
             faults.append(f"{name} must be {right}")
-    if not faults and not _is_url(urljoin(said["url"] + "/", said["token_url"])):
-        faults.append("token_url must be an https:// address, or begin with / and be a path on the host of url")
+    if not faults and not _is_url(urljoin(said["url"] + "/", said["login_url"])):
+        faults.append("login_url must be an https:// address, or begin with / and be a path on the host of url")
     return faults
 
 
@@ -117,9 +119,9 @@ RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
         ),
         "label": TEXT,
         "url": (_is_url, "an https:// address without a / at its end"),
-        "token_url": TEXT,
-        "token_credentials": (lambda value: value in ("basic", "body"), "basic or body"),
-        "token_body": (lambda value: value in ("form", "json"), "form or json"),
+        "login_url": TEXT,
+        "login_by": (lambda value: value in ("basic", "body"), "basic or body"),
+        "login_body": (lambda value: value in ("form", "json"), "form or json"),
         "asks_scopes": SWITCH,
         "has_certificate": SWITCH,
         "headers": TABLE,

@@ -101,7 +101,10 @@ class ReturnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Money of one receipt that goes back. `id` is the provider's; `is_settled` once the money has left."""
+    """Money of one receipt that goes back. `id` is the provider's, of a refund of ours the one `refund` gave.
+
+    `is_settled` once the money has left; `is_void` once it stays: a refund that failed, a dispute the seller won.
+    """
 
     id: str
     end_to_end_id: str
@@ -109,6 +112,7 @@ class Return:
     at: datetime
     kind: ReturnKind
     is_settled: bool
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ class Gateway(ABC):
     can_refund: ClassVar[bool] = True  # False: `refund` is a Refusal that tells the seller where to do it
     can_refund_parts: ClassVar[bool] = True
     can_list: ClassVar[bool] = True  # False: `list` is a Refusal
+    wants_register: ClassVar[bool] = False  # True: `register` tells it where to post events, not each charge
 
     def __init__(self, http: HttpClient, settings: Settings) -> None:
         self._http = http
@@ -192,6 +197,22 @@ class Gateway(ABC):
     def is_offered(cls, settings: Settings) -> bool:
         """Tell whether this installation offers the provider at all."""
         return True
+
+    @classmethod
+    def prepare(cls, credentials: Credentials, now: datetime) -> Credentials:
+        """Return what a seller filled in as it is to be kept.
+
+        Raises:
+            Invalid: something in it can be of no use; in words for the seller.
+        """
+        return credentials
+
+    async def register(self, credentials: Credentials, notification_url: str) -> Refusal | None:
+        """Tell the provider where to post events, where it is not told with each charge; None: it knows.
+
+        It may know one address only, so that of another system of the seller's is forgotten.
+        """
+        return None
 
     @abstractmethod
     async def test(self, credentials: Credentials) -> Refusal | None:

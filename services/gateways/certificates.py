@@ -53,7 +53,10 @@ def read_certificate(given: str, now: datetime) -> str:
 
 def find_fault(pem: str, now: datetime) -> str | None:
     """Tell in words why a certificate that was read before is of no use now; None: it is in force."""
-    return _find_fault(x509.load_pem_x509_certificate(pem.encode()), now)
+    try:
+        return _find_fault(x509.load_pem_x509_certificate(pem.encode()), now)
+    except ValueError:
+        return f"o certificado não pôde ser lido: conecte a conta de novo, com {HOW}"
 
 
 def _find_fault(certificate: x509.Certificate, now: datetime) -> str | None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from grimbots.conf.settings import SettingsError
 from grimbots.services.gateways.base import Field
 from grimbots.services.gateways.replies import Paths
 from grimbots.services.gateways.tables import Table
@@ -25,7 +26,7 @@ KNOWN_BY = frozenset({"id", "txid"})
 MOST_CENTS = 100_000_000
 
 
-class DescriptionError(ValueError):
+class DescriptionError(SettingsError):
     """A description is wrong; a line for each mistake."""
 
 

@@ -13,8 +13,6 @@ Payments made with test credentials (`live_mode` false) count for nothing.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode
 
 from grimbots.services.gateways.answers import (
+    MOST_PAGES,
     as_reais,
     find,
     find_missing,
     find_reais,
     find_text,
+    is_storable,
     read_instant,
     read_objects,
     read_reais,
@@ -52,6 +52,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
+from grimbots.services.gateways.proofs import is_sha256
 
 if TYPE_CHECKING:
     from grimbots.services.clients.http import Response
@@ -61,7 +62,7 @@ LEAST_LIFE = timedelta(minutes=35)
 PAGE = 50
 PAID = frozenset({"approved", "in_mediation", "refunded", "charged_back"})  # states that only a paid payment reaches
 RETURNED = {"in_mediation": ReturnKind.DISPUTE, "charged_back": ReturnKind.CHARGEBACK}
-SIGNATURE = re.compile(r"\s*ts\s*=\s*(\d{1,16})\s*,\s*v1\s*=\s*([0-9a-f]{64})\s*")
+PART = re.compile(r"\s*(\w{1,9})\s*=\s*([0-9a-f]{1,64})\s*")  # of x-signature: ts=1742505638683,v1=<64 hex digits>
 TOPICS = ("payment",)  # others speak of things that change a payment, which is told by an event of its own
 REASONS = {400: "recusou a cobrança: confira se a conta tem uma chave PIX cadastrada e se o e-mail do comprador existe"}
 
@@ -147,7 +148,7 @@ class MercadoPago(Gateway):
             payments = await self._search(credentials, window)
             if isinstance(payments, Refusal):
                 return payments
-            found |= {read_text(one, "id"): one for one in payments if find(one, "payment_method_id") == "pix"}
+            found |= {read_text(one, "id"): one for one in payments if _may_be_ours(one)}
         inside = [one for one in found.values() if _is_within(one, since, until)]
         return tuple([await self._look(credentials, one) for one in inside])
 
@@ -156,13 +157,14 @@ class MercadoPago(Gateway):
         header = event.headers.get("x-signature", "")
         if not header:
             return Verdict.REQUERY
-        match, ids = SIGNATURE.fullmatch(header), _list_ids(event)
-        if match is None or len(set(ids)) > 1 or not credentials["webhook_secret"]:
+        parts = {match[1]: match[2] for match in map(PART.fullmatch, header.split(",")) if match}
+        moment, signature, ids = parts.get("ts", ""), parts.get("v1", ""), _list_ids(event)
+        if not moment.isdecimal() or len(set(ids)) > 1:
             return Verdict.NO
         request_id = event.headers.get("x-request-id", "").strip()
-        tail = (f"request-id:{request_id};" if request_id else "") + f"ts:{match[1]};"
+        tail = (f"request-id:{request_id};" if request_id else "") + f"ts:{moment};"
         manifests = {f"id:{id_};{tail}" for known in ids for id_ in (known, known.lower())} or {tail}
-        is_right = [_is_signed(credentials["webhook_secret"], manifest, match[2]) for manifest in manifests]
+        is_right = [is_sha256(credentials["webhook_secret"], manifest, signature) for manifest in manifests]
         return Verdict.YES if any(is_right) else Verdict.NO
 
     def parse(self, event: Event) -> tuple[Hint, ...]:
@@ -191,7 +193,7 @@ class MercadoPago(Gateway):
 
     async def _search(self, credentials: Credentials, by: dict[str, str]) -> Objects | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             page = {"sort": "date_created", "criteria": "asc", "limit": str(PAGE), "offset": str(len(found))}
             response = await self._call(credentials, "GET", f"/v1/payments/search?{urlencode({**by, **page})}")
             answer = read_answer(response)
@@ -203,6 +205,7 @@ class MercadoPago(Gateway):
             found += results
             if len(results) < PAGE:
                 return found
+        raise Undecided("the provider's search has no end")
 
     def _refuse(self, response: Response, answer: dict[str, Any]) -> Refusal:
         causes = answer.get("cause")
@@ -270,14 +273,19 @@ def _list_returns(payment: dict[str, Any], receipts: Sequence[Receipt], refunds:
     kind = RETURNED.get(str(find(payment, "status")))
     for receipt in receipts:
         for refund in refunds:
-            if find(refund, "status") != "rejected":
-                made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
-                is_settled = find(refund, "status") == "approved"
-                yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled)
+            made = read_text(refund, "id"), receipt.end_to_end_id, read_reais(refund, "amount")
+            is_settled, is_void = (find(refund, "status") == word for word in ("approved", "rejected"))
+            yield Return(*made, read_instant(refund, "date_created"), ReturnKind.REFUND, is_settled, is_void)
         if kind is not None:
             id_, at = f"{receipt.end_to_end_id}:dispute", read_instant(payment, "date_last_updated")
             is_lost = kind is ReturnKind.CHARGEBACK
             yield Return(id_, receipt.end_to_end_id, receipt.amount_cents, at, kind, is_lost)
+
+
+def _may_be_ours(payment: dict[str, Any]) -> bool:
+    """Tell whether a payment can be one of ours: the seller's account has others too."""
+    has_all = all(find_text(payment, name) for name in ("external_reference", "date_of_expiration"))
+    return has_all and find(payment, "payment_method_id") == "pix"
 
 
 def _is_within(payment: dict[str, Any], since: datetime, until: datetime) -> bool:
@@ -289,9 +297,4 @@ def _list_ids(event: Event) -> list[str]:
     """Return the payment's id as the query says it and as the body does."""
     query, said = parse_qs(event.query), read_object(event.body)
     named = [*query.get("data.id", query.get("id", []))[:1], find_text(said, "data", "id")]
-    return [id_ for id_ in named if id_]
-
-
-def _is_signed(secret: str, manifest: str, signature: str) -> bool:
-    expected = hmac.new(secret.encode(), manifest.encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, signature)
+    return [id_ for id_ in named if id_ and is_storable(id_)]

@@ -4,11 +4,10 @@ Its face, as spoken here (amounts in integer cents, `Authorization: Bearer <api_
     PUT  /pix/v1/charges/<txid>            the same txid gives the same charge: 201, then 200
     GET  /pix/v1/charges/<txid>            200 or 404
     GET  /pix/v1/charges?since=&until=     {"charges": [...]}, ISO 8601 instants
-        each charge: "paid": [{"end_to_end_id", "amount_cents", "at"}], and "returned": [... "id", "kind" and "status"],
-        kind refund, dispute or chargeback, status done once the money has left
     PUT  /pix/v1/charges/<txid>/refunds/<id>   {"end_to_end_id", "amount_cents"} -> {"id", "amount_cents", "status"}
-    webhook: {"event": "pix.received" | "pix.returned", "txid", ...}
-        X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
+         the status, as of every return in a charge's "returns": pending, done or void; a refund that failed is 422
+    webhook: pix.received with a payment of "paid" in it, pix.returned with a return of "returns"
+    webhook: X-Sandbox-Signature: t=<unix seconds>,v1=<hex hmac-sha256(webhook_secret, "<t>." + body)>
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from grimbots.services.clients.http import Response
 
 SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
-KNOWN_EVENTS = ("pix.received", "pix.returned")
 SIGNATURE_LIFE = timedelta(hours=1)
 
 
@@ -130,13 +128,12 @@ class Sandbox(Gateway):
     def parse(self, event: Event) -> tuple[Hint, ...]:
         """Read `pix.received` and `pix.returned`; anything else is of no interest."""
         said = read_object(event.body)
-        if said is None or said.get("event") not in KNOWN_EVENTS or not isinstance(said.get("txid"), str):
+        if said is None or not isinstance(said.get("txid"), str):
             return ()
         try:
-            if said["event"] == "pix.received":
-                return (Hint(said["txid"], None, _receipt(said)),)
-            (returned,) = _list({"returned": [said.get("returned")]}, "returned")
-            return (Hint(said["txid"], None, None, _return(returned)),)
+            if said.get("event") == "pix.returned":
+                return (Hint(said["txid"], None, None, _return(said)),)
+            return (Hint(said["txid"], None, _receipt(said)),) if said.get("event") == "pix.received" else ()
         except Undecided:
             return (Hint(said["txid"], None, None),)
 
@@ -172,8 +169,9 @@ def _snapshot(answer: dict[str, Any]) -> Snapshot:
         amount_cents=_whole(answer, "amount_cents"),
         expires_at=_instant(answer, "expires_at"),
     )
-    paid, returned = (_list({name: [], **answer}, name) for name in ("paid", "returned"))
-    return Snapshot(charge, tuple(map(_receipt, paid)), tuple(map(_return, returned)))
+    told = {"paid": [], "returns": [], **answer}
+    paid = tuple(_receipt(one) for one in _list(told, "paid"))
+    return Snapshot(charge, paid, tuple(_return(one) for one in _list(told, "returns")))
 
 
 def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -184,16 +182,23 @@ def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _receipt(paid: dict[str, Any]) -> Receipt:
-    return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"))
+    fee = _whole(paid, "fee_cents") if paid.get("fee_cents") else None
+    return Receipt(_text(paid, "end_to_end_id"), _whole(paid, "amount_cents"), _instant(paid, "at"), fee)
 
 
-def _return(said: dict[str, Any]) -> Return:
-    try:
-        kind = ReturnKind(_text(said, "kind"))
-    except ValueError as error:
-        raise Undecided("the provider's answer has a return of no known kind") from error
-    ids = _text(said, "id"), _text(said, "end_to_end_id")
-    return Return(*ids, _whole(said, "amount_cents"), _instant(said, "at"), kind, said.get("status") == "done")
+def _return(told: dict[str, Any]) -> Return:
+    kind, status = _text(told, "kind"), _text(told, "status")
+    if kind not in set(ReturnKind) or status not in ("pending", "done", "void"):
+        raise Undecided(f"the provider tells of a {kind} that is {status}")
+    return Return(
+        id=_text(told, "return_id"),
+        end_to_end_id=_text(told, "end_to_end_id"),
+        amount_cents=_whole(told, "amount_cents"),
+        at=_instant(told, "at"),
+        kind=ReturnKind(kind),
+        is_settled=status == "done",
+        is_void=status == "void",
+    )
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

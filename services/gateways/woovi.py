@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from grimbots.services.gateways.answers import (
+    MOST_PAGES,
     find,
     find_missing,
     find_text,
@@ -58,6 +58,7 @@ from grimbots.services.gateways.base import (
     read_answer,
     read_object,
 )
+from grimbots.services.gateways.proofs import is_word
 
 LEAST_LIFE_SECONDS = 300
 PAGE = 100
@@ -78,7 +79,10 @@ DISPUTES = {
     "OPENED": ReturnKind.DISPUTE,
     "IN_REVIEW": ReturnKind.DISPUTE,
     "ACCEPTED": ReturnKind.CHARGEBACK,
+    "REJECTED": ReturnKind.DISPUTE,
+    "CANCELED": ReturnKind.DISPUTE,
 }
+WON = frozenset({"REJECTED", "CANCELED"})
 NOT_FOUND = re.compile(r"not found|n[ãa]o encontrad", re.IGNORECASE)
 # GET /api/v1/webhook/public-keys of production, which is also printed in webhook-signature-validation.mdx.
 KEY = b"""-----BEGIN PUBLIC KEY-----
@@ -110,9 +114,12 @@ class Woovi(Gateway):
     public_keys: ClassVar[tuple[bytes, ...]] = (KEY,)
 
     async def test(self, credentials: Credentials) -> Refusal | None:
-        """List one charge."""
-        answer = await self._ask(credentials, "GET", "charge?limit=1")
-        return answer if isinstance(answer, Refusal) else None
+        """List a charge, then a transfer: an AppID may have the right to one and not to the other."""
+        for path in ("charge?limit=1", "transaction?limit=1"):
+            answer = await self._ask(credentials, "GET", path)
+            if isinstance(answer, Refusal):
+                return answer
+        return None
 
     async def create(self, credentials: Credentials, request: ChargeRequest) -> Charge | Refusal:
         """Make the charge under our key. Of the buyer nothing is told: Woovi does not need it."""
@@ -170,14 +177,14 @@ class Woovi(Gateway):
             moment = "createdAt" if name == "charges" else "time"
             inside = [row for row in rows if since <= read_instant(row, moment) < until]
             charges = inside if name == "charges" else [row["charge"] for row in inside if find(row, "charge")]
-            keys |= dict.fromkeys(read_text(charge, "correlationID") for charge in charges)
+            ours = [charge for charge in charges if find(charge, "type") in (None, "DYNAMIC")]
+            keys |= dict.fromkeys(read_text(charge, "correlationID") for charge in ours)
         found = [await self.fetch(credentials, txid=key, provider_id="") for key in keys]
         return tuple(snapshot for snapshot in found if isinstance(snapshot, Snapshot))
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Believe what Woovi signed and sent to this seller's webhook; one proof of the two is not enough."""
-        given, word = event.headers.get("authorization", ""), credentials["webhook_authorization"]
-        is_ours = bool(word) and hmac.compare_digest(given.encode(), word.encode())
+        is_ours = is_word(event.headers.get("authorization", ""), credentials["webhook_authorization"])
         is_theirs = _is_signed(self.public_keys, event)
         if is_ours and is_theirs:
             return Verdict.YES
@@ -210,12 +217,8 @@ class Woovi(Gateway):
         receipts = tuple(_read_receipt(row, None if place else _find_fee(charge)) for place, row in enumerate(moves))
         if not receipts:
             raise Undecided("the provider calls the charge paid and shows no transfer yet")
-        returns = [
-            Return(back.id, receipts[0].end_to_end_id, back.amount_cents, at, ReturnKind.REFUND, back.is_settled)
-            for refund in await self._list(credentials, f"charge/{key}/refund", "refunds")
-            if find(refund, "status") != "REJECTED"
-            for back, at in [(_read_refund(refund), read_instant(refund, "time"))]
-        ]
+        refunds = await self._list(credentials, f"charge/{key}/refund", "refunds")
+        returns = [_read_return(refund, receipts[0]) for refund in refunds]
         disputes = [await self._find_dispute(credentials, receipt) for receipt in receipts]
         return Snapshot(made, receipts, (*returns, *filter(None, disputes)))
 
@@ -223,12 +226,14 @@ class Woovi(Gateway):
         """Return a transfer's dispute; who may not read disputes hears of them by events alone."""
         status, answer = await self._call(credentials, "GET", f"dispute/{quote(receipt.end_to_end_id, safe='')}")
         dispute = find(answer, "dispute")
-        kind = DISPUTES.get(find_text(dispute, "status") or "") if status < 400 else None
-        if kind is None:
+        word = find_text(dispute, "status") or ""
+        if status >= 400 or word not in DISPUTES:
             return None
-        made = f"{receipt.end_to_end_id}:dispute", receipt.end_to_end_id, read_cents(dispute, "value")
+        kind = DISPUTES[word]
+        cents = _find_cents(dispute) or receipt.amount_cents  # a number in one document, a text in another
+        made = f"{receipt.end_to_end_id}:dispute", receipt.end_to_end_id, min(cents, receipt.amount_cents)
         at = read_instant(dispute, "createdAt") if find(dispute, "createdAt") else receipt.at
-        return Return(*made, at, kind, kind is ReturnKind.CHARGEBACK)
+        return Return(*made, at, kind, kind is ReturnKind.CHARGEBACK, is_void=word in WON)
 
     async def _list(self, credentials: Credentials, path: str, name: str) -> Sequence[dict[str, Any]]:
         answer = await self._ask(credentials, "GET", path)
@@ -240,7 +245,7 @@ class Woovi(Gateway):
         self, credentials: Credentials, path: str, name: str, since: datetime, until: datetime
     ) -> Sequence[dict[str, Any]] | Refusal:
         found = list[dict[str, Any]]()
-        while True:
+        for _ in range(MOST_PAGES):
             window = {"start": since.isoformat(), "end": until.isoformat(), "limit": PAGE, "skip": len(found)}
             answer = await self._ask(credentials, "GET", f"{path}?{urlencode(window)}")
             if isinstance(answer, Refusal):
@@ -249,6 +254,7 @@ class Woovi(Gateway):
             found += page
             if find(answer, "pageInfo", "hasNextPage") is not True or not page:
                 return found
+        raise Undecided("the provider's list has no end")
 
     async def _ask(
         self, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None
@@ -307,6 +313,19 @@ def _find_fee(charge: Any) -> int | None:
 def _read_refund(refund: Any) -> Refund:
     id_ = find_text(refund, "correlationID") or read_text(refund, "endToEndId")
     return Refund(id_, read_cents(refund, "value"), find(refund, "status") == "CONFIRMED")
+
+
+def _find_cents(dispute: Any) -> int | None:
+    value = find_text(dispute, "value") or ""
+    return int(value) if value.isascii() and value.isdecimal() else None
+
+
+def _read_return(refund: dict[str, Any], receipt: Receipt) -> Return:
+    """Return a refund; one names no transfer, and a charge has one but where somebody paid it twice."""
+    back, at = _read_refund(refund), read_instant(refund, "time")
+    is_void = find(refund, "status") == "REJECTED"
+    made = back.id, receipt.end_to_end_id, back.amount_cents, at
+    return Return(*made, ReturnKind.REFUND, back.is_settled, is_void)
 
 
 def _is_signed(keys: tuple[bytes, ...], event: Event) -> bool:

@@ -101,10 +101,27 @@ def describe(sandbox: Sandbox, charge: Row) -> dict[str, Any]:
         "created_at": as_iso(charge["created_at"]),
         "expires_at": as_iso(charge["expires_at"]),
         "paid": [
-            {"end_to_end_id": row["end_to_end_id"], "amount_cents": row["amount_cents"], "at": as_iso(row["at"])}
+            {
+                "end_to_end_id": row["end_to_end_id"],
+                "amount_cents": row["amount_cents"],
+                "fee_cents": find_fee(row["amount_cents"]),
+                "at": as_iso(row["at"]),
+            }
             for row in paid
         ],
+        "returns": [describe_return(row) for row in _list_returns(sandbox, charge["txid"])],
     }
+
+
+def describe_return(row: Row) -> dict[str, Any]:
+    """Give a return as the provider's API shows it."""
+    told = {name: row[name] for name in ("end_to_end_id", "kind", "status", "amount_cents")}
+    return {"return_id": row["id"], **told, "at": as_iso(row["at"])}
+
+
+def find_fee(amount_cents: int) -> int:
+    """Tell what the provider keeps of a payment: one per cent."""
+    return amount_cents // 100
 
 
 def get_row(sandbox: Sandbox, txid: str) -> Row:
@@ -141,6 +158,10 @@ def _read_wish(txid: str, wish: Mapping[str, Any]) -> dict[str, Any]:
     if not wanted["notification_url"].startswith(("http://", "https://")) or not wanted["webhook_secret"]:
         raise Invalid("'notification_url' must be a web address, and 'webhook_secret' must not be empty.")
     return wanted
+
+
+def _list_returns(sandbox: Sandbox, txid: str) -> list[Row]:
+    return sandbox.store.list("SELECT * FROM returns WHERE txid = :txid ORDER BY at, id", txid=txid)
 
 
 def _write_code(txid: str, amount_cents: int) -> str:

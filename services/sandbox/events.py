@@ -9,7 +9,9 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from grimbots.services.clients.http import Ambiguous, NeverSent
 from grimbots.services.sandbox import charges, parcels
@@ -41,15 +43,15 @@ def tell(sandbox: Sandbox, charge: Row, payment: Payment, fault: Fault) -> list[
 
     Copies share the event's id, but no queue: they may arrive at the same moment.
     """
+    paid = {"end_to_end_id": payment.end_to_end_id, "amount_cents": payment.amount_cents, "at": as_iso(payment.at)}
+    fee_cents = charges.find_fee(payment.amount_cents)
+    return tell_of(sandbox, charge, {"event": "pix.received", **paid, "fee_cents": fee_cents}, fault)
+
+
+def tell_of(sandbox: Sandbox, charge: Row, told: Mapping[str, Any], fault: Fault) -> list[str]:
+    """Store an event of a charge, bent as the fault says; give the queues to wake."""
     event_id = f"evt_{secrets.token_hex(12)}"
-    event = {
-        "event": "pix.received",
-        "id": event_id,
-        "txid": charge["txid"],
-        "end_to_end_id": payment.end_to_end_id,
-        "amount_cents": payment.amount_cents,
-        "at": as_iso(payment.at),
-    }
+    event = {**told, "id": event_id, "txid": charge["txid"]}
     queues = [f"{event_id}:{number}" for number in range(fault.copies)]
     for queue in queues:
         parcels.add(

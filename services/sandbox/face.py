@@ -13,6 +13,7 @@ from grimbots.services.sandbox import (
     messages,
     parcels,
     payments,
+    returns,
     webhooks,
 )
 from grimbots.services.sandbox.requests import LocalHandler, take
@@ -271,3 +272,31 @@ class PayHandler(FaceHandler):
             )
         await self.sandbox.commit(*queues)
         self.answer(charge)
+
+
+class ReturnsHandler(FaceHandler):
+    """POST pix/<txid>/disputes and pix/<txid>/refunds."""
+
+    async def post(self, txid: str, what: str) -> None:
+        """Open a dispute, as a buyer's bank does; or choose how the charge's next refunds go."""
+        body = self.read_json()
+        with self.sandbox.store.change():
+            if what == "refunds":
+                returns.set_mode(self.sandbox, txid, take(body, "mode", str))
+                queues: list[str] = []
+            else:
+                transfer, cents = take(body, "end_to_end_id", str, None), take(body, "amount_cents", int, None)
+                _, queues = returns.dispute(self.sandbox, txid, transfer, cents)
+        await self.sandbox.commit(*queues)
+        self.answer(charges.describe(self.sandbox, charges.get_row(self.sandbox, txid)))
+
+
+class ReturnHandler(FaceHandler):
+    """POST returns/<id>/<done or void>."""
+
+    async def post(self, return_id: str, status: str) -> None:
+        """End what pends: a refund is done or fails, a dispute is lost (done) or won (void) by the seller."""
+        with self.sandbox.store.change():
+            row, queues = returns.end(self.sandbox, return_id, status)
+        await self.sandbox.commit(*queues)
+        self.answer(charges.describe(self.sandbox, charges.get_row(self.sandbox, row["txid"])))

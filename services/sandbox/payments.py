@@ -1,4 +1,4 @@
-"""Payments of the sandbox's charges: as often as anyone likes, each told of by an event; and their refunds."""
+"""Payments of the sandbox's charges: as often as anyone likes, each told of by an event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from grimbots.services.errors import Conflict, Invalid
+from grimbots.services.errors import Invalid
 from grimbots.services.sandbox import charges, events, faults
 from grimbots.services.sandbox.events import Payment
 from grimbots.services.sandbox.fault_shapes import check_acts
@@ -48,28 +48,6 @@ def pay(
     return charges.describe(sandbox, charge), queues
 
 
-def refund(
-    sandbox: Sandbox, owner: str, txid: str, refund_id: str, end_to_end_id: str, amount_cents: int
-) -> dict[str, Any]:
-    """Give back (a part of) a payment of the owner's charge, once per refund id.
-
-    Raises:
-        NotFound: no such charge of this owner.
-        Invalid: the amount is not positive.
-        Conflict: more than was paid, or the id stands for another refund.
-    """
-    charges.get_owned(sandbox, owner, txid)
-    if amount_cents <= 0:
-        raise Invalid("'amount_cents' must be positive.")
-    wanted = {"id": refund_id, "end_to_end_id": end_to_end_id, "amount_cents": amount_cents}
-    found = sandbox.store.find("SELECT id, end_to_end_id, amount_cents FROM refunds WHERE id = :id", id=refund_id)
-    if found is None:
-        _refund_once(sandbox, txid, wanted)
-    elif dict(found) != wanted:
-        raise Conflict("This id stands for another refund.")
-    return wanted | {"status": "done"}
-
-
 def _make_payment(sandbox: Sandbox, amount_cents: int) -> Payment:
     now = sandbox.clock()
     end_to_end_id = f"E{BANK}{datetime.fromtimestamp(now, UTC):%Y%m%d%H%M}{secrets.token_hex(8)[:11]}"
@@ -83,29 +61,4 @@ def _receive(sandbox: Sandbox, charge: Row, payment: Payment) -> None:
         txid=charge["txid"],
         amount_cents=payment.amount_cents,
         at=payment.at,
-    )
-
-
-def _refund_once(sandbox: Sandbox, txid: str, wanted: dict[str, Any]) -> None:
-    left = sandbox.store.find(
-        """
-        SELECT payments.amount_cents - coalesce(sum(refunds.amount_cents), 0) AS cents
-        FROM payments
-        LEFT JOIN refunds USING (end_to_end_id)
-        WHERE payments.end_to_end_id = :end_to_end_id AND payments.txid = :txid
-        GROUP BY payments.end_to_end_id
-        """,
-        end_to_end_id=wanted["end_to_end_id"],
-        txid=txid,
-    )
-    if left is None or left["cents"] < wanted["amount_cents"]:
-        raise Conflict("A refund cannot be more than what is left of its payment.")
-    sandbox.store.run(
-        """
-        INSERT INTO refunds (id, txid, end_to_end_id, amount_cents, at)
-        VALUES (:id, :txid, :end_to_end_id, :amount_cents, :now)
-        """,
-        txid=txid,
-        now=sandbox.clock(),
-        **wanted,
     )

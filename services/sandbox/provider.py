@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from grimbots.services.errors import Invalid, Unauthorized
-from grimbots.services.sandbox import charges, faults, payments
+from grimbots.services.sandbox import charges, faults, returns
 from grimbots.services.sandbox.requests import LocalHandler, take
 
 
@@ -87,11 +87,13 @@ class RefundHandler(ProviderHandler):
 
     async def put(self, txid: str, refund_id: str) -> None:
         """Give a payment back, once per id."""
+        self.queues: list[str] = []
         await self.serve("refund", txid, lambda owner: self._refund(owner, txid, refund_id))
+        await self.sandbox.commit(*self.queues)
 
     def _refund(self, owner: str, txid: str, refund_id: str) -> tuple[Any, int]:
         body = self.read_json()
-        refund = payments.refund(
+        refund, self.queues = returns.refund(
             self.sandbox,
             owner,
             txid,
@@ -99,4 +101,6 @@ class RefundHandler(ProviderHandler):
             end_to_end_id=take(body, "end_to_end_id", str),
             amount_cents=take(body, "amount_cents", int),
         )
-        return refund, 200
+        if refund["status"] == "void":
+            return {"error": {"code": "failed", "message": "The refund failed: the money stays."}}, 422
+        return {name: refund[name] for name in ("id", "end_to_end_id", "amount_cents", "status")}, 200

@@ -1,7 +1,7 @@
 """SCHEMA: the sandbox's tables. Instants are Unix seconds, money is integer cents, bodies are JSON texts."""
 
-VERSION = 2
-UPGRADE = "DROP TABLE IF EXISTS faults;"
+VERSION = 3
+UPGRADE = "DROP TABLE IF EXISTS faults; DROP TABLE IF EXISTS refunds;"
 """What a file of an earlier version needs before SCHEMA: nothing anybody would miss is lost."""
 
 SCHEMA = """
@@ -209,12 +209,17 @@ CREATE TABLE IF NOT EXISTS payments (
 );
 CREATE INDEX IF NOT EXISTS payments_of_charge ON payments (txid, at);
 
-CREATE TABLE IF NOT EXISTS refunds (
+CREATE TABLE IF NOT EXISTS returns (
     id             TEXT PRIMARY KEY,
     txid           TEXT NOT NULL REFERENCES charges,
     end_to_end_id  TEXT NOT NULL REFERENCES payments,
+    kind           TEXT NOT NULL, -- refund, dispute, chargeback
+    status         TEXT NOT NULL, -- pending, done, void
     amount_cents   INTEGER NOT NULL,
     at             REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS refunds_of_payment ON refunds (end_to_end_id);
+CREATE INDEX IF NOT EXISTS returns_of_payment ON returns (end_to_end_id);
+CREATE INDEX IF NOT EXISTS returns_of_charge ON returns (txid, at);
+
+CREATE TABLE IF NOT EXISTS refund_modes (txid TEXT PRIMARY KEY REFERENCES charges, mode TEXT NOT NULL);
 """

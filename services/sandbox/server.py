@@ -52,6 +52,8 @@ ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (r"/sandbox/api/limits", face.LimitsHandler),
     (r"/sandbox/api/pix", face.PixHandler),
     (r"/sandbox/api/pix/(\w+)/pay", face.PayHandler),
+    (r"/sandbox/api/pix/(\w+)/(disputes|refunds)", face.ReturnsHandler),
+    (r"/sandbox/api/returns/(\w+)/(\w+)", face.ReturnHandler),
     (r"/sandbox/files/([\w-]+)", pages.FileHandler),
     (r"/sandbox/static/([\w.-]+)", pages.StaticHandler),
     (r"/sandbox/?", pages.PageHandler),

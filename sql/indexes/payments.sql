@@ -30,6 +30,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_unpaid ON payments (lead_i
 -- Plan: Index Scan, a row. Partial: many charges are of people who came by themselves. The column never changes.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_click ON payments (click_id) WHERE click_id IS NOT NULL;
 
--- Serves accesses.list_taken_back, asked every minute: what was paid for and given back.
+-- Serves accesses.list_taken_back, asked every minute: what was paid for and given back, or may be.
 -- Plan: Index Scan in the order of id, up to its LIMIT. Partial: little is given back.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_given_back ON payments (id) WHERE state IN ('refunded', 'charged_back');
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_taken_back ON payments (id)
+    WHERE state IN ('refunded', 'disputed', 'charged_back');

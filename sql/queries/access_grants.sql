@@ -5,6 +5,21 @@ VALUES (%(account_id)s, %(access_id)s, %(payment_id)s, %(step)s, %(days)s, %(now
 ON CONFLICT (payment_id, step) DO NOTHING
 RETURNING id;
 
+-- name: give_back :exec
+UPDATE access_grants
+SET taken_at = NULL
+WHERE account_id = %(account_id)s
+    AND id = %(grant_id)s;
+
+-- name: list_by_payment :many
+-- What a payment gave and has, or has not any more.
+SELECT id, account_id, access_id, payment_id, days
+FROM access_grants
+WHERE account_id = %(account_id)s
+    AND payment_id = %(payment_id)s
+    AND (taken_at IS NOT NULL) = %(is_taken)s::boolean
+ORDER BY id;
+
 -- name: list_open :many
 -- What was given of an access and not taken back.
 SELECT id, payment_id, step, days, granted_at

@@ -135,12 +135,22 @@ WHERE account_id = %(account_id)s
     AND id = %(access_id)s
     AND status = 'inside';
 
+-- name: list_links :many
+-- Links of a person who is to be put out: whoever has one could still come in by it.
+SELECT link
+FROM accesses
+WHERE account_id = %(account_id)s
+    AND group_id = %(group_id)s
+    AND user_id = %(user_id)s
+    AND status = 'ending'
+    AND link IS NOT NULL;
+
 -- name: list_taken_back :many
--- Of every account: what was given for money that has been given back.
-SELECT access_grants.id AS grant_id, access_grants.account_id, access_grants.access_id, access_grants.days, access_grants.payment_id
+-- Of every account: what was given for money that has been given back, or is disputed.
+SELECT access_grants.id AS grant_id, access_grants.payment_id
 FROM payments
 JOIN access_grants ON access_grants.payment_id = payments.id
-WHERE payments.state IN ('refunded', 'charged_back')
+WHERE payments.state IN ('refunded', 'disputed', 'charged_back')
     AND access_grants.taken_at IS NULL
 ORDER BY access_grants.id
 LIMIT %(limit)s;

@@ -217,6 +217,12 @@ SET telegram_id = %(telegram_id)s,
 WHERE account_id = %(account_id)s
     AND id = %(bot_id)s;
 
+-- name: set_funnel :exec
+UPDATE bots
+SET funnel_id = %(funnel_id)s
+WHERE account_id = %(account_id)s
+    AND id = %(bot_id)s;
+
 -- name: set_manager :exec
 -- The manager is a bot of the same account.
 UPDATE bots

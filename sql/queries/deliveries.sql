@@ -37,7 +37,7 @@ FROM known
 WHERE deliveries.id = known.id
     AND deliveries.account_id = %(account_id)s
     AND deliveries.status <> 'delivered'
-    AND (known.is_whole OR NOT known.is_on_its_way)
+    AND (known.is_whole OR (NOT known.is_on_its_way AND deliveries.status <> 'revoked'))
 RETURNING deliveries.id, deliveries.account_id, deliveries.payment_id, known.bot_id, deliveries.tries, deliveries.status,
     deliveries.error, known.is_passing;
 
@@ -47,7 +47,7 @@ SELECT status, count(*) AS deliveries
 FROM (
     SELECT status
     FROM deliveries
-    WHERE status <> 'delivered'
+    WHERE status IN ('planned', 'failed')
         AND created_at < %(before)s
     LIMIT %(limit)s
 ) AS found
@@ -106,3 +106,66 @@ WITH again AS (
 SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again
 ORDER BY id;
+
+-- name: reinstate :many
+-- What was not handed over because its money was disputed is planned; those who hold a row hand it over just now.
+WITH again AS (
+    UPDATE messages
+    SET status = 'planned',
+        error = NULL,
+        is_lasting = false,
+        regrants = messages.regrants + 1,
+        planned_at = %(now)s
+    FROM deliveries
+    JOIN messages AS carrier ON carrier.id = deliveries.message_id AND carrier.account_id = deliveries.account_id
+    WHERE deliveries.account_id = %(account_id)s
+        AND deliveries.payment_id = %(payment_id)s
+        AND deliveries.status = 'revoked'
+        AND messages.account_id = %(account_id)s
+        AND messages.cause = carrier.cause
+        AND messages.step = carrier.step
+        AND messages.status IN ('failed', 'discarded')
+    RETURNING messages.id, messages.account_id, messages.bot_id, messages.chat_id, messages.cause, messages.ordinal, messages.regrants,
+        deliveries.id AS delivery_id
+), marked AS (
+    UPDATE deliveries
+    SET status = 'planned',
+        error = NULL
+    FROM again
+    WHERE deliveries.account_id = %(account_id)s
+        AND deliveries.id = again.delivery_id
+)
+SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
+FROM again
+ORDER BY id;
+
+-- name: revoke :value
+-- What a payment paid for and is not handed over is not to be any more. Rows that somebody holds are being handed over: they are left,
+-- for whoever holds them may wait for the payment, which the caller has locked. Returns how many deliveries those were.
+WITH revoked AS (
+    UPDATE deliveries
+    SET status = 'revoked'
+    WHERE id IN (
+        SELECT id
+        FROM deliveries
+        WHERE account_id = %(account_id)s
+            AND payment_id = %(payment_id)s
+            AND status IN ('planned', 'failed')
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING message_id
+), discarded AS (
+    UPDATE messages
+    SET status = 'discarded'
+    WHERE account_id = %(account_id)s
+        AND id IN (
+            SELECT parts.id
+            FROM revoked
+            JOIN messages AS carrier ON carrier.id = revoked.message_id
+            JOIN messages AS parts ON parts.cause = carrier.cause AND parts.step = carrier.step
+            WHERE parts.status = 'planned'
+            FOR NO KEY UPDATE OF parts SKIP LOCKED
+        )
+)
+SELECT count(*)
+FROM revoked;

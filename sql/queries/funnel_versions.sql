@@ -20,3 +20,13 @@ FROM funnels
 JOIN funnel_versions ON funnel_versions.id = funnels.current_version_id
 WHERE funnels.account_id = %(account_id)s
     AND funnels.id = %(funnel_id)s;
+
+-- name: find_with_old_buttons :value
+-- The newest version that says what buttons of the system before this one do.
+SELECT id
+FROM funnel_versions
+WHERE account_id = %(account_id)s
+    AND funnel_id = %(funnel_id)s
+    AND jsonb_exists(definition -> 'funnel', 'old_buttons')
+ORDER BY number DESC
+LIMIT 1;

@@ -13,6 +13,17 @@ WHERE account_id = %(account_id)s
     AND bot_id = %(bot_id)s
     AND status = 'active';
 
+-- name: bring_in :many
+-- Leads of the system before this one; who is known stays as he is.
+INSERT INTO leads (account_id, bot_id, chat_id, first_name, username, status, state, created_at, updated_at)
+SELECT %(account_id)s, %(bot_id)s, old.chat_id, old.first_name, old.username, old.status,
+    CASE WHEN jsonb_array_length(old.tags) > 0 THEN jsonb_build_object('tags', old.tags) ELSE '{}' END,
+    old.created_at, old.updated_at
+FROM jsonb_to_recordset(%(leads)s::jsonb) AS old (chat_id bigint, first_name text, username text, status text,
+    tags jsonb, created_at timestamptz, updated_at timestamptz)
+ON CONFLICT (bot_id, chat_id) DO NOTHING
+RETURNING id;
+
 -- name: find_by_chat :one
 SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state
 FROM leads
@@ -107,6 +118,14 @@ INSERT INTO moves (account_id, lead_id, version_id, cause, event, at)
 SELECT account_id, id, %(moved_on)s, %(cause)s, %(event)s, %(now)s
 FROM saved
 WHERE %(event)s::jsonb IS NOT NULL;
+
+-- name: set_reported :value
+-- Whether ad networks and the like may be told of the lead. Its id, where the account has it; the row stays locked.
+UPDATE leads
+SET is_reported = %(is_reported)s
+WHERE account_id = %(account_id)s
+    AND id = %(lead_id)s
+RETURNING id;
 
 -- name: set_status :exec
 UPDATE leads

@@ -18,8 +18,8 @@ RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step,
 
 -- name: add_receipt :value
 -- Its id; None when this transfer was noted before.
-INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
-VALUES (%(account_id)s, %(payment_id)s, %(end_to_end_id)s, %(amount_cents)s, %(paid_at)s, %(now)s)
+INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, fee_cents, noted_at)
+VALUES (%(account_id)s, %(payment_id)s, %(end_to_end_id)s, %(amount_cents)s, %(paid_at)s, %(fee_cents)s, %(now)s)
 ON CONFLICT (payment_id, end_to_end_id) DO NOTHING
 RETURNING id;
 
@@ -92,6 +92,17 @@ SET next_check_at = %(claimed_until)s
 FROM mine
 WHERE payments.id = mine.id
 RETURNING payments.id, payments.account_id, payments.gateway_account_id, payments.checks;
+
+-- name: correct_fee :exec
+-- What the provider keeps of a transfer, where it said something else before, or nothing.
+UPDATE payment_receipts
+SET fee_cents = %(fee_cents)s,
+    fee_revision = fee_revision + 1,
+    fee_noted_at = %(now)s
+WHERE account_id = %(account_id)s
+    AND payment_id = %(payment_id)s
+    AND end_to_end_id = %(end_to_end_id)s
+    AND fee_cents IS DISTINCT FROM %(fee_cents)s::bigint;
 
 -- name: count_flagged :many
 -- Of every account: payments by flag; one with two flags counts for both.
@@ -261,7 +272,7 @@ ORDER BY id;
 -- name: lock :one
 -- After the lead's lock, never before it.
 SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at, end_to_end_id, paid_cents
 FROM payments
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
@@ -295,8 +306,8 @@ WITH moved AS (
         AND state = %(from_state)s
     RETURNING id, account_id
 )
-INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
-SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(now)s
+INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
+SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s
 FROM moved;
 
 -- name: note_charge :exec

@@ -72,7 +72,7 @@ SELECT (
         SELECT
         FROM deliveries
         WHERE account_id = %(account_id)s
-            AND status <> 'delivered'
+            AND status IN ('planned', 'failed')
         LIMIT %(limit)s
     ) AS found
 ) AS owed, (

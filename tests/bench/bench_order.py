@@ -1,12 +1,12 @@
 """Chats whose messages and taps arrive swapped: `python -m grimbots.tests.bench.bench_order --help`.
 
-Each person presses /start, then in each round presses it again and taps a button, one right after the other, at a
-steady rate through nginx to two processes, carried as Telegram does (couriers.py). Rounds are drawn: as they were done;
-the tap first by up to 30 ms; by 50 to 200 ms; or the tap is the older and comes up to 30 ms late. At first an operator
-drains one of the bots for a second, so that its updates are sent again. Which acted first is read from the rows that
-the two made. A swap is within the hold-back when the older one's 200 came less than that after the newer one had left,
-beyond it when the older one left later than that after the newer one's 200, else unclear. `counted` is what the server
-counted itself.
+Each person presses /start, then in each round presses it again, or writes, and taps a button, one right after the
+other, at a steady rate through nginx to two processes, carried as Telegram does (couriers.py). Rounds are drawn: as
+they were done; the tap first by up to 30 ms; by 50 to 200 ms; or the tap is the older and comes up to 30 ms after a
+text, or after a /start, which is never held back. At first an operator drains one of the bots for a second, so that its
+updates are sent again. Which acted first is read from how the leads were moved. A swap is within the hold-back when the
+older one's 200 came less than that after the newer one had left, beyond it when the older one left later than that
+after the newer one's 200, else unclear. `counted` is what the server counted itself.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ FUNNEL: dict[str, Any] = {
         {"id": "bye", "kind": "message", "text": "Tudo bem. Até mais!"},
     ],
 }
+BEHIND_START = "older tap behind a /start"
 # By how much the second comes after the first, in ms; whether the tap is the first, and whether it is the newer one.
 ROUNDS = {
     "in order": ((0, 150), False, True),
     "tap first, soon": ((0, 30), True, True),
     "tap first, late": ((50, 200), True, True),
     "older tap late": ((0, 30), False, False),
+    BEHIND_START: ((0, 30), False, False),
 }
 REFUSED_BOT, REFUSED_SECONDS = "bench_0_bot", 1.0
 FIND_BUTTONS = """
@@ -56,9 +58,10 @@ FIND_BUTTONS = """
     GROUP BY chat_id
 """
 FIND_ACTS = """
-    SELECT bot_id, split_part(cause, ':', 3)::bigint, min(id)
-    FROM messages
-    WHERE chat_id = ANY (%s)
+    SELECT leads.bot_id, split_part(moves.cause, ':', 3)::bigint, min(moves.id)
+    FROM moves
+    JOIN leads ON leads.id = moves.lead_id
+    WHERE leads.chat_id = ANY (%s)
     GROUP BY 1, 2
 """
 SWAPPED = re.compile(r"^grimbots_telegram_updates_swapped_total (\S+)$", re.MULTILINE)
@@ -96,14 +99,14 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether what came in order, or within a tap's hold-back, acted in order, and the rest was counted."""
+        """Tell whether what came in order, or within the hold-back, acted in order, and the rest was counted."""
         return not any(map(_is_promised, self.inversions)) and self.counted == sum(self.inversions.values())
 
 
 def _is_promised(name: str) -> bool:
-    """Tell whether pairs that arrived so act in order. A message is not held back: it waits for no older tap."""
+    """Tell whether pairs that arrived so act in order. A /start is not held back: it waits for no older tap."""
     kind, _, span = name.rpartition(", ")
-    return span == "in order" or (span == "within" and kind != "older tap late")
+    return span == "in order" or (span == "within" and kind != BEHIND_START)
 
 
 async def measure(site: Site, chats: int, rate: float, rounds: int) -> Verdict:
@@ -135,7 +138,8 @@ async def _go_round(site: Site, courier: Courier, random: Random, chat_id: int, 
     older, newer = next(webhook.numbers), next(webhook.numbers)
     tap_number, message_number = (newer, older) if is_tap_newer else (older, newer)
     tap = webhook.write(tap_number, people.tap(chat_id, button))
-    message = webhook.write(message_number, people.start(chat_id))
+    said = people.text(chat_id, "quanto custa?") if kind == "older tap late" else people.start(chat_id)
+    message = webhook.write(message_number, said)
     tap_carried, message_carried = await asyncio.gather(
         courier.carry(webhook.path, ("taps", chat_id), tap, tap_due),
         courier.carry(webhook.path, ("messages", chat_id), message, message_due),

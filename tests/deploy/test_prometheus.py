@@ -86,8 +86,12 @@ CRON, OWED = gauge("cron_success_timestamp_seconds", 'cron="keep_days"'), gauge(
 TAKEN, GOOD = (gauge("telegram_webhooks", f'state="{state}"') for state in ("taken", "ours"))
 DEAD = gauge("telegram_bots", 'status="dead"')
 FAILING, LEFT = gauge("telegram_webhooks_failing"), gauge("payments_events_left_over", 'status="unmatched"')
+UNTOLD, PAUSED = (
+    gauge(f"conversions_{what}", f'network="meta",{INSTANCE}') for what in ("oldest_seconds", "paused_destinations")
+)
 BROKEN = gauge("payments_gateway_accounts", 'state="open"')
 DIFFERS, STRANGERS = (gauge("payments_statement_differences", f'kind="{kind}"') for kind in ("unpaid", "stranger"))
+UNEVEN, STUCK = gauge("ledger_differences"), gauge("payments_refunds_stuck")
 LAG = gauge("database_replica_lag_bytes")
 USED, ALLOWED = gauge("database_connections"), gauge("database_connections_allowed")
 
@@ -166,8 +170,12 @@ CASES: dict[str, Case] = {
     "GrimBotsBotsDead": Case({DEAD: "2x3 5x30"}, {DEAD: "7x3 8x30"}, 6, {"status": "dead"}),
     "GrimBotsDeliveriesOwed": Case({OWED: "1x30"}, {OWED: "1x8 0x30"}, 11),
     "GrimBotsEventsLeftOver": Case({LEFT: "3x5 4x30"}, {LEFT: "3x30"}, 8, {"status": "unmatched"}),
+    "GrimBotsConversionsWait": Case({UNTOLD: "3601x30"}, {UNTOLD: "3600x30"}, 12, {"network": "meta"}),
+    "GrimBotsConversionsPaused": Case({PAUSED: "1x30"}, {PAUSED: "1x3 0x30"}, 7, {"network": "meta"}),
     "GrimBotsGatewayBroken": Case({BROKEN: "1x30"}, {BROKEN: "1x3 0x30"}, 6),
     "GrimBotsStatementDiffers": Case({DIFFERS: "2x30"}, {STRANGERS: "2x30"}, 1, {"kind": "unpaid"}),
+    "GrimBotsLedgerDiffers": Case({UNEVEN: "0x3 2x30"}, {UNEVEN: "0x30"}, 5),
+    "GrimBotsRefundsStuck": Case({STUCK: "0x3 1x30"}, {STUCK: "0x30"}, 5),
 }
 # The other halves of those that say "or".
 OTHERWISE: list[tuple[str, Case]] = [

@@ -1,4 +1,4 @@
-"""Certificates that nobody vouches for but themselves."""
+"""Certificates: that nobody vouches for but themselves, and those of an authority of our own."""
 
 from __future__ import annotations
 
@@ -36,3 +36,64 @@ def _write_certificate(folder: Path, names: tuple[str, ...]) -> Path:
     path = folder / "server.pem"
     path.write_bytes(unlocked + signed.public_bytes(Encoding.PEM))
     return path
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # before any time that a test's clock shows
+
+
+class Authority:
+    """One who vouches for the certificates of a bank's customers, and for the bank's own."""
+
+    def __init__(self, name: str = "Authority") -> None:
+        self._name = _name(name)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        constraints = x509.BasicConstraints(ca=True, path_length=None)
+        self.pem = self._sign(self._name, self._key, LONG_AGO, _tomorrow(), constraints).public_bytes(Encoding.PEM)
+
+    def issue(
+        self, name: str, *, begins_at: datetime = LONG_AGO, ends_at: datetime | None = None, host: str = ""
+    ) -> bytes:
+        """Return a new certificate for a customer, or for a `host`, with its key, as PEM; it ends tomorrow."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        about = x509.SubjectAlternativeName([x509.DNSName(host)]) if host else _NO_AUTHORITY
+        signed = self._sign(_name(name), key, begins_at, ends_at or _tomorrow(), about)
+        return signed.public_bytes(Encoding.PEM) + write_key(key)
+
+    def _sign(
+        self,
+        name: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        begins_at: datetime,
+        ends_at: datetime,
+        extension: x509.ExtensionType,
+    ) -> x509.Certificate:
+        builder = x509.CertificateBuilder(
+            self._name, name, key.public_key(), x509.random_serial_number(), begins_at, ends_at
+        )
+        return builder.add_extension(extension, critical=False).sign(self._key, hashes.SHA256())
+
+
+_NO_AUTHORITY = x509.BasicConstraints(ca=False, path_length=None)
+
+
+def write_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a key as PEM that no password protects."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def make_demanding_tls(folder: Path, authority: Authority, host: str = "localhost") -> ssl.SSLContext:
+    """Make the context of a server that this authority knows, and that talks only to who shows its certificate."""
+    path = folder / "demanding.pem"
+    path.write_bytes(authority.issue(host, host=host))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.pem.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(path)
+    return context
+
+
+def _tomorrow() -> datetime:
+    return datetime.now(UTC) + timedelta(1)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])

@@ -180,9 +180,16 @@ class _Address(FakeHandler):
             self.reply(401, {"message": "unauthorized"})
             return
         seller = next(iter(credentials.values())).rpartition(" of ")[2]
-        getattr(self, verb)(seller, {**found, **credentials})
+        self.turn = verb, seller, {**found, **credentials}
 
-    def log_in(self, seller: str, found: Mapping[str, Any]) -> None:
+    async def get(self) -> None:
+        """Do what was asked for."""
+        verb, seller, found = self.turn
+        await getattr(self, verb)(seller, found)
+
+    post = put = get
+
+    async def log_in(self, seller: str, found: Mapping[str, Any]) -> None:
         login = self.provider.description.authentication.login
         assert login is not None
         token, shown = uuid4().hex, dict[str, Any]()
@@ -191,20 +198,22 @@ class _Address(FakeHandler):
         _put(shown, login.expires_in_seconds, 3600)
         self.reply(200, shown)
 
-    def create(self, seller: str, found: Mapping[str, Any]) -> None:
+    async def create(self, seller: str, found: Mapping[str, Any]) -> None:
         header = self.provider.description.idempotency_header
         asked = {**found, **({"key": self.request.headers[header]} if header else {})}
         charge = self.provider.make(seller, asked)
+        if self.provider.before_answer is not None:
+            await self.provider.before_answer(charge["txid"])
         self.reply(201, self.provider.show(charge, self.provider.description.created))
 
-    def fetch(self, seller: str, found: Mapping[str, Any]) -> None:
+    async def fetch(self, seller: str, found: Mapping[str, Any]) -> None:
         charge = self.provider.charges.get(str(found.get("id", "")))
         if charge is None or charge["seller"] != seller:
             self.reply(404, {"message": "not found"})
         else:
             self.reply(200, self.provider.show(charge, self.provider.description.fetched))
 
-    def test(self, seller: str, found: Mapping[str, Any]) -> None:
+    async def test(self, seller: str, found: Mapping[str, Any]) -> None:
         self.reply(200, {})
 
     def _read(self, call: Call) -> dict[str, Any] | None:

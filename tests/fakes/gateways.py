@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,21 +20,22 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from grimbots.services.gateways.base import Event, ReturnKind
+from grimbots.tests.ports import pick_port
 
 
 @dataclass
 class Fault:
     """What befalls the next `times` calls: answered `http` with `body`, cut `before` or `after`, or never answered.
 
-    `is_done`: what was asked is done all the same, whatever it is answered with.
+    `is_done`: what was asked is done all the same.
     """
 
     method: str
     times: int
     http: int = 0
     drop: str = ""
-    is_slow: bool = False
     is_done: bool = False
+    is_slow: bool = False
     path: str = ""
     body: bytes = b'{"error": {"message": "as asked for"}}'
 
@@ -42,26 +44,12 @@ class Fault:
         return self.times > 0 and self.method in (method, "*") and re.search(self.path, path) is not None
 
 
-class FakeGateway(ABC):
-    """A provider. `calls` are (method, path) of every request, `charges` whatever it keeps, one for each charge made.
-
-    Each verb on a charge takes its txid as `Charge.txid` has it, and returns the body of the event that tells of it:
-    b"" where the provider tells nothing.
-    """
+class FakeServer:
+    """An API on a real port. `calls` are (method, path) of every request, `charges` what it keeps, one each."""
 
     routes: ClassVar[list[tuple[str, type[FakeHandler]]]]
     create_call: ClassVar[tuple[str, str]]
     """Method and path (a pattern) of the call that makes a charge, for `fail_create`."""
-    takes_many: ClassVar[bool] = True
-    """Whether a charge can be paid twice there."""
-    takes_any_amount: ClassVar[bool] = True
-    """Whether a payer's bank may send another amount than was asked."""
-    tells_time: ClassVar[bool] = True
-    """Whether it tells when money moved; False: only on which day."""
-    refunds_at_once: ClassVar[bool] = False
-    """Whether money that goes back is gone at once, always."""
-    logs_in: ClassVar[bool] = False
-    """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
@@ -69,21 +57,21 @@ class FakeGateway(ABC):
         self.charges: dict[Any, dict[str, Any]] = {}
         self.calls: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
-        self.refunds_take_time = False
-        """From now on a refund that is asked for is taken on, and done by `settle_refunds`."""
         self.adds_fields = False
         """From now on answers and events have a field more, at every level, that no document knows."""
         self.before_answer: Callable[[str], Awaitable[object]] | None = None
         """Awaited with the txid when a charge was made and its answer has not left."""
         self._released = asyncio.Event()
 
-    async def start(self) -> None:
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a free port."""
-        sockets = bind_sockets(0, "127.0.0.1")
+        port = pick_port()
+        sockets = bind_sockets(port, "127.0.0.1")
         routes = [(path, handler, {"provider": self}) for path, handler in self.routes]
-        self._server = HTTPServer(Application(routes, log_function=_quiet))  # type: ignore[arg-type]
+        self._server = HTTPServer(Application(routes, log_function=_quiet), ssl_options=tls)  # type: ignore[arg-type]
         self._server.add_sockets(sockets)
-        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        where = "http://127.0.0.1" if tls is None else "https://localhost"  # a certificate names a host
+        self.url = f"{where}:{port}"
 
     async def stop(self) -> None:
         """Stop listening, let go of what was never to be answered, and close every connection."""
@@ -99,6 +87,30 @@ class FakeGateway(ABC):
         """Make the call that makes a charge go wrong. The HTTP client repeats a PUT that is cut once by itself."""
         method, path = self.create_call
         self.fail(method, times=times * 2 if how.get("drop") and method == "PUT" else times, path=path, **how)
+
+
+class FakeGateway(FakeServer, ABC):
+    """A provider, and what happens there.
+
+    Each verb on a charge takes its txid as `Charge.txid` has it, and returns the body of the event that tells of it:
+    b"" where the provider tells nothing.
+    """
+
+    takes_many: ClassVar[bool] = True
+    """Whether a charge can be paid twice there."""
+    takes_any_amount: ClassVar[bool] = True
+    """Whether a payer's bank may send another amount than was asked."""
+    tells_returns: ClassVar[frozenset[ReturnKind]] = frozenset(ReturnKind)
+    """Of which money that goes back a charge tells when it is looked up."""
+    tells_time: ClassVar[bool] = True
+    """Whether it tells when money moved; False: only on which day."""
+    refunds_at_once: ClassVar[bool] = False
+    """Whether money that goes back is gone at once, always."""
+    logs_in: ClassVar[bool] = False
+    """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
+
+    refunds_take_time = False
+    """From now on a refund that is asked for is taken on, and done by `settle_refunds`."""
 
     def patches(self) -> dict[str, object]:
         """Return attributes of the gateway's class that stand in for the provider's own, as the address does."""
@@ -151,7 +163,7 @@ class FakeHandler(RequestHandler):
     def initialize(self, provider: Any) -> None:
         self.provider = provider
         self.drop = ""
-        self.answer = 0
+        self.status = 0
 
     async def prepare(self) -> None:
         method, path = self.request.method or "", self.request.path
@@ -165,9 +177,8 @@ class FakeHandler(RequestHandler):
         if fault.is_slow:
             await self.provider._released.wait()
         if fault.is_done:
-            self.answer = fault.http
-            self.authenticate()
-        elif fault.http or fault.drop == "before" or fault.is_slow:
+            self.status = fault.http
+        if (fault.http or fault.drop == "before" or fault.is_slow) and not fault.is_done:
             self._send(fault.http or 200, fault.body)
         else:
             self.authenticate()
@@ -183,7 +194,7 @@ class FakeHandler(RequestHandler):
     def _send(self, status: int, body: bytes) -> None:
         if self.drop:
             self.request.connection.stream.close()  # type: ignore[union-attr]
-        self.set_status(self.answer or status)
+        self.set_status(self.status or status)
         self.finish(body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

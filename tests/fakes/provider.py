@@ -1,4 +1,4 @@
-"""The sandbox's provider: speaks what services/gateways/sandbox.py expects, and misbehaves when told to."""
+"""A payment provider on a real port: speaks what services/gateways/sandbox.py expects, and misbehaves when told to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from grimbots.services import brcode
-from grimbots.services.gateways.base import Event, ReturnKind
-from grimbots.tests.fakes.gateways import FakeGateway, FakeHandler, add_fields
+from grimbots.tests.fakes.gateways import FakeHandler, FakeServer
 
 
-class FakeProvider(FakeGateway):
+class FakeProvider(FakeServer):
     """Charges by API key and txid, as the provider would tell them."""
 
     create_call = ("PUT", r"/charges/\w+$")
@@ -23,16 +22,12 @@ class FakeProvider(FakeGateway):
         super().__init__(clock)
         self.charges: dict[tuple[str, str], dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
-
-    def credentials(self, seller: str = "shop") -> dict[str, str]:
-        return {"api_key": f"api key of {seller}", "webhook_secret": f"webhook secret of {seller}"}
-
-    def notify(self, body: bytes, credentials: dict[str, str]) -> Event:
-        signed = self.sign(body, credentials["webhook_secret"])
-        return Event("", "", {name.lower(): value for name, value in signed.items()}, body)
+        self.refund_status = "done"
+        """How the next refunds go: done, pending (`give_back` ends them) or void: refused."""
 
     def pay(self, txid: str, amount_cents: int | None = None, end_to_end_id: str = "E1") -> bytes:
-        charge = self._find(txid)
+        """Take the money in and return the body of the event that tells of it."""
+        charge = next(charge for (_, known), charge in self.charges.items() if known == txid)
         paid = {
             "end_to_end_id": end_to_end_id,
             "amount_cents": charge["amount_cents"] if amount_cents is None else amount_cents,
@@ -40,66 +35,29 @@ class FakeProvider(FakeGateway):
         }
         charge["paid"].append(paid)
         charge["status"] = "paid"
-        return self._write(write_event(txid, **paid))
+        return write_event(txid, **paid)
 
-    def expire(self, txid: str) -> bytes:
-        return self.set_status(txid, "expired")
+    def give_back(self, txid: str, return_id: str, **told: Any) -> bytes:
+        """Let money of a charge go back, or go on its way, and return the body of the event that tells of it."""
+        return self.note_return(txid, return_id, **told)
 
-    def give_back(self, txid: str, amount_cents: int, end_to_end_id: str = "E1") -> bytes:
-        refund_id = f"rf_{len(self.refunds) + 1}"
-        self.take_refund(txid, refund_id, end_to_end_id, amount_cents)
-        return self._tell_return(txid, self._find(txid)["returned"][-1])
-
-    def settle_refunds(self) -> bytes:
-        for charge in self.charges.values():
-            for returned in charge["returned"]:
-                returned["status"] = self.refunds[returned["id"]]["status"] = "done"
-                told = self._tell_return(charge["txid"], returned)
-        return told
-
-    def dispute(self, txid: str, kind: ReturnKind, end_to_end_id: str = "E1") -> bytes:
-        charge = self._find(txid)
-        amount = next(paid["amount_cents"] for paid in charge["paid"] if paid["end_to_end_id"] == end_to_end_id)
-        is_lost = kind is ReturnKind.CHARGEBACK
-        returned = self._return(f"ds_{end_to_end_id}", end_to_end_id, amount, kind.value, is_lost)
-        charge["returned"] = [known for known in charge["returned"] if known["id"] != returned["id"]] + [returned]
-        return self._tell_return(txid, returned)
-
-    def set_status(self, txid: str, word: str) -> bytes:
-        self._find(txid)["status"] = word
-        return json.dumps({"event": f"charge.{word}", "id": f"ev-{word}", "txid": txid}).encode()
+    def note_return(self, txid: str, return_id: str, **told: Any) -> bytes:
+        """Note what goes back of a charge, or how it stands now, and return the body of the event that tells of it."""
+        charge = next(charge for (_, known), charge in self.charges.items() if known == txid)
+        known = next((one for one in charge["returns"] if one["return_id"] == return_id), None)
+        usual = {"end_to_end_id": "E1", "amount_cents": charge["amount_cents"], "kind": "refund", "status": "done"}
+        back = {"return_id": return_id, **usual, **(known or {}), "at": self.clock().isoformat(), **told}
+        charge["returns"] = [*(one for one in charge["returns"] if one is not known), back]
+        refund = self.refunds.get(return_id)
+        if refund is not None:
+            refund["status"] = back["status"]
+        return json.dumps(
+            {"event": "pix.returned", "id": f"ev-{return_id}-{back['status']}", "txid": txid, **back}
+        ).encode()
 
     def sign(self, body: bytes, secret: str) -> dict[str, str]:
         """Return the headers of an event, signed now."""
         return sign(body, secret, self.clock())
-
-    def take_refund(self, txid: str, refund_id: str, end_to_end_id: str, amount_cents: int) -> dict[str, Any]:
-        """Take a refund on, once per id."""
-        status = "taken" if self.refunds_take_time else "done"
-        if refund_id not in self.refunds:
-            self.refunds[refund_id] = {"id": refund_id, "amount_cents": amount_cents, "status": status}
-            returned = self._return(refund_id, end_to_end_id, amount_cents, "refund", status == "done")
-            self._find(txid)["returned"].append(returned)
-        return self.refunds[refund_id]
-
-    def _find(self, txid: str) -> dict[str, Any]:
-        return next(charge for (_, known), charge in self.charges.items() if known == txid)
-
-    def _return(self, id_: str, end_to_end_id: str, amount_cents: int, kind: str, is_done: bool) -> dict[str, Any]:
-        return {
-            "id": id_,
-            "end_to_end_id": end_to_end_id,
-            "amount_cents": amount_cents,
-            "at": self.clock().isoformat(),
-            "kind": kind,
-            "status": "done" if is_done else "taken",
-        }
-
-    def _tell_return(self, txid: str, returned: dict[str, Any]) -> bytes:
-        return self._write(json.dumps({"event": "pix.returned", "txid": txid, "returned": returned}).encode())
-
-    def _write(self, body: bytes) -> bytes:
-        return json.dumps(add_fields(json.loads(body))).encode() if self.adds_fields else body
 
 
 def write_event(txid: str, **paid: Any) -> bytes:
@@ -148,7 +106,7 @@ class _Charge(_Handler):
             "created_at": now.isoformat(),
             "expires_at": (now + timedelta(seconds=asked["expires_in_seconds"])).isoformat(),
             "paid": [],
-            "returned": [],
+            "returns": [],
         }
 
 
@@ -166,14 +124,24 @@ class _Refund(_Handler):
         if refund_id not in self.provider.refunds and _left(charge, asked["end_to_end_id"]) < asked["amount_cents"]:
             self.reply(422, {"error": {"message": "more than was paid"}})
             return
-        self.reply(200, self.provider.take_refund(txid, refund_id, asked["end_to_end_id"], asked["amount_cents"]))
+        known = self.provider.refunds.get(refund_id)
+        if known is None:
+            status = self.provider.refund_status
+            known = {"id": refund_id, "amount_cents": asked["amount_cents"], "status": status}
+            self.provider.refunds[refund_id] = known
+            self.provider.note_return(txid, refund_id, status=status, **asked)
+        self.reply(422, {"error": {"message": "it failed"}}) if known["status"] == "void" else self.reply(200, known)
 
 
 def _left(charge: dict[str, Any] | None, end_to_end_id: str) -> int:
     """Return what of a transfer has not gone back."""
     came, went = [
-        sum(move["amount_cents"] for move in (charge or {name: []})[name] if move["end_to_end_id"] == end_to_end_id)
-        for name in ("paid", "returned")
+        sum(
+            move["amount_cents"]
+            for move in (charge or {name: []})[name]
+            if move["end_to_end_id"] == end_to_end_id and move.get("status") != "void"
+        )
+        for name in ("paid", "returns")
     ]
     return came - went
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,6 +28,7 @@ from grimbots.handlers.commands.seeds import DEMO
 from grimbots.services import answers, brcode, intake, media, updates, visits
 from grimbots.services.clients.http import HttpClient, Response
 from grimbots.services.clients.telegram import TelegramClient
+from grimbots.services.clients.tokens import Token
 from grimbots.services.errors import Invalid
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.check import check
@@ -34,8 +36,9 @@ from grimbots.services.funnels.definitions import read_version
 from grimbots.services.funnels.events import Started, Tapped, Wrote
 from grimbots.services.funnels.files import read_files
 from grimbots.services.funnels.walks import Walk
-from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Refusal, Undecided
+from grimbots.services.gateways.base import ChargeRequest, Event, Gateway, Payer, Refusal, Undecided
 from grimbots.services.gateways.scan import find_gateways
+from grimbots.tests.fuzz import providers
 from grimbots.tests.fuzz.mutations import NASTY_TEXTS, mutate_bytes, mutate_json, mutate_text, pick_nasty, write_json
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -51,6 +54,7 @@ UPDATES: list[Any] = [
     {"update_id": 11, "edited_message": MESSAGE},
 ]
 RECEIPT = {"end_to_end_id": "E1", "amount_cents": 1990, "at": NOW.isoformat()}
+PAYER = Payer("Ana Souza", "52998224725", "ana@example.com", "+5511987654321")
 EVENT = {"event": "pix.received", "txid": "a" * 32, **RECEIPT}
 CHARGE = {
     "txid": "a" * 32,
@@ -65,6 +69,7 @@ ANSWERS: list[Any] = [
     {"charges": [CHARGE, CHARGE]},
     {"error": {"message": "no such key"}},
     {"id": "r1", "amount_cents": 5, "status": "done"},
+    *providers.ANSWERS,
 ]
 SENT = {
     **MESSAGE,
@@ -121,11 +126,25 @@ def run_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("it waits")
 
 
+class Letting:
+    """Stands where access tokens are kept: the answer is read as one is, and whatever it says there is one."""
+
+    async def get(self, key: str, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Token:
+        """Give a token."""
+        with suppress(Undecided):
+            await fetch()
+        return Token("x", 60.0)
+
+    def drop(self, key: str, token: Token) -> None:
+        """Have another one."""
+
+
 class Answering:
     """Stands where the HTTP client does: whatever is asked, the input is the answer."""
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
+        self.tokens = Letting()
 
     async def request(self, *_: Any, **__: Any) -> Response:
         """Answer."""
@@ -167,7 +186,11 @@ def run_update(body: bytes) -> str:
 def make_event(rng: Random) -> tuple[str, bytes, dict[str, str]]:
     signature = mutate_text(rng, f"t=1772452800,v1={'ab' * 32}")
     names = ["x-sandbox-signature", "authorization", "x-signature", "content-type"]
-    return str(pick_nasty(rng)), write_json(rng, mutate_json(rng, EVENT)), {rng.choice(names): signature}
+    return (
+        str(pick_nasty(rng)),
+        write_json(rng, mutate_json(rng, rng.choice([EVENT, *providers.EVENTS]))),
+        {rng.choice(names): signature},
+    )
 
 
 def run_event(given: tuple[str, bytes, dict[str, str]]) -> str:
@@ -204,7 +227,7 @@ def run_answer(given: tuple[int, bytes]) -> str:
 def _list_calls(gateway: Gateway, credentials: dict[str, str]) -> list[Coroutine[Any, Any, Any]]:
     refund = {"txid": "a", "end_to_end_id": "E1", "amount_cents": 1, "idempotency_key": "k"}
     return [
-        gateway.create(credentials, ChargeRequest("a" * 32, 1990, "Curso", 600, "https://x")),
+        gateway.create(credentials, ChargeRequest("a" * 32, 1990, "Curso", 600, "https://x", PAYER)),
         gateway.fetch(credentials, txid="a", provider_id="b"),
         gateway.find(credentials, "a" * 32),
         gateway.refund(credentials, **refund),  # type: ignore[arg-type]

@@ -145,6 +145,19 @@ async def test_who_asks_within_a_second_shares_an_examination(
 
 
 @pytest.mark.gen_test
+async def test_who_asks_while_an_examination_runs_hears_the_last(
+    get: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examinations, "STALE_SECONDS", 3600.0)
+    first = await get("/health")
+    await Operator(app.queue).pause("queue", "tasks")
+    assert await get("/health") == first
+    async with asyncio.timeout(30):
+        while not any("tasks is paused" in warning for warning in (await get("/health"))[1]["warnings"]):
+            pass
+
+
+@pytest.mark.gen_test
 async def test_unknown_path_is_a_json_404(get: Any) -> None:
     code, body = await get("/nothing")
     assert (code, body["error"]["code"]) == (404, "http_404")

@@ -28,6 +28,7 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/static/([a-z]{1,32}\.[a-z]{1,8})": "/static/pages.css",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})": "/sales/tenant1",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/payments/([0-9]{1,18})": "/sales/tenant1/payments/1",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/payments/([0-9]{1,18})/refund": "/sales/tenant1/payments/1/refund",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/messages": "/sales/tenant1/messages",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/messages/([0-9]{1,18})/(resend|discard)": "/sales/tenant1/messages/1/resend",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/events": "/sales/tenant1/events",

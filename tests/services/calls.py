@@ -9,7 +9,7 @@ from typing import Any
 
 from grimbots.services.fallbacks import simplify
 from grimbots.services.funnels.effects import Say
-from grimbots.services.funnels.events import ChargeFailed, Event, Expired, Paid, PaymentPending, Started, Wrote
+from grimbots.services.funnels.events import ChargeFailed, Event, Expired, Nudged, Paid, PaymentPending, Started, Wrote
 from grimbots.tests.services.funnels.samples import make_charged, make_funnel, make_version
 from grimbots.tests.services.funnels.walkers import Walker
 
@@ -33,14 +33,8 @@ class Call:
 
 def list_calls() -> list[Call]:
     """Give them all; a kind of step that no sale here comes across is missing: test_calls.py would see it."""
-    said = [
-        *_sell("pt-BR"),
-        *_sell("en"),
-        *_sell_for_stars("pt-BR"),
-        *_sell_for_stars("en"),
-        *_ask("pt-BR"),
-        *_ask("en"),
-    ]
+    ways = (_sell, _sell_for_stars, _ask, _redeem)
+    said = [one for language in ("pt-BR", "en") for way in ways for one in way(language)]
     return [*said, *(simpler for call in said for simpler in _simplify(call))]
 
 
@@ -92,6 +86,26 @@ def _ask(language: str) -> Iterator[Call]:
     for event in (Started(), Wrote("velha"), Wrote("33")):
         walker.tell(event)
     yield from (_call(said, "question") for said in walker.said)
+
+
+def _redeem(language: str) -> Iterator[Call]:
+    """Ask for a coupon, and again; remind of the code in both forms; the coupon is used up."""
+    funnel = make_funnel(
+        bump={"next": "coupon"},
+        charge={"reminders": [{"after_minutes": 1}, {"after_minutes": 2, "text": "{{code}}"}]},
+    )
+    funnel["steps"].append({"id": "coupon", "kind": "coupon", "text": "?", "next": "charge"})
+    walker = Walker(make_version({**funnel, "language": language, "coupons": [{"code": "BACK", "percent": 9}]}))
+    walker.tell(Started())
+    for step, button in (("offer", "accept"), ("bump", "accept")):
+        walker.tap(step, button)
+    for event in (Wrote("never"), Wrote("back"), make_charged(1, expires_at=walker.now + timedelta(minutes=30))):
+        walker.tell(event)
+    for event in (Nudged("charge", "reminder", 0, 1), Nudged("charge", "reminder", 1, 1)):
+        walker.tell(event)
+    walker.tell(ChargeFailed(1, "charge", coupon=True))
+    kinds = {"offer": "offer", "bump": "bump", "coupon": "coupon", "charge": "charge"}
+    yield from (_call(said, kinds[said.step]) for said in walker.said if said.step in kinds)
 
 
 def _call(said: Say, kind: str) -> Call:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from grimbots.conf.settings import load
+from grimbots.services.conversions import base, webhook
 from grimbots.services.funnels import versions
 from grimbots.services.sandbox.server import build
 from grimbots.services.sessions import Member
@@ -20,6 +21,7 @@ from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.chats import Chat
 from grimbots.tests.services.funnels.samples import FILES, FUNNEL
 from grimbots.tests.services.people import make_member
+from grimbots.tests.services.reporters import FAKES, Reporter
 from grimbots.tests.services.sandbox.drivers import Driver, Webhook
 from grimbots.tests.services.shops import Shop, open_shop
 from grimbots.tests.services.vips import Vip
@@ -51,6 +53,32 @@ def shops(io_loop: Any, app: Any, provider: FakeProvider, accounts: Any) -> list
 def shop(shops: list[Shop]) -> Shop:
     """Give the first tenant's shop."""
     return shops[0]
+
+
+@pytest.fixture
+def networks(io_loop: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Give every ad network, listening; what they were told that is not as documented fails the test."""
+    for module in (base, webhook):
+        monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60.0)  # a busy machine is no slow network
+    made = {name: kind(clock) for name, kind in FAKES.items()}
+    for receiver in made.values():
+        io_loop.run_sync(receiver.start)
+    yield made
+    for receiver in made.values():
+        io_loop.run_sync(receiver.stop)
+    assert {name: receiver.mistakes for name, receiver in made.items() if receiver.mistakes} == {}
+
+
+@pytest.fixture
+def reporters(io_loop: Any, shops: list[Shop], networks: Any, query: Query, clock: Clock) -> list[Reporter]:
+    """Give both tenants' shops, whose conversions go to the fake networks."""
+    return [io_loop.run_sync(Reporter(shop, networks, query, clock).open) for shop in shops]
+
+
+@pytest.fixture
+def reporter(reporters: list[Reporter]) -> Reporter:
+    """Give the first tenant's."""
+    return reporters[0]
 
 
 @pytest.fixture

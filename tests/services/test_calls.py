@@ -13,7 +13,7 @@ from grimbots.tests.fakes.bot_api import find_call_mistakes
 from grimbots.tests.services.calls import Call, list_calls
 
 # They say nothing to the lead; what a notify step tells the seller is sent by services/notices.py.
-SILENT = {"condition", "delay", "end", "jump", "notify", "tag", "webhook"}
+SILENT = {"condition", "delay", "end", "jump", "notify", "pick", "tag", "webhook"}
 
 
 @pytest.mark.parametrize("call", list_calls(), ids=lambda call: f"{call.step}-{call.method}")

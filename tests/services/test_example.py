@@ -80,18 +80,20 @@ async def test_every_kind_of_step_is_walked(ana: Buyer, shop: Shop, clock: Clock
     await ana.tap("Quero ver")
     await ana.tap("Quero o plano por R$ 29,90")
     await ana.tap("✅ Sim, quero por mais R$ 9,90")
+    await ana.say("não sei")
+    await ana.say("manha10")
     await pay(ana, shop, query)
     await wait(ana, clock, query)
     await ana.say("ana@Example.com")
     assert list_steps(query, ana.chat_id) == [
         *("boas-vindas", "nao-achei", "onde-mora", "lembrete", "onde-mora", "que-horas", "elogio", "oferta"),
-        *("volta", "plano", "audios", "pagamento", "acesso", "email", "obrigada"),
+        *("volta", "plano", "audios", "cupom", "pagamento", "acesso", "email", "obrigada"),
     ]
     assert query("SELECT body ->> 'text' FROM messages WHERE chat_id = 77 AND step = 'avisa-lia'") == [
         ("💰 <b>Venda!</b> Ana comprou Plano Manhãs Leves + Áudios para Despertar. Acorda às 5h.",)
     ]
     ((values,),) = query("SELECT body -> 'data' -> 'values' FROM posts")
-    assert (values["nome"], values["valor"], values["hora"]) == ("Ana ", "R$ 39,80", "5")
+    assert (values["nome"], values["valor"], values["hora"]) == ("Ana ", "R$ 35,82", "5")
     ((state, step),) = query("SELECT state, step FROM leads WHERE chat_id = %s", ana.chat_id)
     assert step == "" and state["answers"]["email"] == "ana@example.com"
     assert (state["tags"], state["bought"]) == (["madrugador", "cliente"], ["plano", "audios"])

@@ -19,6 +19,7 @@ from grimbots.services.figures import Line, Span
 from grimbots.tests.conftest import Clock, Tenant
 from grimbots.tests.handlers.admin.goods import sell
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.returning import go_back
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
 from grimbots.tests.services.test_clicks import click, make_visit
 
@@ -35,12 +36,18 @@ WITH facts AS (
         FROM payments WHERE txid IS NOT NULL
     UNION ALL SELECT account_id, bot_id, step, click_id, paid_at, 'paid', paid_cents
         FROM payments WHERE paid_at IS NOT NULL
+    UNION ALL SELECT payments.account_id, bot_id, step, click_id, returned_at, 'refunds', back.amount_cents
+        FROM payment_returns AS back
+        JOIN payment_receipts AS receipt ON receipt.id = back.receipt_id
+        JOIN payments ON payments.id = back.payment_id AND payments.end_to_end_id = receipt.end_to_end_id
+        WHERE back.status = 'settled' AND back.kind IN ('refund', 'chargeback')
 )
 SELECT (at AT TIME ZONE accounts.time_zone)::date, username, step, coalesce(utm_source, ''), coalesce(utm_campaign, ''),
     count(*) FILTER (WHERE what = 'clicks'), count(*) FILTER (WHERE what = 'starts'),
     count(*) FILTER (WHERE what = 'matched'), count(*) FILTER (WHERE what = 'charges'),
     coalesce(sum(cents) FILTER (WHERE what = 'charges'), 0)::bigint, count(*) FILTER (WHERE what = 'paid'),
-    coalesce(sum(cents) FILTER (WHERE what = 'paid'), 0)::bigint
+    coalesce(sum(cents) FILTER (WHERE what = 'paid'), 0)::bigint, count(*) FILTER (WHERE what = 'refunds'),
+    coalesce(sum(cents) FILTER (WHERE what = 'refunds'), 0)::bigint
 FROM facts
 JOIN accounts ON accounts.id = facts.account_id
 JOIN bots ON bots.id = facts.bot_id
@@ -201,6 +208,26 @@ async def test_payment_that_is_corrected_is_counted_as_it_is_now(
 
 
 @pytest.mark.gen_test
+async def test_what_goes_back_lowers_the_revenue_of_the_day_it_does(
+    app: Any, accounts: list[Tenant], shop: Shop, query: Query, clock: Clock
+) -> None:
+    payment = await sell(shop, 501, PRICE_CENTS, PRICE_CENTS)
+    clock.move(days=2)
+    await go_back(shop, payment, "R1", cents=990, of="E5010")
+    await go_back(shop, payment, "R2", of="E5011")  # it was kept apart, and never revenue
+    told = await assert_recounts(app, accounts[0], query)
+    await figures.roll_up(app)
+    assert await assert_recounts(app, accounts[0], query) == told
+    lines = await read(app, accounts[0], "day")
+    assert [(line.key[0].day, line.revenue_cents, line.refunds) for line in lines] == [
+        (2, PRICE_CENTS, 0),
+        (4, -990, 1),
+    ]
+    await accounts_service.change_account(app, "tenant1", new_name=None, time_zone="UTC", actor="test")
+    await assert_recounts(app, accounts[0], query, ZoneInfo("UTC"))
+
+
+@pytest.mark.gen_test
 async def test_a_transaction_that_breaks_off_counts_nothing(app: Any, accounts: list[Tenant], shop: Shop) -> None:
     payment = await shop.charge(501)
     before = await read(app, accounts[0], *figures.DIMENSIONS)
@@ -218,7 +245,7 @@ async def test_any_order_and_any_repeat_recounts(
     app: Any, accounts: list[Tenant], promo: None, buyer: Buyer, shop: Shop, query: Query, clock: Clock, seed: int
 ) -> None:
     """Clicks, starts, charges, payments, roll-ups and a move to another zone, dealt out of a seed and side by side."""
-    dealt = random.Random(seed)
+    dealt, backwards = random.Random(seed), random.Random(seed)
     tokens, made, told = [await click(app)], [await shop.charge(500)], []
     people = [Buyer(app, accounts[0], query, chat_id=chat_id) for chat_id in range(500, 505)]
     for place, someone in enumerate(people):
@@ -246,6 +273,12 @@ async def test_any_order_and_any_repeat_recounts(
         which = {"payment_id": payment.id, "account_id": payment.account_id}
         await payments.settle(shop.app, **which, **receipt, actor="webhook", reason="test")
 
+    async def give_back() -> None:
+        payment = await shop.read(backwards.choice(made).id)
+        if payment.state != "pending":
+            name, cents = backwards.choice([("R1", 100), ("R2", PRICE_CENTS - 100)])
+            await go_back(shop, payment, name, cents=cents, of=f"E{payment.id}")
+
     async def store() -> None:
         await clicks.store_spooled(app)
 
@@ -254,7 +287,7 @@ async def test_any_order_and_any_repeat_recounts(
 
     acts = [visit, visit, start, start, repeat, charge, pay, pay, store, roll]
     for _ in range(12):
-        await asyncio.gather(*(act() for act in dealt.choices(acts, k=4)))
+        await asyncio.gather(*(act() for act in dealt.choices(acts, k=4)), give_back())
         clock.move(hours=dealt.randrange(9))
     await assert_recounts(app, accounts[0], query)
     await accounts_service.change_account(app, "tenant1", new_name=None, time_zone="Pacific/Auckland", actor="test")

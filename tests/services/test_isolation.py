@@ -18,19 +18,24 @@ from grimbots.services import (
     campaigns,
     checks,
     clicks,
+    conversion_sends,
     crons,
     deliveries,
     events,
     managed_bots,
     messages,
+    nudges,
     payments,
     posts,
+    refunds,
+    returns,
     statements,
     subscriptions,
     takeovers,
     wakes,
     warmups,
 )
+from grimbots.tests.services import returning
 from grimbots.tests.services.buyers import Buyer
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
@@ -77,6 +82,18 @@ async def expire(world: World) -> None:
 async def check(world: World) -> None:
     payment = await world.own_shop.charge(OTHERS_CHAT)
     await checks.check(world.own_shop.app, payment_id=payment.id, number=0)
+
+
+async def refund(world: World) -> None:
+    """Refund an own sale whose transfer has the same id as the other's."""
+    payment = await returning.sell(world.own_shop, OTHERS_CHAT)
+    row = await refunds.ask(world.own_shop.app, account_id=payment.account_id, payment_id=payment.id, actor="user:1")
+    await refunds.do(world.own_shop.app, return_id=row.id)
+
+
+async def look(world: World) -> None:
+    payment = await returning.sell(world.own_shop, OTHERS_CHAT)
+    await returns.look(world.own_shop.app, payment_id=payment.id)
 
 
 async def start_with_others_token(world: World) -> None:
@@ -178,6 +195,15 @@ async def wake_others_lead(world: World) -> None:
     await wakes.wake(world.own_shop.app, timer_id=0, **where, step="pay", number=0)
 
 
+async def give_others_nudge(world: World) -> None:
+    ((lead_id, version_id),) = world.query(
+        "SELECT id, version_id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
+    )
+    where = {"account_id": world.own.account_id, "lead_id": lead_id, "version_id": version_id}
+    what = {"step": "pay", "what": "downsell", "place": 0, "payment_id": None, "stage": 0}
+    await nudges.give(world.own_shop.app, timer_id=0, **where, **what)
+
+
 async def end_others_takeover(world: World) -> None:
     ((lead_id,),) = world.query(
         "SELECT id FROM leads WHERE account_id = %s AND chat_id = %s", world.other.account_id, OTHERS_CHAT
@@ -199,6 +225,22 @@ def add_post(world: World, account_id: int, status: str) -> int:
     return int(post_id)
 
 
+def add_destination(world: World, account_id: int) -> None:
+    world.query(
+        "INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds,"
+        " due_at, created_at, updated_at) VALUES (%s, 'meta', 'x', '{Purchase}', 1, now(), now(), now())",
+        account_id,
+    )
+
+
+async def tell_others_destination(world: World) -> None:
+    wanted = "SELECT id, rounds FROM conversion_destinations WHERE account_id = %s"
+    ((destination_id, number),) = world.query(wanted, world.other.account_id)
+    await conversion_sends.send(
+        world.own_shop.app, account_id=world.own.account_id, destination_id=destination_id, number=number
+    )
+
+
 async def post(world: World) -> None:
     await posts.send(world.own_shop.app, post_id=add_post(world, world.own.account_id, "planned"))
 
@@ -212,6 +254,7 @@ RUNS: dict[str, list[Run]] = {
     "accesses.tick": [end_access],
     "bots.warm": [warm],
     "campaigns.expand": [expand_others_campaign],
+    "conversions.send": [tell_others_destination],
     "crons.run": [keep_the_days],
     "deliveries.retry": [retry],
     "events.apply": [apply_event_of_others_charge],
@@ -219,9 +262,12 @@ RUNS: dict[str, list[Run]] = {
     "managed_bots.adopt": [adopt_others_bot],
     "messages.broadcast": [broadcast_others_message],
     "messages.send": [send],
+    "nudges.give": [give_others_nudge],
     "payments.charge": [charge],
     "payments.check": [check],
     "payments.expire": [expire],
+    "refunds.do": [refund],
+    "returns.look": [look],
     "payments.verify": [verify],
     "posts.retry": [retry_others_post],
     "posts.send": [post],
@@ -236,9 +282,11 @@ REFUSED = {
     broadcast_others_message,
     end_others_takeover,
     expand_others_campaign,
+    give_others_nudge,
     keep_the_days,
     retry_others_post,
     tap_others_button,
+    tell_others_destination,
     wake_others_lead,
 }
 """They change nothing at all; the other runs do what they are there for, in their own account."""
@@ -249,6 +297,7 @@ def world(io_loop: Any, shops: list[Shop], query: Callable[..., list[Any]]) -> W
     """Give both accounts goods."""
     made: World = io_loop.run_sync(partial(make_world, shops, query))
     add_post(made, made.other.account_id, "waiting")
+    add_destination(made, made.other.account_id)
     return made
 
 

@@ -84,6 +84,17 @@ async def test_tap_after_the_newer_message_is_put_right_while_that_waits(buyer: 
 
 
 @pytest.mark.gen_test
+async def test_tap_after_a_newer_text_is_put_right(buyer: Buyer, app: Any) -> None:
+    await buyer.say("/start")
+    tap, text = buyer.make_tap(buyer.find_button("Ver")), buyer.make_text("quanto custa?")
+    missed = count_missed()
+    async with work(app):
+        await arrive(buyer, text, tap)
+        await wait_applied(buyer, 3)
+    assert (await read_overtakes(app), count_missed() - missed) == (1, 0)
+
+
+@pytest.mark.gen_test
 async def test_tap_after_the_newer_message_has_acted_is_counted(buyer: Buyer, app: Any) -> None:
     await buyer.say("/start")
     tap, message = buyer.make_tap(buyer.find_button("Ver")), buyer.make_text("/start")

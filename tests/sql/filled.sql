@@ -26,7 +26,7 @@ INSERT INTO funnels (account_id, name, created_at)
 SELECT id, 'funnel of ' || name, now() FROM accounts;
 
 INSERT INTO funnel_versions (account_id, funnel_id, number, definition, published_at)
-SELECT account_id, id, 1, jsonb_build_object('name', name), now() FROM funnels;
+SELECT account_id, id, 1, jsonb_build_object('name', name, 'funnel', jsonb_build_object('old_buttons', '{}'::jsonb)), now() FROM funnels;
 
 UPDATE funnels SET current_version_id = (SELECT id FROM funnel_versions WHERE funnel_id = funnels.id);
 
@@ -187,6 +187,14 @@ SELECT account_id, bot_id, id, 'payments.expire', 't of ' || cause, 0, '{}', now
     CASE state WHEN 'pending' THEN 'pending' ELSE 'fired' END, CASE state WHEN 'pending' THEN NULL ELSE now() END, now()
 FROM payments;
 
+INSERT INTO coupons (account_id, funnel_id, code, taken)
+SELECT account_id, id, 'BACK' || n, n FROM funnels CROSS JOIN generate_series(1, 20) AS n;
+
+INSERT INTO coupon_uses (payment_id, account_id, funnel_id, code, discount_cents, state)
+SELECT payments.id, payments.account_id, funnel_id, 'BACK5', 100, CASE payments.state WHEN 'cancelled' THEN 'refused' ELSE 'taken' END
+FROM payments
+JOIN funnel_versions ON funnel_versions.id = payments.version_id;
+
 -- What was entered by all this is not rolled up; a day's figures are there of each bot.
 INSERT INTO figures (account_id, day, bot_id, step, source, campaign, clicks, starts, matched, charges, charged_cents, paid, paid_cents)
 SELECT account_id, current_date, id, '', name, name, 3, 2, 2, 1, 990, 1, 990 FROM bots;
@@ -227,6 +235,27 @@ CROSS JOIN LATERAL (
     SELECT CASE leads.chat_id % 1000 WHEN 5 THEN 'failed' WHEN 6 THEN 'waiting' WHEN 7 THEN 'planned' ELSE 'done' END
 ) AS chosen (status);
 
+-- Money of many sales goes back: half of it is settled, the rest is disputed.
+INSERT INTO payment_returns (account_id, payment_id, receipt_id, kind, status, return_id, amount_cents, idempotency_key, request_key, actor,
+    noted_at, returned_at, settled_at)
+SELECT account_id, payment_id, id, CASE id % 2 WHEN 0 THEN 'refund' ELSE 'dispute' END, CASE id % 2 WHEN 0 THEN 'settled' ELSE 'open' END,
+    'return of ' || end_to_end_id, 10, 'key of ' || id, 'request ' || id, 'user:1', now() - interval '1 day', now(),
+    CASE id % 2 WHEN 0 THEN now() END
+FROM payment_receipts
+WHERE id % 4 < 2;
+
+-- What is not handed over any more.
+INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, status, created_at)
+SELECT account_id, payment_id, lead_id, 'revoked', message_id, 'revoked', now()
+FROM deliveries
+WHERE message_id IN (SELECT id FROM messages WHERE status = 'failed');
+
+INSERT INTO commissions (account_id, points, cents, begins_at)
+SELECT id, 100, 1, now() - interval '1 day' FROM accounts;
+
+INSERT INTO ledger_differences (account_id, payment_id, place, booked_cents, counted_cents, found_at)
+SELECT account_id, min(id), 'provider', 1, 2, now() FROM payments GROUP BY account_id;
+
 -- Money given back for which the place was not taken back yet.
 UPDATE payments SET state = 'refunded' WHERE id = (SELECT max(payment_id) FROM accesses);
 
@@ -257,6 +286,25 @@ FROM leads
 ORDER BY chat_id % 2;
 
 UPDATE bots SET notices_lead_id = (SELECT min(id) FROM leads WHERE leads.bot_id = bots.id);
+
+INSERT INTO conversion_destinations (account_id, network, credentials_encrypted, events, keeps_seconds, status, reason, due_at, created_at,
+    updated_at)
+SELECT id, 'meta', 'pixel of ' || name, '{PageView,ViewContent,InitiateCheckout,Purchase}', 604800,
+    CASE id % 30 WHEN 0 THEN 'paused' ELSE 'active' END, CASE id % 30 WHEN 0 THEN name END, now(), now() - interval '1 day', now()
+FROM accounts;
+
+-- Of each payment one event, most of them sent; the last lead of a big account's waits, another's was refused.
+INSERT INTO conversions (account_id, destination_id, event, event_key, bot_id, lead_id, payment_id, click_id, occurred_at, expires_at, status,
+    answer, planned_at, ended_at)
+SELECT payments.account_id, destinations.id, 'Purchase', 'purchase of ' || payments.cause, payments.bot_id, payments.lead_id, payments.id,
+    leads.last_click_id, now(), now() + interval '7 days', chosen.status, 'answer of ' || leads.first_name, now() - interval '1 hour',
+    CASE chosen.status WHEN 'planned' THEN NULL ELSE now() END
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+JOIN conversion_destinations AS destinations ON destinations.account_id = payments.account_id
+CROSS JOIN LATERAL (
+    SELECT CASE leads.chat_id % 1000 WHEN 51 THEN 'planned' WHEN 52 THEN 'refused' ELSE 'sent' END
+) AS chosen (status);
 
 INSERT INTO audit (account_id, actor, action, subject, at)
 SELECT account_id, 'command', 'bot.add', username, now()

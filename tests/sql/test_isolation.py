@@ -29,6 +29,7 @@ TRUSTED_ID = {
     "bots.announce_change",
     "bots.find_by_id",
     "clicks.add_all",
+    "conversions.add_page_views",
     "deliveries.find_by_id",
     "funnel_versions.find_by_id",
     "gateway_accounts.announce_change",
@@ -41,6 +42,7 @@ TRUSTED_ID = {
     "messages.mark_planned",
     "messages.mark_sent",
     "messages.mark_uncertain",
+    "payment_returns.find_by_id",
     "payments.find_by_id",
     "posts.find_by_id",
     "payments.find_by_reference",
@@ -95,6 +97,12 @@ EVERY_ACCOUNT = {
     "campaigns.claim_due",
     "clicks.forget_old",
     "clicks.list_latest_addresses",
+    "conversion_destinations.claim_due",
+    "conversion_destinations.count_paused",
+    "conversion_destinations.list_reporting",
+    "conversions.count_waiting",
+    "conversions.expire_old",
+    "conversions.forget_old",
     "crons.add",
     "crons.claim_due",
     "crons.finish",
@@ -119,6 +127,14 @@ EVERY_ACCOUNT = {
     "login_attempts.forget_old",
     "messages.list_stale",
     "moves.forget_old",
+    "ledger.count_differences",
+    "ledger.count_stuck",
+    "ledger.find_last_payment",
+    "ledger.find_slice_end",
+    "ledger.forget_differences",
+    "ledger.recount",
+    "payment_returns.claim_open",
+    "payment_returns.list_stale",
     "payments.claim_checks",
     "payments.count_flagged",
     "payments.list_stale",
@@ -156,6 +172,7 @@ EVERY_ACCOUNT = {
 
 VALUES: dict[str, Callable[[], Any]] = {
     "bigint": lambda: 1000,
+    "bigint[]": list,
     "boolean": lambda: False,
     "bytea": lambda: b"x",
     "date": lambda: date(2026, 3, 2),
@@ -169,13 +186,31 @@ VALUES: dict[str, Callable[[], Any]] = {
 
 ALWAYS, NEVER, PAST_ALL_IDS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), 2**62
 
+OLD_LEAD = {
+    "chat_id": 1,
+    "first_name": "",
+    "username": "",
+    "status": "active",
+    "tags": [],
+    **dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z"),
+}
 CHOSEN: dict[str, Values] = {
+    "leads.bring_in": {"leads": Json([OLD_LEAD])},
     "group_acts.close": {"status": "done"},
     "gateway_accounts.open_breaker": {"is_probe": True},
     "groups.hasten_deliveries": {"now": ALWAYS},
     "groups.move": {"to_chat_id": -1},
     "groups.note": {"status": "lost", "reason": "no_ban"},
     "bot_invitations.find": {"now": ALWAYS},
+    "conversion_destinations.pause": {"reason": "x"},
+    "conversion_destinations.finish_round": {"round": 0},
+    "conversions.add_of_click": {"event": "ViewContent", "event_key": "viewcontent"},
+    "conversions.add_of_payment": {"event": "Purchase", "event_key": "purchase"},
+    "conversions.end_all": {"status": "sent", "told": lambda row: Json([{"id": row["id"]}])},
+    "conversions.plan_again": {"now": ALWAYS},
+    "conversions.put_off": {"conversion_ids": lambda row: [row["id"]]},
+    "conversions.list_page": {"before_id": PAST_ALL_IDS, "limit": 50, "status": None},
+    "conversions.take": {"before": NEVER, "now": ALWAYS, "limit": 50},
     "campaigns.add": {"audience": "all", "quiet_days": 0},
     "campaigns.list_slice": {
         "audience": "all",
@@ -185,6 +220,7 @@ CHOSEN: dict[str, Values] = {
         "limit": 1000,
     },
     "campaigns.set_status": {"status": "stopped"},
+    "deliveries.add_attempt": {"status": "failed"},
     "figures.report": {
         "first_day": date(2000, 1, 1),
         "last_day": date(2100, 1, 1),
@@ -193,10 +229,13 @@ CHOSEN: dict[str, Values] = {
         "zone": "UTC",
         "by": ["day", "bot", "step", "source", "campaign"],
     },
+    "ledger.count_unknown_fees": {"since": ALWAYS, "until": NEVER},
+    "ledger.list_entries": {"since": ALWAYS, "until": NEVER, "after_at": ALWAYS, "after_id": 0, "limit": 50},
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},
     "moves.list_messages": {"step": "charge"},
     "payments.list_paid": {"since": ALWAYS, "until": NEVER},
+    "payment_returns.change": {"return_id": "r", "status": "void"},
     "payments.move": {"to_state": "cancelled"},
     "posts.end": {"status": "failed"},
     "provider_events.close": {"status": "applied"},
@@ -213,7 +252,7 @@ CHOSEN: dict[str, Values] = {
     "webhooks.note": {"state": "taken"},
     "webhooks.note_heard": {"at": NEVER},
 }
-"""Values that neither a column's name nor its type tells."""
+"""Values that neither a column's name nor its type tells; a function makes one of a row of the second account's."""
 
 UNIQUE_TEXTS = {"cause", "dedup_key", "end_to_end_id", "idempotency_key", "key", "name", "nonce", "sha256", "token"}
 
@@ -303,8 +342,9 @@ def pick_samples(rows: list[Values]) -> list[Values]:
 
 def choose_value(tenants: Tenants, statement: Statement, sample: Values, name: str, kind: str) -> Any:
     table = statement.title.partition(".")[0]
-    if name in CHOSEN.get(statement.title, {}):
-        return CHOSEN[statement.title][name]
+    chosen = CHOSEN.get(statement.title, {})
+    if name in chosen:
+        return chosen[name](sample) if callable(chosen[name]) else chosen[name]
     if "id" in sample and name.endswith("_id") and make_singular(table).endswith(name.removesuffix("_id")):
         return sample["id"]
     column = "state" if name == "from_state" else name

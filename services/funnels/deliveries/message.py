@@ -28,5 +28,5 @@ class Message(DeliveryKind):
         return TEXTS[language]
 
     def check(self, step: Delivery) -> Iterator[Finding]:
-        if not step.text and not step.link and not step.list_media():
+        if not step.text and not step.link and not step.list_shown():
             yield Finding("text", "nothing_delivered")

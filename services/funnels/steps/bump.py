@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from grimbots.services.funnels.events import StepEvent, Tapped
-from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Markup, Plain, Target, Whole
+from grimbots.services.funnels.fields import Markup, Plain, Target
+from grimbots.services.funnels.prices import Priced
+from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Turn
 from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.walks import Item
@@ -20,7 +22,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bump(Showing):
+class Bump(Priced, Showing):
     """One more product for the basket.
 
     Its buttons act only while the lead stands here: afterwards the basket is already charged for.
@@ -29,15 +31,13 @@ class Bump(Showing):
     kind: ClassVar[str] = "bump"
     needs_basket: ClassVar[bool] = True
 
-    product: str = field(metadata={"rule": Plain()})
-    price_cents: int = field(metadata={"rule": Whole(least=1, most=MAX_PRICE_CENTS, code="bad_price")})
     text: str = field(metadata={"rule": Markup()})
     accept: str = field(default="", metadata={"rule": Plain()})
     decline: str = field(default="", metadata={"rule": Plain()})
     next: str = field(metadata={"rule": Target()})
 
     def enter(self, scene: Scene) -> Turn:
-        variables, labels = scene.variables([self.sells()]), LABELS[scene.version.language]
+        variables, labels = self._variables(scene), LABELS[scene.version.language]
         accept = self.press(ACCEPT, self.accept or labels[ACCEPT], variables)
         decline = self.press(DECLINE, self.decline or labels[DECLINE], variables)
         return Turn(scene.walk, self.say(self.text, variables, media=self.find_media(scene), rows=[accept, decline]))
@@ -57,3 +57,16 @@ class Bump(Showing):
 
     def sells(self) -> Item:
         return Item(self.id, self.product, self.price_cents)
+
+    def check(self) -> Iterator[Finding]:
+        yield from Showing.check(self)
+        yield from self.check_price()
+
+    def _variables(self, scene: Scene) -> dict[str, str]:
+        """Give its price as what the basket costs more with it: a coupon counts for the whole basket."""
+        item, basket = self.sells(), scene.walk.basket
+        off, before = scene.find_discount((*basket, item)), scene.find_discount(basket)
+        so_far = sum(one.price_cents for one in basket) - before
+        sums = {"so_far": so_far, "total": so_far + item.price_cents - off + before}
+        named = {name: scene.write_money(cents) for name, cents in sums.items()}
+        return {**scene.variables([item], off - before), **named}

@@ -34,7 +34,8 @@ class Condition(Step):
             if case.variable:
                 yield case.variable, f"cases[{place}].variable"
 
-    def asks_for_bought(self) -> Iterator[tuple[str, str]]:
+    def names_offers(self) -> Iterator[tuple[str, str]]:
         for place, case in enumerate(self.cases):
-            if case.bought:
-                yield case.bought, f"cases[{place}].bought"
+            for subject in ("bought", "last_bought"):
+                if offer := getattr(case, subject):
+                    yield offer, f"cases[{place}].{subject}"

@@ -1,4 +1,4 @@
-"""delay: waits some minutes, until a time of the day, for a day of the week, or for all of these in that order."""
+"""delay: waits some time, until a time of the day, for a day of the week, or for all of these in that order."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn
 from grimbots.services.funnels.times import find_next
 
+MAX_SECONDS = 600
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Step):
-    """A wait: `minutes`, then until it is `at` on one of `weekdays`, where the lead lives."""
+    """A wait: `seconds` and `minutes`, then until it is `at` on one of `weekdays`, where the lead lives."""
 
     kind: ClassVar[str] = "delay"
 
+    seconds: int = field(default=0, metadata={"rule": Whole(1, MAX_SECONDS, "bad_seconds")})
     minutes: int = field(default=0, metadata={"rule": Whole(1, MAX_MINUTES, "bad_minutes")})
     at: str = field(default="", metadata={"rule": Clock()})
     weekdays: tuple[str, ...] = field(default=(), metadata={"rule": Weekdays()})
@@ -27,7 +30,9 @@ class Delay(Step):
 
     def enter(self, scene: Scene) -> Turn:
         """Wait; a delay that asks for this very moment is over at once."""
-        until = find_next(scene.now + timedelta(minutes=self.minutes), self.at, self.weekdays, scene.zone())
+        until = find_next(
+            scene.now + timedelta(minutes=self.minutes, seconds=self.seconds), self.at, self.weekdays, scene.zone()
+        )
         return self.stay(scene, until)
 
     def react(self, event: StepEvent, scene: Scene) -> Turn | None:
@@ -37,5 +42,5 @@ class Delay(Step):
         yield Exit(self.next, "next", "time")
 
     def check(self) -> Iterator[Finding]:
-        if not self.minutes and not self.at and not self.weekdays:
+        if not self.seconds and not self.minutes and not self.at and not self.weekdays:
             yield Finding("minutes", "no_delay")

@@ -70,7 +70,7 @@ class Delivery(Showing):
         text = self.text or self.gives.default_text(language)
         media = self.find_media(scene)
         said = self.say(text, variables, media=media, rows=rows, payment_id=scene.payment_id, delivery=True)
-        said = (*said[:-1], replace(said[-1], grant=self.gives.grant(self, scene)))
+        said = tuple(replace(one, grant=self.gives.grant(self, scene)) if one.delivery else one for one in said)
         if not self.protect_content:
             return said
         return tuple(replace(one, body={**one.body, "protect_content": True}) for one in said)

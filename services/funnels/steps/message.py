@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from grimbots.services.funnels.events import StepEvent, Tapped
 from grimbots.services.funnels.fields import Button, Buttons, Markup, Target
+from grimbots.services.funnels.nudges import Timed, Timetable, What, begin_downsells
 from grimbots.services.funnels.problems import Finding
-from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn
+from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn, list_later
 from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.texts import render_plain
 
@@ -22,13 +23,15 @@ class Message(Showing):
 
     text: str = field(default="", metadata={"rule": Markup()})
     buttons: tuple[Button, ...] = field(default=(), metadata={"rule": Buttons()})
+    downsells: tuple[Timed, ...] = field(default=(), metadata={"rule": Timetable()})
     next: str = field(default="", metadata={"rule": Target()})
 
     def enter(self, scene: Scene) -> Turn:
         variables = scene.variables()
         rows = [self._row(place, button, variables) for place, button in enumerate(self.buttons)]
         said = self.say(self.text, variables, media=self.find_media(scene), rows=rows)
-        return Turn(scene.walk, said, go=None if self.taps() else self.next or END)
+        walk, later = begin_downsells(self, scene)
+        return Turn(walk, (*said, *later), go=None if self.taps() else self.next or END)
 
     def react(self, event: StepEvent, scene: Scene) -> Turn | None:
         if isinstance(event, Tapped) and event.button in self.taps():
@@ -41,6 +44,10 @@ class Message(Showing):
         for place, button in enumerate(self.buttons):
             if button.next:
                 yield Exit(button.next, f"buttons[{place}].next", "tap")
+        yield from list_later(self)
+
+    def timetable(self, what: What) -> Sequence[Timed]:
+        return self.downsells if what == "downsell" else ()
 
     def taps(self) -> Sequence[str]:
         return [str(place) for place, button in enumerate(self.buttons) if button.next]
@@ -50,7 +57,7 @@ class Message(Showing):
 
     def check(self) -> Iterator[Finding]:
         yield from Showing.check(self)
-        if not self.text and not self.list_media():
+        if not self.text and not self.list_shown():
             yield Finding("text", "nothing_said")
         if self.album and self.buttons and not self.text:
             yield Finding("text", "album_without_text")

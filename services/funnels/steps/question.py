@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from grimbots.services.funnels.answers import LONGEST, READERS, SAMPLES
 from grimbots.services.funnels.events import StepEvent, Tapped, Woke, Wrote
@@ -18,6 +18,9 @@ from grimbots.services.funnels.steps.base import END, Exit, Scene, Turn
 from grimbots.services.funnels.steps.showing import Showing
 from grimbots.services.funnels.texts import RESERVED
 from grimbots.services.funnels.times import TIME_ZONE, find_zone
+
+if TYPE_CHECKING:
+    from grimbots.services.funnels.definitions import Version
 
 CHOICE = "choice"
 ANSWERS = (*READERS, CHOICE)
@@ -98,7 +101,7 @@ class Question(Showing):
         values = [option.value for option in self.options]
         return {self.variable: max(values, key=len, default="") if self.answer == CHOICE else LONGEST[self.answer]}
 
-    def sample(self, chance: Random) -> str | None:
+    def sample(self, chance: Random, version: Version) -> str | None:
         if self.answer == "number":
             least = self.least if self.least is not None else 0
             return str(chance.randint(least, self.most if self.most is not None else least + 100))

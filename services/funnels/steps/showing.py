@@ -1,4 +1,4 @@
-"""The fields of every kind of step that can show something: one file, or an album of several."""
+"""The fields of every kind of step that can show something: one file, or an album, and an audio behind it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,24 @@ class Showing(Step):
     animation: str = field(default="", metadata={"rule": File("animation")})
     album: tuple[Medium, ...] = field(default=(), metadata={"rule": Album()})
 
+    audio_after: str = field(default="", metadata={"rule": File("audio")})
+
     def has_buttons(self) -> bool:
         """Tell whether what it says bears buttons."""
         return True
 
     def list_media(self) -> Sequence[Medium]:
+        behind = [Medium("audio", self.audio_after, follows=True)] if self.audio_after else []
+        return [*self.list_shown(), *behind]
+
+    def list_shown(self) -> Sequence[Medium]:
+        """Give the files that its own message shows."""
         single = [Medium(kind, name) for kind in KINDS if (name := getattr(self, kind))]
         return self.album or single
 
     def captions(self) -> bool:
         """Tell whether its text is a caption; no album bears buttons, so with buttons an album's text follows it."""
-        shown = self.list_media()
+        shown = self.list_shown()
         return bool(shown) and KINDS[shown[0].kind].has_caption and not (self.album and self.has_buttons())
 
     def find_media(self, scene: Scene) -> Sequence[Shown]:

@@ -21,4 +21,7 @@ export const tap = (bot, chat, messageId, button) =>
   post(`${chatPath(bot, chat)}/taps`, { message_id: messageId, button });
 export const block = (bot, chat, blocked) => post(`${chatPath(bot, chat)}/block`, { blocked });
 export const listCharges = () => ask("pix");
+export const dispute = (txid) => post(`pix/${txid}/disputes`, {});
+export const setRefunds = (txid, mode) => post(`pix/${txid}/refunds`, { mode });
+export const endReturn = (id, status) => post(`returns/${id}/${status}`, {});
 export const pay = (txid, options = {}) => post(`pix/${txid}/pay`, options);

@@ -1,6 +1,6 @@
 // The side panel: the charges of the sandbox's payment provider, each with its way to be paid.
 
-import { listCharges, pay } from "./api.js";
+import { dispute, endReturn, listCharges, pay, setRefunds } from "./api.js";
 import { byId, copy, make, toast } from "./dom.js";
 import { clock, money, words } from "./words.js";
 
@@ -49,15 +49,43 @@ function makeCharge(charge) {
       isPaid ? null : make("button", { type: "button", class: "quiet", onclick: () => settle(charge.txid, { times: 3 }) }, words.payThree),
       make("button", { type: "button", class: "quiet", onclick: () => copy(charge.code, words.codeCopied) }, words.copyCode),
     ),
+    ...(isPaid ? [makeReturnButtons(charge)] : []),
+    ...charge.returns.map(makeReturn),
   );
 }
 
-async function settle(txid, options) {
+// What the buyer's bank and the provider may do with money that was paid.
+function makeReturnButtons(charge) {
+  return make(
+    "p",
+    { class: "charge-buttons" },
+    makeAct(words.dispute, () => dispute(charge.txid)),
+    ...["done", "pending", "refused"].map((mode) => makeAct(words.refunds[mode], () => setRefunds(charge.txid, mode))),
+  );
+}
+
+function makeReturn(back) {
+  const said = `${words.returns[back.kind]} ${money(back.amount_cents)}: ${words.ends[back.status]}`;
+  const ends = back.status === "pending" ? ["done", "void"] : [];
+  const name = (end) => words.endings[back.kind === "dispute" ? `dispute-${end}` : end];
+  return make(
+    "p",
+    { class: "charge-buttons" },
+    make("span", {}, said),
+    ...ends.map((end) => makeAct(name(end), () => endReturn(back.return_id, end))),
+  );
+}
+
+const makeAct = (label, act) => make("button", { type: "button", class: "quiet", onclick: () => run(act, words.done) }, label);
+
+async function run(act, said) {
   try {
-    await pay(txid, options);
-    toast(words.paidToast);
+    await act();
+    toast(said);
     await refreshCharges();
   } catch (error) {
     toast(error.message);
   }
 }
+
+const settle = (txid, options) => run(() => pay(txid, options), words.paidToast);

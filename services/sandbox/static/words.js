@@ -57,6 +57,12 @@ const WORDS = {
     active: "Aguardando",
     expired: "Vencido",
     paidToast: "Pagamento enviado",
+    dispute: "Contestar (MED)",
+    refunds: { done: "Devoluções na hora", pending: "Devoluções demoradas", refused: "Devoluções recusadas" },
+    returns: { refund: "Devolução de", dispute: "Contestação de", chargeback: "Estorno de" },
+    ends: { pending: "em andamento", done: "feita", void: "cancelada" },
+    endings: { done: "Concluir", void: "Falhar", "dispute-done": "Vendedor perde", "dispute-void": "Vendedor ganha" },
+    done: "Feito",
 
   },
   en: {
@@ -115,6 +121,12 @@ const WORDS = {
     active: "Waiting",
     expired: "Expired",
     paidToast: "Payment sent",
+    dispute: "Dispute (MED)",
+    refunds: { done: "Refunds at once", pending: "Refunds that take time", refused: "Refunds refused" },
+    returns: { refund: "Refund of", dispute: "Dispute of", chargeback: "Chargeback of" },
+    ends: { pending: "under way", done: "done", void: "called off" },
+    endings: { done: "Settle", void: "Fail", "dispute-done": "Seller loses", "dispute-void": "Seller wins" },
+    done: "Done",
 
   },
 };

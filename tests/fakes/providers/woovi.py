@@ -160,17 +160,14 @@ class _Charges(_Handler):
         txid, now = f"t{len(self.provider.charges):031d}", self.provider.clock()
         ends_at = (now + timedelta(seconds=asked["expiresIn"])).isoformat(timespec="milliseconds")
         charge = {
+            **asked,
             "status": "ACTIVE",
-            "value": asked["value"],
-            "comment": asked["comment"],
-            "correlationID": asked["correlationID"],
             "transactionID": txid,
             "identifier": txid,
             "fee": 85,
             "brCode": brcode.build(url=f"api.woovi.example/{txid}", name="Loja", city="Sao Paulo", is_one_time=True),
             "createdAt": self.provider.write_now(),
             "expiresDate": ends_at,
-            "expiresIn": asked["expiresIn"],
             "type": "DYNAMIC",
         }
         return {"charge": charge, "moves": [], "refunds": [], "dispute": None}

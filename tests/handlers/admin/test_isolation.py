@@ -114,6 +114,13 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
         (get(OTHERS + "/payments/{other.payment_id}"), {404}),
         (get(OWN + "/payments/{other.payment_id}"), {404}),
     ],
+    ACCOUNT + r"/payments/([0-9]{1,18})/refund": [
+        (get(f"{base}/payments/{{other.payment_id}}/refund?transfer=E5010"), {404}) for base in (OTHERS, OWN)
+    ]
+    + [
+        (post(f"{base}/payments/{{other.payment_id}}/refund", transfer="E5010", amount="1", key="k" * 24), {404})
+        for base in (OTHERS, OWN)
+    ],
     ACCOUNT + r"/bots": [
         (get(OTHERS + "/bots"), {404}),
         (get(OWN + "/bots?before=900000000000"), {200}),

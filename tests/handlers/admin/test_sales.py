@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import sales
+from grimbots.services import conversion_destinations, sales
+from grimbots.services.conversion_destinations import Wish
 from grimbots.tests.fakes.provider import write_event
 from grimbots.tests.handlers.admin.goods import sell
 from grimbots.tests.handlers.admin.readers import Reader
@@ -241,3 +242,20 @@ async def test_groups_and_the_places_in_them_are_shown(
     assert "não conseguiu admitir ou retirar: 1" in index.text
     for page in (story, bots, index):
         assert "<script" not in page.html
+
+
+@pytest.mark.gen_test
+async def test_payment_shows_who_was_told_of_it_and_what_they_answered(
+    owner: Reader, app: Any, shop: Shop, query: Callable[..., Any]
+) -> None:
+    given = {"pixel_id": "1", "access_token": "EAAtoken"}
+    await conversion_destinations.add(app, shop.tenant.account_id, Wish("meta", given), "test")
+    payment = await sell(shop, 501, PRICE_CENTS)
+    query("UPDATE conversions SET status = 'sent', answer = 'fbtrace_id A1', ended_at = now() WHERE event = 'Purchase'")
+    page = (await owner.get(f"/sales/tenant1/payments/{payment.id}")).text
+    for word in ("Conversões", "InitiateCheckout", "a caminho", "Purchase", "enviada", "fbtrace_id A1"):
+        assert word in page
+    query("UPDATE conversion_destinations SET status = 'paused', reason = %s", NASTY)
+    paused = await owner.get("/sales/tenant1")
+    assert "grimbots conversion resume" in paused.text
+    assert "<script>alert" not in paused.html

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sqlite3
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from grimbots.conf.settings import load
 from grimbots.services.sandbox.server import build
 from grimbots.tests.handlers.commands.conftest import Command
 from grimbots.tests.rows import Query, open_query
+from grimbots.tests.services.test_old_leads import TABLES as OLD_TABLES
 
 Face = Callable[..., Any]
 READY_SECONDS = 30
@@ -177,3 +180,17 @@ def test_storage_greets_in_the_chat(
     assert command(*argv) == 0
     said = face("bots/loja_bot/chats/77/messages")[-1]["text"]
     assert said.startswith("📦 Aqui @loja_bot guarda as mídias")
+
+
+def test_leads_counts_them_first_and_then_adds_them_once(
+    command: Command, shop: str, query: Query, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.executescript(OLD_TABLES.replace("900000001", shop.partition(":")[0]))
+    argv = ("bot", "leads", "@loja_bot", "--account", "loja", "--from", f"sqlite:///{tmp_path / 'old.db'}")
+    assert command(*argv) == 0
+    assert "3 leads of @loja_bot: 1 do not want to hear of it, 1 have bought" in capsys.readouterr().out
+    assert query("SELECT count(*) FROM leads") == [(0,)]
+    for added in (3, 0):
+        assert command(*argv, "--write") == 0
+        assert f"{added} leads of @loja_bot came along" in capsys.readouterr().out

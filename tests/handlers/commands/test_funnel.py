@@ -159,7 +159,7 @@ def test_a_funnel_is_taken_to_another_account(
     capsys.readouterr()
     assert command("funnel", "simulate", "copia", "--account", "outra", "--leads", "20") == 0
     assert capsys.readouterr().out.startswith("copia: 20 leads in 7 days")
-    assert command("funnel", "posts", "--account", "outra") == 0
+    assert command("funnel", "posts", "--account", "outra") == command("funnel", "coupons", "--account", "outra") == 0
     capsys.readouterr()
     assert command("funnel", "secret", "--account", "outra") == 0
     assert capsys.readouterr().out.startswith("whsec_")

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.definitions import Version, read_version
-from grimbots.services.funnels.effects import Say
+from grimbots.services.funnels.effects import Nudge, Say
 from grimbots.services.funnels.events import (
     Charged,
     ChargeFailed,
     Event,
     Expired,
+    Nudged,
     Paid,
     PaymentPending,
     Started,
@@ -26,12 +27,16 @@ from grimbots.services.funnels.events import (
 from grimbots.tests.services.funnels.samples import NOW, make_version
 from grimbots.tests.services.funnels.walkers import Walker
 
+COUPONS = [{"code": "aaa", "percent": 50}, {"code": "bbb", "amount_cents": 9, "uses": 1}]
 IDS = ["a", "b", "c", "d", "e", "f"]
 TARGETS = st.sampled_from([*IDS, "nowhere"])
 TEXTS = st.sampled_from(["x", "{{first_name|y}} {{product}}", "{{price}}"])
 BUTTONS = st.lists(st.builds(lambda text, target: {"text": text, "next": target}, TEXTS, TARGETS), max_size=3)
+LATER = st.lists(st.builds(lambda target: {"after_minutes": 1, "next": target}, TARGETS), max_size=2)
 FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "message": st.fixed_dictionaries({"text": TEXTS, "buttons": BUTTONS, "next": st.just("") | TARGETS}),
+    "message": st.fixed_dictionaries(
+        {"text": TEXTS, "buttons": BUTTONS, "next": st.just("") | TARGETS}, optional={"downsells": LATER}
+    ),
     "offer": st.fixed_dictionaries(
         {
             "product": st.sampled_from(["p", "q"]),
@@ -42,7 +47,16 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         optional={"decline": st.fixed_dictionaries({"text": TEXTS, "next": TARGETS})},
     ),
     "bump": st.fixed_dictionaries({"product": TEXTS, "price_cents": st.integers(1, 3), "text": TEXTS, "next": TARGETS}),
-    "charge": st.fixed_dictionaries({"expires_in_minutes": st.integers(1, 3), "next": TARGETS}),
+    "charge": st.fixed_dictionaries(
+        {"expires_in_minutes": st.integers(1, 3), "next": TARGETS},
+        optional={
+            "reminders": st.just([{"after_minutes": 1}, {"after_minutes": 2, "text": "{{code}}"}]),
+            "downsells": LATER,
+            "upsells": LATER,
+        },
+    ),
+    "coupon": st.fixed_dictionaries({"text": TEXTS, "next": TARGETS}),
+    "pick": st.fixed_dictionaries({"product": TEXTS, "next": TARGETS}, optional={"price_cents": st.integers(1, 3)}),
     "delivery": st.fixed_dictionaries({"text": TEXTS, "next": st.just("") | TARGETS}),
 }
 
@@ -52,7 +66,9 @@ def funnels(draw: st.DrawFn) -> Version:
     """Draw a funnel whose steps lead anywhere: most would never pass the check."""
     kinds = draw(st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=len(IDS)))
     steps = [{"id": name, "kind": kind, **draw(FIELDS[kind])} for name, kind in zip(IDS, kinds, strict=False)]
-    version, _ = read_version({"name": "x", "steps": steps}, version_id=draw(st.integers(1, 2)), assets={})
+    version, _ = read_version(
+        {"name": "x", "steps": steps, "coupons": COUPONS}, version_id=draw(st.integers(1, 2)), assets={}
+    )
     return version
 
 
@@ -60,11 +76,22 @@ FUNNELS = st.just(make_version()) | funnels()
 STEPS = st.sampled_from([*IDS, "nowhere", "welcome", "offer", "bump", "charge", "delivery", "bye"])
 PAYMENTS = st.integers(1, 3)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Started, st.text(max_size=3)),
-    st.builds(Wrote, st.text(max_size=3)),
-    st.builds(Tapped, STEPS, st.sampled_from(["0", "1", "accept", "decline", "paid", "again"]), st.just("n"), PAYMENTS),
+    st.builds(Started, st.just("aaa") | st.text(max_size=3)),
+    st.builds(Wrote, st.just("BBB") | st.text(max_size=3)),
+    st.builds(
+        Tapped, STEPS, st.sampled_from(["0", "1", "accept", "decline", "skip", "paid", "again"]), st.just("n"), PAYMENTS
+    ),
     st.builds(Charged, PAYMENTS, STEPS, st.just("code"), st.integers(1, 9), st.just(NOW + timedelta(minutes=9))),
-    st.builds(ChargeFailed, PAYMENTS, STEPS),
+    st.builds(ChargeFailed, PAYMENTS, STEPS, st.booleans(), st.booleans()),
+    st.builds(
+        Nudged,
+        STEPS,
+        st.sampled_from(["reminder", "downsell", "upsell"]),
+        st.integers(-1, 2),
+        st.none() | PAYMENTS,
+        st.integers(0, 3),
+        st.sampled_from(["", "", "blocked"]),
+    ),
     st.builds(Paid, PAYMENTS, STEPS),
     st.builds(PaymentPending, PAYMENTS, STEPS),
     st.builds(Expired, PAYMENTS, STEPS),
@@ -87,7 +114,8 @@ def read_callbacks(said: Say) -> list[list[str]]:
 @given(FUNNELS, SCRIPTS)
 def test_advance_answers_any_event_of_any_funnel(version: Version, script: list[tuple[Event, int]]) -> None:
     for walker in play(Walker(version), script):
-        assert len(walker.effects) <= 3 * len(version.steps) + 3
+        said = [effect for effect in walker.effects if not isinstance(effect, Nudge)]
+        assert len(said) <= 3 * len(version.steps) + 3
         assert walker.walk.step in ("", *version.steps)
 
 
@@ -101,7 +129,7 @@ def test_advance_gives_the_same_answer_to_the_same_question(version: Version, sc
 @given(FUNNELS, SCRIPTS)
 def test_one_basket_has_one_open_charge(version: Version, script: list[tuple[Event, int]]) -> None:
     for walker in play(Walker(version), script):
-        opened = [(order.step, order.items) for order in walker.walk.orders if order.is_open(walker.now)]
+        opened = [(order.step, order.items, order.coupon) for order in walker.walk.orders if order.is_open(walker.now)]
         assert len(opened) == len(set(opened))
         assert len({order.payment_id for order in walker.walk.orders}) == len(walker.walk.orders)
 

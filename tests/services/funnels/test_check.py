@@ -61,6 +61,30 @@ CASE = {"tag": "x", "next": "after"}
 CHOICE = {"answer": "choice", "options": [{"text": "a"}]}
 OFFER = {"kind": "offer", "product": "x", "price_cents": 1, "text": "x", "accept": {"text": "x", "next": "charge"}}
 SUBSCRIPTION = {"kind": "subscription", "group": -5, "days": 30, "renew": "offer"}
+COUPON = {"code": "BACK", "percent": 10}
+LATER = {"after_minutes": 5, "next": "bye"}
+LATER_MINUTES, REMINDER_MINUTES = ("offer", "downsells[0].after_minutes"), ("charge", "reminders[0].after_minutes")
+REMINDER_TEXT = ("charge", "reminders[0].text")
+PICK_UNPRICED = {"id": "pick", "kind": "pick", "product": "x", "next": "charge"}
+HOP = {"id": "hop", "kind": "jump", "to": "pick"}
+PICK = {**PICK_UNPRICED, "price_cents": 1}
+
+
+def discount(value: Any) -> dict[str, Any]:
+    """Make the funnel with a bump that has no price but this discount."""
+    funnel = make_funnel(bump={"discount": value})
+    funnel["steps"][2].pop("price_cents")
+    return funnel
+
+
+def with_coupons(*coupons: Any) -> dict[str, Any]:
+    return {**make_funnel(), "coupons": list(coupons)}
+
+
+def upsell(of: str) -> dict[str, Any]:
+    return {"after_minutes": 0, "next": "offer", "of": of}
+
+
 CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("not_object", [], ("", "")),
     ("not_object", {**FUNNEL, "steps": ["x"]}, ("", "steps[0]")),
@@ -134,6 +158,49 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
         make_funnel(welcome={"buttons": [{**BUTTON, "url": "https://example.com"}]}),
         ("welcome", "buttons[0]"),
     ),
+    ("address_unshown", make_funnel(bye={"video_note": "https://example.com/a.mp4"}), ("bye", "video_note")),
+    ("bad_url", make_funnel(bye={"photo": "https://exemplo"}), ("bye", "photo")),
+    ("bad_seconds", make_funnel(bye={"kind": "delay", "seconds": 601, "next": "after"}), ("bye", "seconds")),
+    ("two_prices", make_funnel(bump={"discount": {"percent": 5, "of": "offer"}}), ("bump", "discount")),
+    ("missing", discount({"percent": 5}), ("bump", "discount.of")),
+    ("not_whole", discount({"percent": "5", "of": "offer"}), ("bump", "discount.percent")),
+    ("not_text", discount({"percent": 5, "of": 5}), ("bump", "discount.of")),
+    ("not_object", discount([1]), ("bump", "discount")),
+    ("unknown_field", discount({"percent": 5, "of": "offer", "from": 1}), ("bump", "discount.from")),
+    ("bad_percent", discount({"percent": 100, "of": "offer"}), ("bump", "discount.percent")),
+    ("unknown_offer", discount({"percent": 5, "of": "bye"}), ("bump", "discount.of")),
+    ("discount_of_discount", discount({"percent": 5, "of": "bump"}), ("bump", "discount.of")),
+    ("too_many_coupons", with_coupons(*[{}] * 101), ("", "coupons")),
+    ("not_list", {**FUNNEL, "coupons": {}}, ("", "coupons")),
+    ("not_object", with_coupons("A"), ("", "coupons[0]")),
+    ("unknown_field", with_coupons({**COUPON, "codigo": "x"}), ("", "coupons[0].codigo")),
+    ("coupon_worth", with_coupons({**COUPON, "amount_cents": 5}), ("", "coupons[0]")),
+    ("coupon_worth", with_coupons({"code": "BACK"}), ("", "coupons[0]")),
+    ("coupon_twice", with_coupons(COUPON, {**COUPON, "code": "back"}), ("", "coupons[1].code")),
+    ("bad_coupon", with_coupons({**COUPON, "code": "ÀS 10"}), ("", "coupons[0].code")),
+    ("bad_day", with_coupons({**COUPON, "until": "31/12/2026"}), ("", "coupons[0].until")),
+    ("bad_count", with_coupons({**COUPON, "uses": 0}), ("", "coupons[0].uses")),
+    ("bad_percent", with_coupons({**COUPON, "percent": 0}), ("", "coupons[0].percent")),
+    ("coupon_too_big", with_coupons({"code": "BACK", "amount_cents": 990}), ("", "coupons[0].amount_cents")),
+    ("no_coupons", become("coupon", text="?"), ("bye", "")),
+    ("not_list", make_funnel(offer={"downsells": {}}), ("offer", "downsells")),
+    ("not_object", make_funnel(offer={"downsells": ["bye"]}), ("offer", "downsells[0]")),
+    ("missing", make_funnel(offer={"downsells": [{"next": "bye"}]}), ("offer", "downsells[0].after_minutes")),
+    ("missing", make_funnel(offer={"downsells": [{"after_minutes": 5}]}), ("offer", "downsells[0].next")),
+    ("bad_minutes", make_funnel(offer={"downsells": [{**LATER, "after_minutes": 0}]}), LATER_MINUTES),
+    ("unknown_field", make_funnel(welcome={"downsells": [{**LATER, "of": "offer"}]}), ("welcome", "downsells[0].of")),
+    ("unknown_target", make_funnel(welcome={"downsells": [{**LATER, "next": "?"}]}), ("welcome", "downsells[0].next")),
+    ("too_many_nudges", make_funnel(charge={"upsells": [LATER] * 21}), ("charge", "upsells")),
+    ("reminder_too_late", make_funnel(charge={"reminders": [{"after_minutes": 30}]}), REMINDER_MINUTES),
+    ("tag_unclosed", make_funnel(charge={"reminders": [{"after_minutes": 3, "text": "<b>"}]}), REMINDER_TEXT),
+    ("upsell_of_itself", make_funnel(charge={"upsells": [upsell("offer")]}), ("charge", "upsells[0].next")),
+    ("unknown_offer", make_funnel(charge={"upsells": [upsell("welcome")]}), ("charge", "upsells[0].of")),
+    ("unknown_offer", decide({"last_bought": "bye", "next": "after"}), ("bye", "cases[0].last_bought")),
+    ("charge_without_offer", make_funnel(charge={"upsells": [{**LATER, "next": "bump"}]}), ("bump", "")),
+    ("free_delivery", make_funnel(offer={"downsells": [{**LATER, "next": "delivery"}]}), ("delivery", "")),
+    ("offer_without_charge", add_steps({**PICK, "next": "after"}, bye={"next": "pick"}), ("pick", "next")),
+    ("endless", add_steps(HOP, {**PICK, "next": "hop"}, bye={"next": "hop"}), ("hop", "next")),
+    ("missing", add_steps(PICK_UNPRICED, bye={"next": "pick"}), ("pick", "price_cents")),
     ("callback_too_long", add_steps({"id": "ç" * 21, **OFFER}, bye={"next": "ç" * 21}), ("ç" * 21, "id")),
     ("next_with_buttons", make_funnel(welcome={"next": "bye"}), ("welcome", "next")),
     ("bad_url", make_funnel(delivery={"link": {"text": "x", "url": "javascript:alert(1)"}}), ("delivery", "link.url")),
@@ -338,6 +405,7 @@ def test_check_takes_a_delivery_that_is_only_a_file() -> None:
 
 def test_check_covers_every_message_with_a_bad_funnel() -> None:
     elsewhere = {"nothing_delivered", "file_empty", "file_too_big", "photo_shape", "album_too_big"}
+    elsewhere |= {"payer_unasked"}  # of an account's gateways: tests/services/test_payers.py
     assert {code for code, _, _ in CASES} | elsewhere == set(MESSAGES)
 
 

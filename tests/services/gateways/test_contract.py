@@ -253,6 +253,8 @@ async def test_refund_may_take_time(bench: Bench) -> None:
 
 @pytest.mark.gen_test
 async def test_fetch_tells_what_was_given_back_in_the_panel(bench: Bench) -> None:
+    if ReturnKind.REFUND not in bench.provider.tells_returns:
+        pytest.skip("the provider tells nobody: docs/gateways.md")
     made = await bench.create()
     bench.provider.pay(made.txid)
     (receipt,) = (await bench.look(made)).receipts

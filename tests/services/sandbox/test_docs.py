@@ -14,13 +14,17 @@ from grimbots.tests.services.sandbox.drivers import Driver, Webhook
 TEXT = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"""curl "?\$S/([^\s"`]+)"?(?: -d '([^']*)')?""")
 TXID = "a1B2" * 8
+DISPUTE = "med_1"
 BUTTON = {"inline_keyboard": [[{"text": "Quero", "callback_data": "v1:a"}]]}
 
 
 def list_examples() -> list[tuple[str, str]]:
     """Give the path and the body ("": none) of each example."""
     return [
-        (path.replace("demo_bot", "loja_bot").replace("<txid>", TXID), body.replace("demo_bot", "loja_bot"))
+        (
+            path.replace("demo_bot", "loja_bot").replace("<txid>", TXID).replace("<return_id>", DISPUTE),
+            body.replace("demo_bot", "loja_bot"),
+        )
         for path, body in EXAMPLE.findall(TEXT)
     ]
 
@@ -32,6 +36,7 @@ async def test_example_works(sandbox: Driver, webhook: Webhook, path: str, body:
     await sandbox.call("sendMessage", chat_id=77, text="Oferta", reply_markup=BUTTON)
     await sandbox.put_charge(TXID, webhook.url)
     await open_group(sandbox, webhook, path)
+    await open_dispute(sandbox, path)
     reply = await sandbox.face(path, "POST" if body else "GET", json.loads(body) if body else None)
     assert reply.status == 200, reply.body
 
@@ -47,6 +52,15 @@ async def open_group(sandbox: Driver, webhook: Webhook, path: str) -> None:
     sandbox.server.sandbox.store.run(known, link=row.json["result"]["invite_link"])
     if path.endswith("leaves"):
         await sandbox.face("groups/-1/joins", "POST", {"user_id": 77, "link": "https://t.me/+link"})
+
+
+async def open_dispute(sandbox: Driver, path: str) -> None:
+    """Let the charge be paid as an example about disputes finds it, and the dispute be open where it is to be ended."""
+    if path.endswith("/disputes") or path.startswith("returns/"):
+        await sandbox.face(f"pix/{TXID}/pay", "POST", {})
+    if path.startswith("returns/"):
+        await sandbox.face(f"pix/{TXID}/disputes", "POST", {})
+        sandbox.server.sandbox.store.run("UPDATE returns SET id = :id", id=DISPUTE)
 
 
 @pytest.mark.parametrize("route", [route for route, _ in ROUTES if route.startswith("/sandbox/api/")])

@@ -169,3 +169,21 @@ async def test_refund_happens_once_and_never_over_the_payment(sandbox: Driver, w
     assert (await sandbox.provider(f"{TXID}/refunds/r2", "PUT", body)).status == 409
     assert (await sandbox.provider(f"{TXID}/refunds/r3", "PUT", body | {"amount_cents": 390})).status == 200
     assert (await sandbox.provider(f"{TXID}/refunds/r4", "PUT", body | {"end_to_end_id": "E0"})).status == 409
+
+
+@pytest.mark.gen_test
+async def test_refund_that_takes_time_and_dispute_are_told_of_until_they_end(sandbox: Driver, webhook: Webhook) -> None:
+    await sandbox.put_charge(TXID, webhook.url)
+    paid = (await sandbox.face(f"pix/{TXID}/pay", "POST", {})).json["paid"][0]
+    await sandbox.face(f"pix/{TXID}/refunds", "POST", {"mode": "pending"})
+    body = {"end_to_end_id": paid["end_to_end_id"], "amount_cents": 600}
+    assert (await sandbox.provider(f"{TXID}/refunds/r1", "PUT", body)).json["status"] == "pending"
+    await sandbox.face("returns/r1/void", "POST", {})
+    assert (await sandbox.provider(f"{TXID}/refunds/r1", "PUT", body)).status == 422
+    returns = (await sandbox.face(f"pix/{TXID}/disputes", "POST", {})).json["returns"]
+    assert {(one["kind"], one["status"]) for one in returns} == {("refund", "void"), ("dispute", "pending")}
+    (opened,) = (one for one in returns if one["kind"] == "dispute")
+    told = (await sandbox.face(f"returns/{opened['return_id']}/done", "POST", {})).json["returns"]
+    ended = {(one["kind"], one["status"], one["amount_cents"]) for one in told}
+    assert ended == {("refund", "void", 600), ("chargeback", "done", paid["amount_cents"])}
+    assert (await sandbox.face(f"returns/{opened['return_id']}/void", "POST", {})).status == 409

@@ -79,12 +79,13 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class StarsPaid:
-    """A payment in Stars was made. `payload` is the invoice's, `charge_id` Telegram's own, `at` in Unix seconds."""
+    """A payment in Stars was made, or is given back: `payload` is the invoice's, `at` in Unix seconds."""
 
     payload: str
     stars: int
     charge_id: str
     at: int | None
+    is_back: bool
 
 
 class Sign(Enum):
@@ -149,12 +150,15 @@ def _read_message(message: Mapping[str, Any]) -> Found:
 
 
 def _read_stars(message: Mapping[str, Any], date: int | None) -> StarsPaid | None:
-    paid = _get_object(message, "successful_payment")
+    back = _get_object(message, "refunded_payment")
+    paid = back or _get_object(message, "successful_payment")
     payload, charge_id = paid.get("invoice_payload"), paid.get("telegram_payment_charge_id")
     stars = _get_whole(paid, "total_amount")
     if not isinstance(payload, str) or not isinstance(charge_id, str) or paid.get("currency") != "XTR":
         return None
-    return StarsPaid(clean(payload), stars, clean(charge_id), date) if stars and 0 < stars < MAX_ID else None
+    if not stars or not 0 < stars < MAX_ID:
+        return None
+    return StarsPaid(clean(payload), stars, clean(charge_id), date, bool(back))
 
 
 def _read_text(text: Any) -> Act:

@@ -2,6 +2,7 @@
 
     pre_checkout_query     asked while the buyer looks at his invoice; answered in the webhook's own reply, from the row
     successful_payment     a message of the buyer's: settled by the road of every payment
+    refunded_payment       likewise: taken in by the road of all money that goes back, whoever gave it back
 
 Telegram lets a payment go after 10 s without an answer. The receipt's id is `telegram_payment_charge_id`.
 """
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from grimbots.conf import metrics
 from grimbots.services import payments
 from grimbots.services.funnels.effects import STARS
+from grimbots.services.gateways import stars
 from grimbots.services.gateways.base import Receipt
-from grimbots.services.gateways.stars import read_key
 from grimbots.services.receipts import UNPAID
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
@@ -55,12 +56,16 @@ async def answer(app: App, bot: Bot, query: Mapping[str, Any]) -> dict[str, Any]
 
 
 async def take_in(app: App, bot: Bot, paid: StarsPaid) -> list[Job]:
-    """Settle what Telegram says was paid; returns the jobs to enqueue. Told again, it settles nothing."""
+    """Settle what Telegram says was paid or given back; returns the jobs to enqueue. Told again, it settles nothing."""
     payment = await _find_payment(app, bot, paid.payload)
     if payment is None:
-        log.warning("bot %d was paid %d Stars for a charge it has not made: %s", bot.id, paid.stars, paid.charge_id)
+        log.warning("bot %d: %d Stars of a charge it has not made: %s", bot.id, paid.stars, paid.charge_id)
         return []
-    receipt = Receipt(paid.charge_id, paid.stars, datetime.fromtimestamp(paid.at, UTC) if paid.at else app.clock())
+    at = datetime.fromtimestamp(paid.at, UTC) if paid.at else app.clock()
+    if paid.is_back:
+        back = stars.make_return(paid.charge_id, paid.stars, at)
+        return await payments.settle_all(app, payment, (), [back], actor="telegram", reason="refunded_payment")
+    receipt = Receipt(paid.charge_id, paid.stars, at)
     return await payments.settle_all(app, payment, [receipt], actor="telegram", reason="successful_payment")
 
 
@@ -85,7 +90,7 @@ async def _is_his(app: App, payment: Row, sender: Any) -> bool:
 
 
 async def _find_payment(app: App, bot: Bot, payload: Any) -> Row | None:
-    key = read_key(payload) if isinstance(payload, str) else None
+    key = stars.read_key(payload) if isinstance(payload, str) else None
     if key is None:
         return None
     which = {"account_id": bot.account_id, "bot_id": bot.id}

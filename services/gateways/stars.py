@@ -116,7 +116,7 @@ class Stars(Gateway):
         paid = next((one for one in found if one.get("id") == end_to_end_id and _get_payload(one) == txid), None)
         if paid is None or _get_amount(paid) != amount_cents:
             return Refusal("Stars are given back by whole payments, and this is none of the charge")
-        refund = Refund(f"{end_to_end_id}:refund", amount_cents, is_settled=True)
+        refund = Refund(_name_return(end_to_end_id), amount_cents, is_settled=True)
         if any(one.get("id") == end_to_end_id and "receiver" in one for one in found):
             return refund
         asked = {"user_id": paid["source"]["user"]["id"], "telegram_payment_charge_id": end_to_end_id}
@@ -191,6 +191,15 @@ def read_key(payload: str) -> str | None:
     return said and said[1]
 
 
+def make_return(charge_id: str, amount: int, at: datetime) -> Return:
+    """Say that a payment went back: whole, once, and at once."""
+    return Return(_name_return(charge_id), charge_id, amount, at, ReturnKind.REFUND, is_settled=True)
+
+
+def _name_return(charge_id: str) -> str:
+    return f"{charge_id}:refund"
+
+
 def _write_payload(credentials: Credentials, request: ChargeRequest) -> str:
     begin = int(request.asked_at.timestamp())
     parts = (request.amount_cents, begin, begin + request.expires_in_seconds, _get_bot_id(credentials))
@@ -207,12 +216,7 @@ def _make_snapshot(charge: Charge, found: Transactions) -> Snapshot:
     receipts = tuple(Receipt(_get_id(one), _get_amount(one), _get_instant(one)) for one in paid)
     amounts = {receipt.end_to_end_id: receipt.amount_cents for receipt in receipts}
     back = [one for one in found if "receiver" in one and one.get("id") in amounts]
-    returns = tuple(
-        Return(
-            f"{_get_id(one)}:refund", _get_id(one), amounts[_get_id(one)], _get_instant(one), ReturnKind.REFUND, True
-        )
-        for one in back
-    )
+    returns = tuple(make_return(_get_id(one), amounts[_get_id(one)], _get_instant(one)) for one in back)
     return Snapshot(charge, receipts, returns)
 
 

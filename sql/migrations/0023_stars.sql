@@ -25,3 +25,24 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+-- Likewise what goes back: a return in Stars counts as one, with no cents.
+CREATE OR REPLACE VIEW sale_returns AS
+SELECT payments.account_id, payments.bot_id, payments.step, payments.click_id, payment_returns.id, payment_returns.returned_at AS at,
+    CASE payments.currency WHEN 'BRL' THEN payment_returns.amount_cents ELSE 0 END AS amount_cents
+FROM payment_returns
+JOIN payment_receipts ON payment_receipts.id = payment_returns.receipt_id
+JOIN payments ON payments.id = payment_receipts.payment_id AND payments.end_to_end_id = payment_receipts.end_to_end_id
+WHERE payment_returns.status = 'settled'
+    AND payment_returns.kind <> 'dispute';
+
+-- As it was, but that the installation keeps nothing of a sale in Stars: its terms are in reais, and Telegram holds the Stars.
+CREATE OR REPLACE FUNCTION book(payment payments, receipt bigint, kind text, cause text, debit text, credit text, cents bigint, at timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF cents <> 0 AND (kind <> 'commission' OR payment.currency = 'BRL') THEN
+        INSERT INTO ledger_entries (account_id, payment_id, receipt_id, kind, cause, debit, credit, amount_cents, currency, booked_at)
+        VALUES (payment.account_id, payment.id, receipt, kind, cause, CASE WHEN cents > 0 THEN debit ELSE credit END,
+            CASE WHEN cents > 0 THEN credit ELSE debit END, abs(cents), payment.currency, at);
+    END IF;
+END $$;

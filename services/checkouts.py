@@ -78,15 +78,8 @@ async def _find_refusal(app: App, bot: Bot, query: Mapping[str, Any]) -> str:
         return "over" if payment.state in UNPAID else "paid"
     if (query.get("currency"), query.get("total_amount")) != (STARS, payment.amount_cents):
         return "changed"
-    return "" if await _is_his(app, payment, query.get("from")) else "another"
-
-
-async def _is_his(app: App, payment: Row, sender: Any) -> bool:
-    chat_id = sender.get("id") if isinstance(sender, dict) else None
-    if not isinstance(chat_id, int):
-        return False
-    lead = await app.db.leads.find_by_chat(account_id=payment.account_id, bot_id=payment.bot_id, chat_id=chat_id)
-    return lead is not None and lead.id == payment.lead_id
+    sender = query.get("from")
+    return "" if isinstance(sender, dict) and sender.get("id") == payment.chat_id else "another"
 
 
 async def _find_payment(app: App, bot: Bot, payload: Any) -> Row | None:

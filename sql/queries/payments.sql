@@ -133,14 +133,17 @@ FROM payments
 WHERE id = %(payment_id)s;
 
 -- name: find_by_key :one
--- By our own key, as Telegram gives it back; only a charge of this bot.
+-- By our own key, as Telegram gives it back; only a charge of this bot. With its buyer's chat.
 -- hot
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
-    idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
+SELECT payments.id, payments.account_id, payments.bot_id, payments.lead_id, payments.gateway_account_id, payments.version_id, payments.step,
+    payments.cause, payments.ordinal, payments.description, payments.amount_cents, payments.currency, payments.state,
+    payments.idempotency_key, payments.txid, payments.provider_id, payments.code, payments.expires_in_seconds, payments.expires_at,
+    payments.flags, payments.checks, payments.created_at, leads.chat_id
 FROM payments
-WHERE account_id = %(account_id)s
-    AND bot_id = %(bot_id)s
-    AND idempotency_key = %(idempotency_key)s;
+JOIN leads ON leads.id = payments.lead_id
+WHERE payments.account_id = %(account_id)s
+    AND payments.bot_id = %(bot_id)s
+    AND payments.idempotency_key = %(idempotency_key)s;
 
 -- name: find_by_reference :one
 -- By any id the provider may name a charge with, inside one gateway account. Before `create` answered only our own key is known.

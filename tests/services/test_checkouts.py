@@ -9,7 +9,21 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import checkouts, gateway_accounts, intake, payments, receptions, tokens, updates
+from grimbots.services import (
+    checkouts,
+    conversion_destinations,
+    figures,
+    gateway_accounts,
+    intake,
+    ledger,
+    payments,
+    receptions,
+    refunds,
+    statements,
+    tokens,
+    updates,
+)
+from grimbots.services.errors import Invalid, NotFound
 from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
 from grimbots.tests.fakes.providers.stars import Fake
@@ -54,6 +68,24 @@ class Desk:
             "successful_payment": {**paid, "telegram_payment_charge_id": charge_id, **changes},
         }
         return {"update_id": 5000, "message": message}
+
+    def tell_back(self, payment: Any, charge_id: str = "stx1") -> dict[str, Any]:
+        """Return the update that tells that a payment went back."""
+        told = self.tell(payment, charge_id)
+        message = told["message"]
+        return {**told, "message": {**message, "refunded_payment": message.pop("successful_payment")}}
+
+    async def sell(self) -> Any:
+        """Sell once, paid at Telegram and told; returns the payment."""
+        payment = await self.shop.charge()
+        self.telegram.pay(payment.txid)
+        await self.handle(self.tell(payment, f"E1-{payment.txid}"))
+        return await self.shop.read(payment.id)
+
+    async def publish(self, funnel: dict[str, Any]) -> int:
+        """Publish another funnel of the shop's; returns its version."""
+        published = await versions.publish(self.app, self.shop.tenant.account_id, funnel, {}, actor="test")
+        return int(published.version_id)
 
     async def handle(self, update: dict[str, Any], bot_id: int | None = None) -> list[Any]:
         done = await updates.handle(self.app, bot_id=bot_id or self.shop.tenant.bot_id, update=update)
@@ -104,6 +136,37 @@ async def test_a_charge_in_stars_goes_to_no_account_of_a_provider(desk: Desk) ->
     desk.telegram.fail_create(http=400)
     refused = await desk.shop.charge(502)
     assert refused.state == "cancelled" and desk.shop.provider.calls == []
+
+
+@pytest.mark.gen_test
+async def test_a_charge_in_reais_never_falls_back_to_stars(desk: Desk) -> None:
+    await desk.shop.charge()
+    before = list(desk.telegram.calls)
+    in_reais = replace(desk.shop, version_id=await desk.publish(FUNNEL))
+    desk.shop.provider.fail("PUT", times=9, http=400)
+    assert (await in_reais.charge(502)).state == "cancelled"
+    assert desk.telegram.calls == before
+
+
+@pytest.mark.gen_test
+async def test_the_bots_own_account_takes_no_place_and_no_limits(desk: Desk) -> None:
+    payment = await desk.shop.charge()
+    account_id, of_bot = payment.account_id, payment.gateway_account_id
+    with pytest.raises(NotFound):
+        await gateway_accounts.arrange(desk.app, account_id, [of_bot], "test")
+    with pytest.raises(NotFound):
+        await gateway_accounts.set_limits(desk.app, account_id, of_bot, gateway_accounts.Limits(500), "test")
+    with pytest.raises(Invalid):
+        await gateway_accounts.add_gateway_account(desk.app, account_id, "stars", {"bot_token": "1:a"}, "test")
+
+
+@pytest.mark.gen_test
+async def test_the_nightly_statement_passes_a_bots_own_account_over(desk: Desk, query: Any, clock: Clock) -> None:
+    await desk.sell()
+    clock.move(hours=(7 - clock().hour) % 24)  # four in the morning of the seller's
+    await statements.hand_out(desk.app)
+    compared = "SELECT gateway, compared_at IS NOT NULL, compare_error FROM gateway_accounts WHERE gateway = 'stars'"
+    assert query(compared) == [("stars", False, None)]
 
 
 @pytest.mark.gen_test
@@ -238,3 +301,76 @@ async def test_stars_are_no_reais_in_a_report(desk: Desk, query: Any) -> None:
     await desk.handle(desk.tell(payment))
     counted = "SELECT sum(charges), sum(charged_cents), sum(paid), sum(paid_cents) FROM figure_entries"
     assert [tuple(map(int, row)) for row in query(counted)] == [(1, 0, 1, 0)]
+
+
+@pytest.mark.gen_test
+async def test_a_refund_gives_the_stars_back_once_and_takes_the_access(desk: Desk, query: Any) -> None:
+    payment = await desk.sell()
+    row = await refunds.ask(desk.app, account_id=payment.account_id, payment_id=payment.id, actor="user:1")
+    for _ in range(2):
+        await refunds.do(desk.app, return_id=row.id)
+    assert (await desk.shop.read(payment.id)).state == "refunded"
+    assert [one.status for one in await desk.shop.list_deliveries(payment)] == ["revoked"]
+    (paid, back) = desk.telegram.transactions[desk.shop.tenant.token]
+    assert (back["id"], "receiver" in back) == (paid["id"], True)
+    ((body,),) = query("SELECT body FROM messages WHERE cause LIKE 'p:%:return:%'")
+    assert f"{STARS} Stars" in body["text"]
+
+
+@pytest.mark.gen_test
+async def test_a_part_cannot_go_back_and_nothing_changes(desk: Desk) -> None:
+    payment = await desk.sell()
+    which = {"account_id": payment.account_id, "payment_id": payment.id}
+    row = await refunds.ask(desk.app, **which, actor="user:1", amount_cents=STARS - 1)
+    await refunds.do(desk.app, return_id=row.id)
+    assert (await desk.shop.read(payment.id)).state == "paid"
+    assert len(desk.telegram.transactions[desk.shop.tenant.token]) == 1
+
+
+@pytest.mark.gen_test
+async def test_what_telegram_gives_back_itself_takes_the_access_once(desk: Desk, query: Any) -> None:
+    payment = await desk.sell()
+    told = desk.tell_back(payment, f"E1-{payment.txid}")
+    for _ in range(2):
+        await desk.handle(told)
+    assert (await desk.shop.read(payment.id)).state == "refunded"
+    assert query("SELECT kind, status, amount_cents FROM payment_returns") == [("refund", "settled", STARS)]
+    await desk.handle(desk.tell_back(payment, "another"))  # of no transfer that was noted
+    assert query("SELECT count(*) FROM payment_returns") == [(1,)]
+
+
+@pytest.mark.gen_test
+async def test_stars_stand_in_the_book_for_themselves_and_owe_no_commission(
+    desk: Desk, query: Any, clock: Clock
+) -> None:
+    await ledger.set_commission(desk.app, desk.shop.tenant.name, points=1000, cents=30, actor="test")
+    payment = await desk.sell()
+    day = clock().date()
+    span = figures.Span(payment.account_id, figures.open_zone("UTC"), day, day)
+    in_stars, in_reais = [await ledger.state(desk.app, span, currency) for currency in ledger.CURRENCIES[::-1]]
+    assert [(line["kind"], line["amount_cents"], line["currency"]) for line in in_stars.lines] == [
+        ("charge", STARS, "XTR")
+    ]
+    assert (in_stars.closing["provider"], in_stars.closing["platform"]) == (STARS, 0)
+    assert in_reais.lines == [] and set(in_reais.closing.values()) == {0} and in_reais.unknown_fees == 0
+    assert await ledger.check(desk.app) == []
+    await desk.handle(desk.tell_back(payment, f"E1-{payment.txid}"))
+    assert (await ledger.state(desk.app, span, "XTR")).closing["provider"] == 0
+    assert await ledger.check(desk.app) == []
+    counted = "SELECT sum(paid), sum(paid_cents), sum(refunds), sum(refunded_cents) FROM figure_entries"
+    assert [tuple(map(int, row)) for row in query(counted)] == [(1, 0, 1, 0)]
+    async with desk.app.db.transaction() as tx:
+        await figures.rebuild(tx, payment.account_id)
+    assert [tuple(map(int, row)) for row in query(counted)] == [(1, 0, 1, 0)]
+
+
+@pytest.mark.gen_test
+async def test_a_sale_in_stars_is_told_to_no_network(desk: Desk, query: Any) -> None:
+    wish = conversion_destinations.Wish("webhook", {"url": "https://shop.example/hook"})
+    await conversion_destinations.add(desk.app, desk.shop.tenant.account_id, wish, "test")
+    payment = await desk.sell()
+    await desk.handle(desk.tell_back(payment, f"E1-{payment.txid}"))
+    assert query("SELECT count(*) FROM conversions") == [(0,)]
+    in_reais = replace(desk.shop, version_id=await desk.publish(FUNNEL))
+    await in_reais.charge(502)
+    assert query("SELECT event FROM conversions") == [("InitiateCheckout",)]

@@ -61,7 +61,7 @@ def settings(tmp_path: Path, providers: dict[str, FakeGateway]) -> Settings:
 
 @pytest.fixture
 def tills(io_loop: Any, app: Any, vault: Any, providers: dict[str, FakeGateway]) -> list[Till]:
-    """Give a till of each gateway, each another seller's. Stars have a shop of their own (tests/services/test_checkouts.py)."""
+    """Give a till of each gateway, each another seller's; Stars are sold in tests/services/test_checkouts.py."""
 
     async def make() -> list[Till]:
         tenants = [await _add_tenant(app.db, vault, place) for place in range(1, len(providers) + 1)]

@@ -19,11 +19,11 @@ class SellerServer:
 
     def __init__(self, folder: Path) -> None:
         self.port = pick_port()
-        self.url = f"https://localhost:{self.port}/vendas"
+        self.url = f"https://127.0.0.1:{self.port}/vendas"
         self.heard: dict[str, list[Any]] = defaultdict(list)
         routes = [(r"/.*", _Handler, {"heard": self.heard})]
         web = Application(routes, log_function=lambda handler: None)
-        self._server = HTTPServer(web, ssl_options=make_server_tls(folder))
+        self._server = HTTPServer(web, ssl_options=make_server_tls(folder, "127.0.0.1"))
 
     async def start(self) -> None:
         """Listen."""

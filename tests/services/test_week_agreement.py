@@ -53,7 +53,8 @@ def http(io_loop: Any, seller: SellerServer, tmp_path: Path) -> Iterator[HttpCli
 def app(app: Any, driver: Driver, http_port: int) -> Any:
     """Give an App whose Telegram and provider are the sandbox, and whose address the sandbox can reach."""
     where = {"host": "127.0.0.1", "port": http_port, "public_url": ""}
-    settings = replace(app.settings, **where, sandbox=True, sandbox_url=driver.server.url)
+    sandbox = {"sandbox": True, "sandbox_url": driver.server.url, "telegram_url": driver.server.url}
+    settings = replace(app.settings, **where, **sandbox)
     return replace(app, settings=settings, telegram=TelegramClient(app.http, driver.server.url))
 
 
@@ -66,7 +67,7 @@ async def test_simulator_replay_and_sandbox_agree_on_a_week(
         if step["kind"] == "webhook":
             step["url"] = seller.url
     contents = {name: path.read_bytes() for name, path in files.items()}
-    version = read_version(definition, version_id=1, assets={})[0]
+    version = read_version(definition, version_id=1, assets={name: name for name in files})[0]
     simulated = Rehearsal(version, WEEK)
     report = simulated.run()
     real = RealWeek(app, driver, clock, query, WEEK)

@@ -1,8 +1,7 @@
-"""A scripted week for real: the sandbox, the front door, a worker, Postgres, Redis; the clock is moved from act to act."""
+"""A scripted week for real: the sandbox, the front door, a worker, Postgres, Redis; the clock is moved."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +39,9 @@ ORDER BY id
 class RealWeek:
     """One bot in the sandbox whose leads do what the script says."""
 
-    def __init__(self, app: Any, driver: Driver, clock: Clock, query: Query, script: Mapping[str, Sequence[Act]]) -> None:
+    def __init__(
+        self, app: Any, driver: Driver, clock: Clock, query: Query, script: Mapping[str, Sequence[Act]]
+    ) -> None:
         self.app, self.driver, self.clock, self.query = app, driver, clock, query
         self.script = list(script.values())
         self.version_id = 0

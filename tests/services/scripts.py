@@ -19,7 +19,7 @@ SOUTH, ACRE = "Sul, Sudeste", "Acre"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does: start, write, tap (the newest button that begins so), pay (the newest code), block, unblock."""
+    """What somebody does: start, write, tap (the newest button so named), pay (the newest code), block, unblock."""
 
     minute: float
     do: str

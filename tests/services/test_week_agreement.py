@@ -82,4 +82,6 @@ async def test_simulator_replay_and_sandbox_agree_on_a_week(
     assert query(SOLD) == [(report.paid, report.revenue_cents)]
     assert query("SELECT count(*) FROM messages WHERE step = 'avisa-lia'") == [(report.notices,)]
     assert [len(told) for told in seller.heard.values()] == [1] * report.posts
-    assert {one.step for heard in simulated.heard for one in heard} == {one.id for one in version.steps.values() if one.speaks}
+    assert {one.step for heard in simulated.heard for one in heard} == {
+        one.id for one in version.steps.values() if one.speaks
+    }

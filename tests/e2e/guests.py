@@ -126,7 +126,10 @@ class Guest(Buyer):
         await self._press(offer, "Agora não")
         morning = await self._hurry(shows("Não quero mais"), "the morning")
         await self._press(morning, "Não quero mais mensagens")
-        await until(self._has_ended, PATIENCE_SECONDS, f"{self.chat_id} has not ended")
+        try:  # an answer that timed out keeps the chat waiting
+            await until(self._has_ended, 3 * self._patience(), "the funnel's end")
+        except AssertionError as error:
+            raise Lost(str(error)) from error
 
     async def be_silent(self) -> None:
         """Say nothing until the bot asks whether one is there; misread it; buy without a coupon."""

@@ -28,6 +28,7 @@ from grimbots.tests.services.sandbox.drivers import Driver
 from grimbots.tests.services.scripts import WEEK
 from grimbots.tests.services.workers import work
 
+IN_STARS = {"plano-estrelas", "estrelas"}  # what is paid inside Telegram has no code and no provider
 SOLD = "SELECT count(*), sum(paid_cents) FROM payments WHERE state = 'paid'"
 
 
@@ -82,6 +83,5 @@ async def test_simulator_replay_and_sandbox_agree_on_a_week(
     assert query(SOLD) == [(report.paid, report.revenue_cents)]
     assert query("SELECT count(*) FROM messages WHERE step = 'avisa-lia'") == [(report.notices,)]
     assert [len(told) for told in seller.heard.values()] == [1] * report.posts
-    assert {one.step for heard in simulated.heard for one in heard} == {
-        one.id for one in version.steps.values() if one.speaks
-    }
+    speaking = {one.id for one in version.steps.values() if one.speaks}
+    assert {one.step for heard in simulated.heard for one in heard} == speaking - IN_STARS

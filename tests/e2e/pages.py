@@ -51,9 +51,11 @@ class Person:
         await until(is_due, STEP_MS / 1000, f"{step} waits for nothing")
         await self.read(words)
 
-    async def pay(self) -> None:
-        """Pay the charge that is shown first beside the chat."""
-        await self.page.locator("#charges .primary").first.click()
+    async def pay(self, unpaid: int) -> None:
+        """Pay the newest of so many unpaid charges, once all of them are shown beside the chat."""
+        charges = self.page.locator("#charges .primary")
+        await charges.nth(unpaid - 1).wait_for()
+        await charges.first.click()
 
 
 @asynccontextmanager
@@ -106,9 +108,9 @@ async def walk_and_order(person: Person) -> None:
 
 async def pay_and_come_back(person: Person) -> None:
     """Pay both charges and see what is given for them."""
-    await person.pay()
+    await person.pay(2)
     await person.read("Aqui está: Primeira Semana Leve")  # delivery, tag, notify, webhook
-    await person.pay()
+    await person.pay(1)
     await person.read("Aqui está: Plano Manhãs Leves")
     await person.wait_for("Três dias de manhãs leves", "tres-dias")  # delay, question
     await person.write("ana@example.com")

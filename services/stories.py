@@ -13,7 +13,7 @@ from grimbots.services.funnels import explanations, journals, replays, versions
 from grimbots.services.funnels.definitions import Version
 from grimbots.services.funnels.events import Started
 from grimbots.services.funnels.explanations import Reason
-from grimbots.services.funnels.replays import Difference, Happening
+from grimbots.services.funnels.replays import Difference, Happening, Passage
 from grimbots.services.funnels.walks import Walk
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ async def replay(app: App, lead: Row, edited: Version) -> tuple[int, Difference 
     return len(happenings), replays.find_difference(happenings, _begin(app, lead), edited)
 
 
+async def tell(app: App, lead: Row) -> list[Passage]:
+    """Play again what happened to a lead from its first /start that is known, on the versions it happened on."""
+    return list(replays.play(await _list_happenings(app, lead), _begin(app, lead)))
+
+
 async def explain(app: App, lead: Row, step: str, language: str, zone: ZoneInfo) -> list[str]:
     """Say why a lead got the message of a step, or did not; instants are told in `zone`."""
     words = MESSAGES[language]
@@ -87,7 +92,7 @@ async def _find_reasons(app: App, lead: Row, step: str, *, is_said: bool) -> lis
     if not walk.version_id:
         return [] if is_said else [Reason("never_started", {})]
     version = await versions.load(app, walk.version_id)
-    passages = list(replays.play(await _list_happenings(app, lead), _begin(app, lead)))
+    passages = await tell(app, lead)
     missing = [] if is_said else explanations.explain(version, passages, walk, step, app.clock())
     return [*missing, *explanations.explain_nudges(passages, step, app.clock())]
 

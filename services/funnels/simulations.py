@@ -94,15 +94,17 @@ class Report:
 
 def simulate(version: Version, *, leads: int, days: int, seed: int, habits: Habits = Habits()) -> Report:
     """Let `leads` people begin the funnel, evenly over the days, and tell what came of it until the last one ends."""
-    return _Simulation(version, leads, days, seed, habits).run()
+    return Simulation(version, leads, days, seed, habits).run()
 
 
-class _Simulation:
+class Simulation:
+    """One run. What leads do is drawn in `begin`, `draw_payment` and `react`; a test reads it from a script instead."""
+
     def __init__(self, version: Version, leads: int, days: int, seed: int, habits: Habits) -> None:
         self._version, self._habits = version, habits
         self._days, self._seed = days, seed
         self._end = BEGIN + timedelta(days=days)
-        self._people = [Person(Random(f"{seed}:{number}")) for number in range(leads)]  # noqa: S311  no secret
+        self.people = [Person(Random(f"{seed}:{number}")) for number in range(leads)]  # noqa: S311  no secret
         self._agenda: list[tuple[datetime, int, int, Event]] = []
         self._entries = 0
         self._zone = find_zone(version.time_zone)
@@ -116,22 +118,38 @@ class _Simulation:
         self._longest: tuple[float, str] = (0, "")
 
     def run(self) -> Report:
-        for number, person in enumerate(self._people):
-            self._plan(BEGIN + timedelta(days=self._days) * person.chance.random(), number, Started())
+        """Let everything happen until the last day ends."""
+        self.begin()
         while self._agenda and self._agenda[0][0] < self._end:
             now, _, number, event = heapq.heappop(self._agenda)
             if isinstance(event, Expired):
-                self._return_coupon(self._people[number], event)
-            if not self._people[number].has_left:
-                self._play(now, number, event)
+                self._return_coupon(self.people[number], event)
+            if not self.is_away(number, event):
+                self.play(now, number, event)
         return self._sum_up()
 
-    def _plan(self, at: datetime, number: int, event: Event) -> None:
+    def begin(self) -> None:
+        """Let the leads come, each at an instant of the days."""
+        for number, person in enumerate(self.people):
+            self.plan(BEGIN + timedelta(days=self._days) * person.chance.random(), number, Started())
+
+    def is_away(self, number: int, event: Event) -> bool:
+        """Tell whether nothing reaches a lead any more."""
+        return self.people[number].has_left
+
+    def draw_payment(self, person: Person, made: datetime, expires: datetime) -> datetime | None:
+        """Say when a charge made then is paid; None: it expires."""
+        paid = made + self._draw(person, self._habits.payment_seconds)
+        return paid if person.chance.random() < self._habits.pays and paid < expires else None
+
+    def plan(self, at: datetime, number: int, event: Event) -> None:
+        """Let something happen at an instant."""
         self._entries += 1
         heapq.heappush(self._agenda, (at, self._entries, number, event))
 
-    def _play(self, now: datetime, number: int, event: Event) -> None:
-        person = self._people[number]
+    def play(self, now: datetime, number: int, event: Event) -> None:
+        """Let one thing happen to one lead."""
+        person = self.people[number]
         if isinstance(event, Expired | PaymentPending) and event.payment_id in person.paid:
             return
         done = trace(self._version, person.walk, event, now)
@@ -147,8 +165,8 @@ class _Simulation:
         if isinstance(event, Paid):
             self._note_sale(person, event)
         for effect in done.effects:
-            self._carry_out(now, number, person, effect)
-        self._react(now, number, person, done.effects)
+            self.carry_out(now, number, person, effect)
+        self.react(now, number, person, done.effects)
 
     def _note_sale(self, person: Person, event: Paid) -> None:
         person.paid.add(event.payment_id)
@@ -158,21 +176,22 @@ class _Simulation:
         self._counts["discount_cents"] += order.discount_cents if order else 0
         self._counts["paid"] += 1
 
-    def _carry_out(self, now: datetime, number: int, person: Person, effect: Effect) -> None:
+    def carry_out(self, now: datetime, number: int, person: Person, effect: Effect) -> None:
+        """Count what was asked for, and let follow what comes of it."""
         match effect:
             case Say():
                 person.messages += 1
                 self._sends[(now.astimezone(self._zone).date() - BEGIN.astimezone(self._zone).date()).days] += 1
             case Wake():
-                self._plan(effect.due_at, number, Woke(effect.step, effect.number))
+                self.plan(effect.due_at, number, Woke(effect.step, effect.number))
                 self._longest = max(self._longest, ((effect.due_at - now).total_seconds(), effect.step))
             case Nudge():
                 later = Nudged(effect.step, effect.what, effect.place, effect.payment_id, effect.stage)
-                self._plan(effect.due_at, number, later)
+                self.plan(effect.due_at, number, later)
             case Charge():
                 self._charge(now, number, person, effect)
             case Verify():
-                self._plan(now + PROVIDER, number, PaymentPending(effect.payment_id, self._step_of(person, effect)))
+                self.plan(now + PROVIDER, number, PaymentPending(effect.payment_id, self._step_of(person, effect)))
             case Notify():
                 self._counts["notices"] += 1
             case Post():
@@ -189,14 +208,12 @@ class _Simulation:
         person.walk = replace(person.walk, orders=(*orders[:-1], replace(orders[-1], payment_id=payment_id)))
         made, expires = now + PROVIDER, now + PROVIDER + timedelta(seconds=effect.expires_in_seconds)
         if effect.coupon and not self._take_coupon(effect):
-            self._plan(made, number, ChargeFailed(payment_id, effect.step, coupon=True))
+            self.plan(made, number, ChargeFailed(payment_id, effect.step, coupon=True))
             return
-        self._plan(made, number, Charged(payment_id, effect.step, CODE, effect.amount_cents, expires))
-        paid = made + self._draw(person, self._habits.payment_seconds)
-        if person.chance.random() < self._habits.pays and paid < expires:
-            self._plan(paid, number, Paid(payment_id, effect.step))
-        else:
-            self._plan(expires, number, Expired(payment_id, effect.step))
+        self.plan(made, number, Charged(payment_id, effect.step, CODE, effect.amount_cents, expires))
+        paid = self.draw_payment(person, made, expires)
+        last = Paid(payment_id, effect.step) if paid else Expired(payment_id, effect.step)
+        self.plan(paid or expires, number, last)
 
     def _take_coupon(self, effect: Charge) -> bool:
         """Count a use, as long as there is one."""
@@ -209,7 +226,7 @@ class _Simulation:
         if order is not None and not order.closed:
             self._coupons[order.coupon] -= 1
 
-    def _react(self, now: datetime, number: int, person: Person, effects: Sequence[Effect]) -> None:
+    def react(self, now: datetime, number: int, person: Person, effects: Sequence[Effect]) -> None:
         """Let a lead do what it does about what it has just been said."""
         said = [effect for effect in effects if isinstance(effect, Say)]
         if not said:
@@ -218,14 +235,14 @@ class _Simulation:
         self._counts["left"] += person.has_left
         choices = list(_choose_from(said, person, self._version, self._habits))
         if choices and person.chance.random() < self._habits.reacts:
-            self._plan(now + self._draw(person, self._habits.reaction_seconds), number, person.chance.choice(choices))
+            self.plan(now + self._draw(person, self._habits.reaction_seconds), number, person.chance.choice(choices))
 
     def _draw(self, person: Person, median_seconds: float) -> timedelta:
         return timedelta(seconds=round(person.chance.lognormvariate(log(median_seconds), self._habits.spread), 3))
 
     def _sum_up(self) -> Report:
         kinds = {step.id: step.kind for step in self._version.steps.values()}
-        total = len(self._people) or 1
+        total = len(self.people) or 1
         steps = [
             {
                 "step": step,
@@ -240,7 +257,7 @@ class _Simulation:
         seconds, step = self._longest
         return Report(
             funnel=self._version.name,
-            leads=len(self._people),
+            leads=len(self.people),
             days=self._days,
             seed=self._seed,
             steps=steps,

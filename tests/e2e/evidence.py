@@ -175,9 +175,12 @@ def _read_update(post: Row) -> Update:
 
 async def _read_said(installation: Installation, bots: list[str]) -> dict[int, list[Said]]:
     said: dict[int, list[Said]] = defaultdict(list)
+    albums: set[str | None] = set()
     for bot in bots:
         for message in await installation.api("GET", f"bots/{bot}/messages?after=0"):
-            if message["from"]["is_bot"]:
+            album = message.get("media_group_id")
+            if message["from"]["is_bot"] and (album is None or album not in albums):  # of an album the first
+                albums.add(album)
                 said[message["chat"]["id"]].append(
                     Said(message["message_id"], read_saying(message), read_codes(message))
                 )

@@ -38,8 +38,9 @@ ACCOUNT = "kill"
 class Installation:
     """Processes by name: `postgres`, `redis`, `sandbox`, `server`. `kill` is SIGKILL; whoever kills starts again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Mapping[str, str]) -> None:
         self.folder = folder
+        self._more = more
         self.children: dict[str, Child] = {}
         self.environ: dict[str, str] = {}
         self._starts: dict[str, Callable[[], Any]] = {
@@ -61,6 +62,7 @@ class Installation:
             "GRIMBOTS_SANDBOX": "1",
             "GRIMBOTS_SANDBOX_URL": sandbox_url,
             "TELEGRAM_URL": sandbox_url,
+            **self._more,
         }
         self.session = aiohttp.ClientSession(sandbox_url)
         for name in ("postgres", "redis"):
@@ -155,9 +157,9 @@ class Installation:
 
 
 @asynccontextmanager
-async def open_installation(folder: Path) -> AsyncIterator[Installation]:
-    """Give a running installation with its data in `folder`, and stop it at the end."""
-    installation = Installation(folder)
+async def open_installation(folder: Path, **more: str) -> AsyncIterator[Installation]:
+    """Give a running installation with its data in `folder`, and stop it at the end. `more`: settings of its own."""
+    installation = Installation(folder, more)
     try:
         await installation.open()
         yield installation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 def make_server_tls(folder: Path, *names: str) -> ssl.SSLContext:
-    """Make a server's context with a key and a certificate for these names, `localhost` without any."""
+    """Make a server's context with a key and a certificate for these names or addresses, `localhost` without any."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(_write_certificate(folder, names or ("localhost",)))
     return context
@@ -30,12 +31,20 @@ def _write_certificate(folder: Path, names: tuple[str, ...]) -> Path:
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(
         name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1)
-    ).add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False)
+    ).add_extension(x509.SubjectAlternativeName([_write_name(each) for each in names]), critical=False)
     signed = builder.sign(key, hashes.SHA256())
     unlocked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = folder / "server.pem"
     path.write_bytes(unlocked + signed.public_bytes(Encoding.PEM))
     return path
+
+
+def _write_name(host: str) -> x509.GeneralName:
+    """Write a host as certificates do: an address is no name."""
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # before any time that a test's clock shows

@@ -1,0 +1,255 @@
+"""Guests of the example funnel `completo`: each walks one of its ways to the end, with its waits cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from grimbots.conf.settings import load
+from grimbots.handlers.commands.seeds import DEMO
+from grimbots.server import build_app
+from grimbots.services import notices
+from grimbots.services.funnels.files import read_files
+from grimbots.tests.e2e.buyers import (
+    FIRST_CHAT,
+    MOST_TRIES,
+    TXID,
+    Buyer,
+    Lost,
+    Manners,
+    Message,
+    Shops,
+    Sign,
+    says,
+    shows,
+)
+from grimbots.tests.e2e.installation import ACCOUNT, Installation, until
+from grimbots.tests.rows import Query, open_query
+
+MOST_WALKS = 5  # so often somebody begins anew whom the bot has left without an answer
+PULL_EVERY_SECONDS = 0.5
+SELLERS = 7001  # the chat of the first bot's seller
+PATIENCE_SECONDS = 30
+# The next wait of a lead ends now: in the order in which time would end them.
+PULL = """
+UPDATE timers
+SET due_at = now()
+WHERE due_at > now()
+    AND id = (SELECT id FROM timers
+        WHERE status = 'pending'
+            AND kind IN ('wakes.wake', 'nudges.give')
+            AND payload -> 'lead_id' = (SELECT to_jsonb(id) FROM leads WHERE chat_id = %s)
+        ORDER BY due_at, id
+        LIMIT 1)
+"""
+
+
+def read_example(webhook_url: str) -> tuple[Any, dict[str, bytes]]:
+    """Read the example, whose webhook step tells this address."""
+    definition, files = read_files(DEMO.with_name("completo.json"))
+    for step in definition["steps"]:
+        if step["kind"] == "webhook":
+            step["url"] = webhook_url
+    return definition, {name: path.read_bytes() for name, path in files.items()}
+
+
+BY_LEAD = "CREATE INDEX ON timers ((payload -> 'lead_id')) WHERE status = 'pending'"  # for PULL's sake alone
+FAILED = """
+SELECT count(*) FROM messages
+WHERE lead_id = (SELECT id FROM leads WHERE chat_id = %s)
+    AND status = 'failed'
+"""
+
+
+class Examples(Shops):
+    """Bots with the example, each with a seller who reads its notices."""
+
+    def __init__(self, installation: Installation, bots: int, webhook_url: str) -> None:
+        super().__init__(installation, bots)
+        self._webhook_url = webhook_url
+
+    async def open(self) -> None:
+        """Publish the funnel and put the bots in service."""
+        self.installation.query(BY_LEAD)
+        definition, files = read_example(self._webhook_url)
+        for place, name in enumerate(self.names):
+            await self.installation.seed(definition, name, files)
+            await self.installation.api("POST", f"bots/{name}/chats/{SELLERS + place}/messages", {"text": "/start"})
+        await until(self._has_sellers, PATIENCE_SECONDS, "the sellers are not known")
+        async with build_app(load(self.installation.environ), with_queue=False) as app:
+            for place, name in enumerate(self.names):
+                await notices.set_chat(app, account=ACCOUNT, bot=name, who=str(SELLERS + place), actor="test")
+
+    async def _has_sellers(self) -> bool:
+        return self.installation.query("SELECT count(*) FROM leads") == [(len(self.names),)]
+
+
+@dataclass(kw_only=True)
+class Guest(Buyer):
+    """One person. `repeats` counts what had to be done again for want of an answer, `lost` the walks given up."""
+
+    query: Query
+    repeats: int = 0
+    lost: list[str] = field(default_factory=list)
+    stuck: str = ""
+
+    async def walk(self) -> None:
+        """Walk this guest's way to its end; who is left without an answer begins anew.
+
+        Raises:
+            Lost: that did not help.
+        """
+        await self._think()
+        for _ in range(MOST_WALKS):
+            try:
+                return await WAYS[self.way](self)
+            except Lost as lost:
+                self.lost.append(str(lost))
+        raise Lost(self.lost[-1])
+
+    async def buy(self) -> None:
+        """Buy with a coupon, answer, take the upsell."""
+        offer = await self._come("Vamos!")
+        await self._pay_for(await self._order(offer, coupon=True))
+        await self._hurry(says("Três dias"), "the question")
+        await self._write("ana@example.com", says("Anotei: ana@example.com"))
+        upsell = await self._hurry(shows("Quero o caderno"), "the upsell")
+        await self._pay_for(await self._tap(upsell, "Quero o caderno", shows("Já paguei")))
+
+    async def think_it_over(self) -> None:
+        """Wait for the next morning, and want no more."""
+        offer = await self._come("Já sou cliente")
+        await self._press(offer, "Agora não")
+        morning = await self._hurry(shows("Não quero mais"), "the morning")
+        await self._press(morning, "Não quero mais mensagens")
+        try:  # an answer that timed out keeps the chat waiting
+            await until(self._has_ended, 3 * self._patience(), "the funnel's end")
+        except AssertionError as error:
+            raise Lost(str(error)) from error
+
+    async def be_silent(self) -> None:
+        """Say nothing until the bot asks whether one is there; misread it; buy without a coupon."""
+        welcome = await self._start()
+        await self._tap(welcome, "Vamos!", shows("Acre"))
+        reminder = await self._hurry(shows("Continuar"), "the reminder")
+        zone = await self._tap(reminder, "Continuar", shows("Acre"))
+        await self._tap(zone, "Acre", says("E a que horas"))
+        await self._write("cedo", says("Pode ser só"))
+        await self._pay_for(await self._order(await self._write("5", shows("Quero ver")), coupon=False))
+
+    async def let_it_expire(self) -> None:
+        """Leave a code unpaid until the bot offers less, and take that."""
+        code = await self._order(await self._come("Vamos!"), coupon=False)
+        if not self.lost:  # else he was led there before: nobody is led there twice for one code
+            less = await self._hurry(shows("Só os áudios"), "the downsell")
+            code = await self._tap(less, "Só os áudios", shows("Já paguei"))
+        await self._pay_for(code)
+
+    async def _start(self) -> Message:
+        return await self._do(lambda: self._say("/start"), shows("Vamos!"), "the welcome")
+
+    async def _come(self, button: str) -> Message:
+        zone = await self._tap(await self._start(), button, shows("Acre"))
+        await self._tap(zone, "Acre", says("E a que horas"))
+        return await self._write("5", shows("Quero ver"))
+
+    async def _order(self, offer: Message, *, coupon: bool) -> Message:
+        plan = await self._tap(offer, "Quero ver", shows("Quero o plano"))
+        bump = await self._tap(plan, "Quero o plano", shows("✅ Sim"))
+        asked = await self._tap(bump, "✅ Sim", shows("Não tenho cupom"))
+        if coupon:
+            return await self._write("manha10", shows("Já paguei"))
+        return await self._tap(asked, "Não tenho cupom", shows("Já paguei"))
+
+    async def _pay_for(self, code: Message) -> None:
+        self.marker = code["message_id"]
+        await self.shops.installation.api("POST", f"pix/{TXID.findall(code['text'])[0]}/pay", {})
+        await self._await_delivery()
+
+    async def _write(self, text: str, sign: Sign) -> Message:
+        await self._think()
+        return await self._do(lambda: self._say(text), sign, f"an answer to {text!r}")
+
+    async def _hurry(self, sign: Sign, what: str) -> Message:
+        """Let the lead's waits end, one after the other, until one of them says what fits."""
+        said = self.shops.said[self.chat_id]
+        marker, deadline = said[-1]["message_id"], time.monotonic() + 3 * self._patience()
+        while time.monotonic() < deadline:
+            self.query(PULL, self.chat_id)
+            if answer := await self.shops.wait(self.chat_id, marker, sign, PULL_EVERY_SECONDS):
+                return answer
+        raise Lost(what)
+
+    async def _do(self, act: Callable[[], Awaitable[None]], sign: Sign, what: str) -> Message:
+        """Act and wait for the answer; act again when none comes, unless the rows say that none will."""
+        failed = self._count_failed()
+        for _ in range(MOST_TRIES):
+            said = self.shops.said[self.chat_id]
+            self.marker = said[-1]["message_id"] if said else 0
+            await act()
+            if answer := await self.shops.wait(self.chat_id, self.marker, sign, self._patience()):
+                return answer
+            self.repeats += 1
+            if self._count_failed() > failed:
+                break
+        raise Lost(what)
+
+    def _count_failed(self) -> int:
+        ((number,),) = self.query(FAILED, self.chat_id)
+        return int(number)
+
+    def _patience(self) -> float:
+        """Wait longer after each walk that came to nothing: where all are slow, impatience makes them slower."""
+        return super()._patience() * 2 ** len(self.lost)
+
+    async def _has_ended(self) -> bool:
+        return bool(self.query("SELECT 1 FROM leads WHERE chat_id = %s AND step = ''", self.chat_id))
+
+
+WAYS: dict[str, Callable[[Guest], Awaitable[None]]] = {
+    "buys": Guest.buy,
+    "thinks": Guest.think_it_over,
+    "silent": Guest.be_silent,
+    "expires": Guest.let_it_expire,
+}
+# What each is told, step after step; what waits for later when he is done is told behind it.
+BOUGHT = ("plano", "audios", "cupom", "pagamento")
+TOLD: dict[str, tuple[str, ...]] = {
+    "buys": (
+        *("boas-vindas", "onde-mora", "que-horas", "elogio", "oferta", *BOUGHT, "acesso"),
+        *("email", "obrigada", "caderno", "pagamento", "acesso"),
+    ),
+    "thinks": ("boas-vindas", "nao-achei", "onde-mora", "que-horas", "elogio", "oferta", "volta"),
+    "silent": (
+        *("boas-vindas", "onde-mora", "lembrete", "onde-mora", "que-horas", "elogio", "oferta"),
+        *(*BOUGHT, "acesso"),
+    ),
+    "expires": (
+        *("boas-vindas", "onde-mora", "que-horas", "elogio", "oferta", *BOUGHT),
+        *("so-os-audios", "pagamento", "acesso"),
+    ),
+}
+
+
+async def invite(shops: Examples, count: int, manners: Manners, dice: random.Random) -> list[Guest]:
+    """Let so many guests walk, all at once, until each is at his end or lost."""
+    with open_query(shops.installation.environ["DATABASE_URL"]) as query:
+        guests = []
+        for chat_id in range(FIRST_CHAT, FIRST_CHAT + count):
+            own = random.Random(dice.random())
+            (way,) = own.choices(list(manners.ways), list(manners.ways.values()))
+            shop = shops.names[chat_id % len(shops.names)]
+            guests.append(Guest(shops, shop, chat_id, manners, way, own, query=query))
+        await asyncio.gather(*(_walk(guest) for guest in guests))
+    return guests
+
+
+async def _walk(guest: Guest) -> None:
+    try:
+        await guest.walk()
+    except Lost as lost:
+        guest.stuck = str(lost)

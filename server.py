@@ -69,12 +69,12 @@ async def build_app(settings: Settings, *, with_queue: bool = True) -> AsyncIter
     """Open every store and client, give the App, and close them in the opposite order.
 
     Raises:
-        SettingsError: DATABASE_URL or REDIS_URL is not set, or a bank's file of GRIMBOTS_BANKS is wrong.
+        SettingsError: DATABASE_URL or REDIS_URL is not set, or a bank's or a described provider's file is wrong.
         MasterKeyError: the master key is lost or changed.
         DatabaseUnavailable, QueueUnavailable: a store cannot be reached.
     """
     _demand_stores(settings)
-    offered_gateways(settings)
+    offered_gateways(settings)  # their files are read here: a wrong one stops the start
     async with contextlib.AsyncExitStack() as stack:
         db = Database(settings.database_url, size=settings.database_pool)
         await db.open()

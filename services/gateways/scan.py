@@ -1,6 +1,7 @@
 """Find the gateways: every file of this folder is looked at once, and each `Gateway` in it is known by its name.
 
-So is each bank of the API Pix, which is a file too: ours in `banks/`, more in the folder that GRIMBOTS_BANKS names.
+So is each provider that a file describes: those of `described/`, and the banks of the API Pix, ours in `banks/`,
+more in the folder that GRIMBOTS_BANKS names.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from grimbots.services import gateways
 from grimbots.services.gateways.api_pix import make_gateway
 from grimbots.services.gateways.bank_files import read_banks
 from grimbots.services.gateways.base import Gateway
+from grimbots.services.gateways.described_gateways import find_described
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -31,12 +33,12 @@ def find_gateways() -> Mapping[str, type[Gateway]]:
 
     Raises:
         ValueError: two files give the same name.
-        SettingsError: a bank's file is wrong.
+        SettingsError: a bank's or a described provider's file is wrong.
     """
     found: dict[str, type[Gateway]] = {}
     modules = [info.name for info in pkgutil.iter_modules(gateways.__path__)]
     coded = [gateway for name in modules for gateway in _gateways_of(_load(name))]
-    for gateway in (*coded, *_find_banks(BANKS)):
+    for gateway in (*coded, *find_described(), *_find_banks(BANKS)):
         if gateway.name in found:
             raise ValueError(f"two gateways are named {gateway.name!r}")
         found[gateway.name] = gateway
@@ -64,9 +66,6 @@ def _load(name: str) -> ModuleType:
 
 
 def _gateways_of(module: ModuleType) -> list[type[Gateway]]:
-    classes = inspect.getmembers(module, inspect.isclass)
-    return [
-        c
-        for _, c in classes
-        if issubclass(c, Gateway) and not inspect.isabstract(c) and c.__module__ == module.__name__
-    ]
+    """Return the gateways of a module; what others are made from has no name."""
+    classes = [value for _, value in inspect.getmembers(module, inspect.isclass) if value.__module__ == module.__name__]
+    return [c for c in classes if issubclass(c, Gateway) and not inspect.isabstract(c) and hasattr(c, "name")]

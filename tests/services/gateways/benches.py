@@ -13,7 +13,9 @@ from uuid import uuid4
 from grimbots.conf.settings import Settings
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.gateways.base import Charge, ChargeRequest, Event, Gateway, Payer, Refusal, Snapshot
+from grimbots.services.gateways.described_gateways import find_described
 from grimbots.tests.fakes import providers
+from grimbots.tests.fakes.described import make_fake
 from grimbots.tests.fakes.gateways import FakeGateway
 
 PAYER = Payer(name="Ana Souza", tax_id="52998224725", email="ana@example.com", phone="+5511987654321")
@@ -23,7 +25,9 @@ ADDRESS = "https://bots.example.com/webhook/payment/x/key"
 def find_fakes() -> Mapping[str, type[FakeGateway]]:
     """Return the fake of each provider that has one, by the gateway's name."""
     names = [info.name for info in pkgutil.iter_modules(providers.__path__)]
-    return {name: import_module(f"{providers.__name__}.{name}").Fake for name in names}
+    written = {name: import_module(f"{providers.__name__}.{name}").Fake for name in names}
+    described = {gateway.name: make_fake(gateway) for gateway in find_described()}
+    return {**described, **written}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""People of the storm: they come by an ad, and tell the bot their CPF, e-mail and telephone before they get the code."""
+"""People of the storm: they come by an ad, and tell their CPF, e-mail and telephone before they get the code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from grimbots.server import build_app
 from grimbots.conf.settings import load
+from grimbots.server import build_app
 from grimbots.services import pools
 from grimbots.services.funnels.answers import read_cpf
 from grimbots.tests.e2e.buyers import BUMP, Buyer, Lost, Message, Shops, Sign, is_charge

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grimbots.conf.settings import load
@@ -18,6 +18,7 @@ from grimbots.services import accounts, conversion_destinations
 from grimbots.services.conversion_destinations import Wish
 from grimbots.tests.e2e import evidence, verdicts
 from grimbots.tests.e2e.buyers import Manners, Tally, filled_seats
+from grimbots.tests.e2e.evidence import Evidence
 from grimbots.tests.e2e.installation import ACCOUNT, Installation, until
 from grimbots.tests.e2e.storms import FAULTS, TIMEOUTS, Weather, storm
 from grimbots.tests.e2e.verdicts import Verdict
@@ -30,6 +31,7 @@ from grimbots.tests.storms.verdicts import judge_found, judge_money, judge_purch
 from grimbots.tests.storms.witnesses import Witness
 
 PROCESSES = 2
+JUNK = "junk"
 ACTS_PER_SECOND = 40.0  # of all buyers together: so busy are two cores that also are Telegram, the bank and the stores
 SHORTEST_THOUGHT_SECONDS = 0.3
 BUYERS_PER_BOT = 100
@@ -50,7 +52,7 @@ ENTRIES = "SELECT debit, credit, sum(amount_cents) AS cents FROM ledger_entries 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many people at once, for how long; `patience_seconds` until one asks again, `rest_seconds` until all is done."""
+    """How many people at once, for how long; how soon one asks again, and how long it may take until all is at rest."""
 
     buyers: int
     seconds: float
@@ -172,7 +174,7 @@ async def _wait_until_told(installation: Installation, seconds: float) -> None:
 
 
 async def _judge(scene: Scene, outcome: Outcome) -> None:
-    found = await evidence.collect(scene.installation, scene.town.names)
+    found = _leave_out_junk(await evidence.collect(scene.installation, scene.town.names))
     verdict = outcome.verdict = verdicts.judge(found)
     keys = {row["id"]: row["idempotency_key"] for row in found.rows["payments"]}
     paid = {
@@ -186,6 +188,11 @@ async def _judge(scene: Scene, outcome: Outcome) -> None:
     if await scene.witness.run("ledger", "check"):
         verdict.faults.append("L: `grimbots ledger check` finds differences")
     _search(scene, outcome)
+
+
+def _leave_out_junk(found: Evidence) -> Evidence:
+    """Leave out the dead letters that the witness posted."""
+    return replace(found, dead=[dead for dead in found.dead if dead.reason != JUNK])
 
 
 def _search(scene: Scene, outcome: Outcome) -> None:

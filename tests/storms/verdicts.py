@@ -1,4 +1,4 @@
-"""Verdicts on the storm, beside those of tests/e2e/verdicts.py: sales reported, money booked, nothing seen that must not be.
+"""Verdicts on the storm, beside those of tests/e2e/verdicts.py: sales reported, money booked, nothing seen.
 
 Pure: what each check finds wrong is a sentence; none is a clean run.
 """

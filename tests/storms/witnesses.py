@@ -1,4 +1,4 @@
-"""Witnesses: they write down what anybody could see of an installation: pages, error pages, API replies, metrics, commands.
+"""Witnesses: they write down what can be seen of an installation: pages, errors, replies, metrics, commands.
 
 Everything goes into the folder `seen`, beside which lie the logs; tests/storms/searches.py reads both.
 """
@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ import aiohttp
 
 from grimbots.conf.settings import load
 from grimbots.server import build_app
-from grimbots.services import accounts, bots
-from grimbots.services.app import App
 from grimbots.tests.e2e.installation import ACCOUNT, HOST, ROOT, Installation
 from grimbots.tests.services.people import PASSWORD, add_person, log_in
 from grimbots.tests.storms.people import Identity
@@ -80,12 +77,15 @@ class Witness:
         async with build_app(load(self.installation.environ), with_queue=False) as app:
             email = await add_person(app, "witness", ACCOUNT, administrator=True)
             secrets |= {"session": await log_in(app, email), "password": PASSWORD}
-            self.bots = await bots.list_bots(app)
-            self.hooks = await _list_hooks(app, self.bots)
-        for path, secret in self.hooks.items():
-            secrets |= {f"key of {path[:20]}": path.rpartition("/")[2]} | (
-                {f"secret of {path}": secret} if secret else {}
-            )
+            self.hooks = {
+                f"/webhook/telegram/{key}": app.vault.webhook_secret(key, generation)
+                for key, generation in self.installation.query("SELECT key, secret_generation FROM bots")
+            }
+        gateways = self.installation.query("SELECT gateway, key FROM gateway_accounts")
+        self.hooks |= {f"/webhook/payment/{gateway}/{key}": "" for gateway, key in gateways}
+        for place, (path, secret) in enumerate(self.hooks.items()):
+            secrets[f"webhook key {place}"] = path.rpartition("/")[2]
+            secrets |= {f"webhook secret {place}": secret} if secret else {}
         self.session = aiohttp.ClientSession(
             headers={"Cookie": f"grimbots={secrets['session']}"},
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
@@ -156,11 +156,3 @@ class Witness:
 
     def _keep(self, name: str, text: str) -> None:
         (self.folder / f"{next(self._numbers):05} {name}.txt").write_text(text, encoding="utf-8")
-
-
-async def _list_hooks(app: App, rows: list[Any]) -> Mapping[str, str]:
-    """Give the paths of webhooks with Telegram's secret, "" for a provider's."""
-    account = await accounts.get_account(app, ACCOUNT)
-    gateways = await app.db.gateway_accounts.list_all(account_id=account.id)
-    hooks = {f"/webhook/telegram/{bot.key}": app.vault.webhook_secret(bot.key, bot.secret_generation) for bot in rows}
-    return hooks | {f"/webhook/payment/{row.gateway}/{row.key}": "" for row in gateways}

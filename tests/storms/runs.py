@@ -174,7 +174,7 @@ async def _keep_night(installation: Installation, seconds: float) -> list[str]:
         await app.queue.enqueue(job)
 
         async def is_compared() -> bool:
-            return bool(installation.query("SELECT 1 FROM gateway_accounts WHERE compared_at > created_at"))
+            return bool(installation.query(f"SELECT 1 FROM gateway_accounts WHERE compared_at > '{began}'"))
 
         await until(is_compared, seconds, "the provider's statement is not compared")
     return [kind for (kind,) in installation.query("SELECT kind FROM statement_differences")]

@@ -35,7 +35,7 @@ PAYING = (
         OF_PAYMENTS,
         "(txid = %(txid)s OR idempotency_key = %(txid)s OR provider_id = %(provider_id)s)",
         "(txid = %(txid)s OR provider_id = %(provider_id)s)",
-        "tests/services/test_receipts.py::test_an_event_stored_before_the_create_calls_answer_settles_after_it",
+        "tests/services/test_payments.py::test_charge_answered_after_its_event_stays_paid_and_shows_no_code",
     ),
     Guard(
         3,

@@ -15,6 +15,7 @@ from prometheus_client import Counter, Histogram
 from tornado.web import HTTPError, RequestHandler
 
 from grimbots.conf import logs, metrics
+from grimbots.conf.precedence import comes_first
 from grimbots.handlers.addresses import find_client
 from grimbots.services.errors import ServiceError
 
@@ -119,7 +120,8 @@ class BaseHandler(RequestHandler):
         return self.get_cookie(self.cookie_name("grimbots"), "") or ""
 
     def initialize(self) -> None:
-        """Count this request as open until it ends, so that a stop waits for it."""
+        """Count this request as open until it ends, so that a stop waits for it, and let it go before the jobs."""
+        comes_first.set(True)
         self._open: OpenRequests = self.application.settings["open_requests"]
         self._open.add(self)
 

@@ -1,4 +1,5 @@
-"""The pool: sessions are handed to waiters in the order they came, and dialled by the pool itself, never by a waiter.
+"""The pool: sessions are handed to waiters in the order they came, requests before jobs, and dialled by the pool, never
+by a waiter.
 
 So a cancelled waiter leaves nothing behind (its dial goes on and serves somebody else), a hanging dial stops nobody
 who could have a session that came back, and every way a place becomes free wakes the next waiter.
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from grimbots.conf.precedence import comes_first
 from grimbots.sql.connections import Connection
 from grimbots.sql.diallers import Dialler
 from grimbots.sql.errors import DatabaseUnavailable
@@ -42,7 +44,8 @@ class Pool:
         self._idle: list[Connection] = []  # the last used on top, so that few sessions stay warm
         self._busy: set[Connection] = set()
         self._dials: set[asyncio.Future[Any]] = set()
-        self._waiters: deque[asyncio.Future[Connection]] = deque()
+        self._urgent: deque[asyncio.Future[Connection]] = deque()
+        self._others: deque[asyncio.Future[Connection]] = deque()
         self._is_closed = False
         # Threads of our own: a hanging Postgres must not fill the loop's, which look up names for everybody.
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="postgres-dial")
@@ -62,12 +65,12 @@ class Pool:
 
     def usage(self) -> Usage:
         """Tell how much is taken now."""
-        return Usage(self._size, len(self._busy), len(self._waiters))
+        return Usage(self._size, len(self._busy), self._count_waiters())
 
     async def close(self) -> None:
         """Close every session, lent ones too, refuse the waiters, and see running dials end."""
         self._is_closed = True
-        while self._waiters:
+        while self._count_waiters():
             self._refuse("the database is closed")
         for connection in [*self._idle, *self._busy]:
             await connection.close()
@@ -88,7 +91,7 @@ class Pool:
 
     async def _wait(self) -> Connection:
         waiter: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        (self._urgent if comes_first.get() else self._others).append(waiter)
         self._dial()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -108,8 +111,9 @@ class Pool:
 
     def _leave(self, waiter: asyncio.Future[Connection]) -> None:
         """Take a waiter out who was cancelled; what it was given in the same moment goes to the next."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
+        line = next((line for line in (self._urgent, self._others) if waiter in line), None)
+        if line is not None:
+            line.remove(waiter)
         elif not waiter.cancelled() and waiter.exception() is None:
             self._release(waiter.result())
 
@@ -139,16 +143,20 @@ class Pool:
             waiter.set_exception(error)
 
     def _next_waiter(self) -> asyncio.Future[Connection] | None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
+        while line := self._urgent or self._others:
+            waiter = line.popleft()
             if not waiter.done():
                 return waiter
         return None
 
+    def _count_waiters(self) -> int:
+        return len(self._urgent) + len(self._others)
+
     def _dial(self) -> None:
         """Start as many dials as there are waiters without one and places free."""
         while (
-            len(self._dials) < len(self._waiters) and len(self._dials) + len(self._busy) + len(self._idle) < self._size
+            len(self._dials) < self._count_waiters()
+            and len(self._dials) + len(self._busy) + len(self._idle) < self._size
         ):
             dial = asyncio.get_running_loop().run_in_executor(self._threads, self._dialler.dial)
             self._dials.add(dial)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -247,7 +248,7 @@ async def test_any_order_and_any_repeat_recounts(
     """Clicks, starts, charges, payments, roll-ups and a move to another zone, dealt out of a seed and side by side."""
     dealt, backwards = random.Random(seed), random.Random(seed)
     tokens, made, told = [await click(app)], [await shop.charge(500)], []
-    people = [Buyer(app, accounts[0], query, chat_id=chat_id) for chat_id in range(500, 505)]
+    people, numbers = [Buyer(app, accounts[0], query, chat_id=chat_id) for chat_id in range(500, 505)], count(10_000)
     for place, someone in enumerate(people):
         someone.next_update_id = 100_000 * (place + 1)  # a bot numbers its updates over all chats
 
@@ -265,7 +266,7 @@ async def test_any_order_and_any_repeat_recounts(
             await someone.handle(update)
 
     async def charge() -> None:
-        made.append(await shop.charge(dealt.choice(people).chat_id, 10_000 + len(made)))
+        made.append(await shop.charge(dealt.choice(people).chat_id, next(numbers)))
 
     async def pay() -> None:
         payment = dealt.choice(made)

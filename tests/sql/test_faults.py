@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from grimbots.conf.precedence import comes_first
 from grimbots.sql.connections import Connection
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 from grimbots.sql.diallers import Dialler
@@ -244,6 +245,25 @@ async def test_acquire_from_a_full_pool_says_so_in_time(open_database):
     async with open_database(size=1, timeout_seconds=0.05) as database, database.transaction():
         with pytest.raises(DatabaseUnavailable, match="1 of 1 in use"):
             await database.probe.pid()
+
+
+@pytest.mark.gen_test
+async def test_a_request_is_served_before_the_jobs_that_wait(open_database):
+    served: list[str] = []
+
+    async def ask(database: Any, name: str, is_request: bool) -> None:
+        comes_first.set(is_request)
+        async with database.transaction():
+            served.append(name)
+
+    async with open_database(size=1) as database:
+        async with database.transaction():
+            those = (("job", False), ("request", True), ("another request", True))
+            waiters = [asyncio.create_task(ask(database, *one)) for one in those]
+            await asyncio.sleep(0)
+            assert database.usage().pool_waiting == 3
+        await asyncio.gather(*waiters)
+    assert served == ["request", "another request", "job"]
 
 
 @pytest.mark.gen_test

@@ -200,6 +200,7 @@ CHOSEN: dict[str, Values] = {
     "gateway_accounts.open_breaker": {"is_probe": True},
     "groups.hasten_deliveries": {"now": ALWAYS},
     "groups.move": {"to_chat_id": -1},
+    "gateway_accounts.place": {"place": 1},
     "groups.note": {"status": "lost", "reason": "no_ban"},
     "bot_invitations.find": {"now": ALWAYS},
     "conversion_destinations.pause": {"reason": "x"},

@@ -63,7 +63,7 @@ class Blows:
     async def kill(self, whom: str) -> None:
         """Kill a store, or both at once, and start it again; or a process, whose parent does that."""
         if whom == "process":
-            os.kill(self._pick_process(), signal.SIGKILL)
+            os.kill(await self._pick_process(), signal.SIGKILL)
             return
         for name in STORES[whom]:
             await self.installation.kill(name)
@@ -81,7 +81,7 @@ class Blows:
 
     async def freeze(self, whom: str) -> None:
         """Stop a process of ours in the middle of what it does."""
-        pid = self._pick_process()
+        pid = await self._pick_process()
         os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(self.dice.uniform(*HANGING_SECONDS))
         with suppress(ProcessLookupError):
@@ -91,10 +91,12 @@ class Blows:
         """Renew all processes in turn, as a deploy does."""
         self.installation.children["server"].process.send_signal(signal.SIGHUP)
 
-    def _pick_process(self) -> int:
-        """Pick a process that serves; the parent itself where it has none just now."""
+    async def _pick_process(self) -> int:
+        """Pick a process that serves, or starts; where both are dead wait for the parent, which nobody replaces."""
         parent = self.installation.children["server"].process.pid
-        return self.dice.choice(list_children(parent) or [parent])
+        while not (children := list_children(parent)):
+            await asyncio.sleep(0.1)
+        return self.dice.choice(children)
 
 
 async def _finish(blow: Awaitable[None]) -> None:

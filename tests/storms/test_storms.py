@@ -19,7 +19,7 @@ from grimbots.tests.storms.searches import name_needles, search
 from grimbots.tests.storms.verdicts import judge_money, judge_purchases
 
 SEED = 7
-SLICE = Plan(buyers=20, seconds=8, pause_seconds=(0.2, 0.8), patience_seconds=15, rest_seconds=120, least_ended=5)
+SLICE = Plan(buyers=20, seconds=8, pause_seconds=(0.3, 1.2), patience_seconds=15, rest_seconds=120, least_ended=3)
 PERSON = Identity("529.982.247-25", "ana.souza@correio.example.com", "(11) 98765-4321")
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 

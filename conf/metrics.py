@@ -39,6 +39,7 @@ spool_bytes = _gauge("spool_bytes", "Clicks and events that wait on the disk for
 
 logins = _counter("logins_total", "Attempts to log in by outcome", "outcome")
 
+checkouts = _counter("telegram_checkouts_total", "Pre-checkout queries by answer: let_through, or why not", "answer")
 updates_received = _counter("telegram_updates_received_total", "Updates accepted, by kind", "kind")
 updates_dead = _counter("telegram_updates_dead_total", "Updates kept as dead letters, by reason", "reason")
 updates_late = _counter("telegram_updates_late_total", "Updates too old to act upon, by kind", "kind")

@@ -77,6 +77,17 @@ class Press:
     data: str
 
 
+@dataclass(frozen=True, slots=True)
+class StarsPaid:
+    """A payment in Stars was made, or is given back: `payload` is the invoice's, `at` in Unix seconds."""
+
+    payload: str
+    stars: int
+    charge_id: str
+    at: int | None
+    is_back: bool
+
+
 class Sign(Enum):
     """What else a person can let us know."""
 
@@ -85,7 +96,7 @@ class Sign(Enum):
     RETURNED = "returned"
 
 
-Act = Started | Wrote | Press | Sign
+Act = Started | Wrote | Press | StarsPaid | Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +145,20 @@ def _read_message(message: Mapping[str, Any]) -> Found:
     sender = _get_object(message, "from") or _get_object(message, "chat")
     if chat_id is None or sender.get("is_bot") is True:
         return None
-    return chat_id, sender, _read_text(message.get("text")), _get_whole(message, "date")
+    date = _get_whole(message, "date")
+    return chat_id, sender, _read_stars(message, date) or _read_text(message.get("text")), date
+
+
+def _read_stars(message: Mapping[str, Any], date: int | None) -> StarsPaid | None:
+    back = _get_object(message, "refunded_payment")
+    paid = back or _get_object(message, "successful_payment")
+    payload, charge_id = paid.get("invoice_payload"), paid.get("telegram_payment_charge_id")
+    stars = _get_whole(paid, "total_amount")
+    if not isinstance(payload, str) or not isinstance(charge_id, str) or paid.get("currency") != "XTR":
+        return None
+    if not stars or not 0 < stars < MAX_ID:
+        return None
+    return StarsPaid(clean(payload), stars, clean(charge_id), date, bool(back))
 
 
 def _read_text(text: Any) -> Act:

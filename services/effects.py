@@ -9,8 +9,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import accesses, coupons, deliveries, leads, messages, notices, nudges, payments, posts, wakes
-from grimbots.services.funnels.effects import INVITE, NONCE, Charge, Effect, Notify, Nudge, Post, Say, Verify, Wake
+from grimbots.services import (
+    accesses,
+    coupons,
+    deliveries,
+    gateway_accounts,
+    leads,
+    messages,
+    notices,
+    nudges,
+    payments,
+    posts,
+    wakes,
+)
+from grimbots.services.funnels.effects import (
+    INVITE,
+    NONCE,
+    STARS,
+    Charge,
+    Effect,
+    Notify,
+    Nudge,
+    Post,
+    Say,
+    Verify,
+    Wake,
+)
 
 if TYPE_CHECKING:
     from grimbots.queue.job import Job
@@ -126,6 +150,8 @@ async def _plan_say(
 async def _plan_charge(
     app: App, tx: Transaction, cause: str, ordinal: int, lead: Row, version_id: int, effect: Charge
 ) -> Job:
+    if effect.currency == STARS:
+        await gateway_accounts.open_of_bot(tx, lead, app.clock())
     payment = await payments.open(
         tx,
         account_id=lead.account_id,
@@ -138,6 +164,7 @@ async def _plan_charge(
         items=[asdict(item) for item in effect.items],
         description=effect.description,
         amount_cents=effect.amount_cents,
+        currency=effect.currency,
         expires_in_seconds=effect.expires_in_seconds,
         now=app.clock(),
     )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from grimbots.services.gateways.base import Payer
     from grimbots.sql.database import Database, Row, Transaction
 
+BRL = "BRL"
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -97,6 +99,8 @@ async def _list_accounts(app: App, payment: Row) -> AsyncIterator[Row]:
     """Give the one the payment names, then the others in their order. Most charges need no more than the first."""
     if payment.gateway_account_id is not None:
         yield await gateway_accounts.get_by_id(app, payment.gateway_account_id)
+    if payment.currency != BRL:
+        return  # nobody else takes Stars
     for account in await app.db.gateway_accounts.list_in_service(account_id=payment.account_id):
         if account.id != payment.gateway_account_id:
             yield account

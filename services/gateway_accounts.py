@@ -20,7 +20,9 @@ from grimbots.services.gateways.scan import offered_gateways
 from grimbots.sql.database import DatabaseUnavailable, StatementTimeout
 
 if TYPE_CHECKING:
+    from grimbots.conf.settings import Settings
     from grimbots.services.app import App
+    from grimbots.services.bots import Bot
     from grimbots.sql.database import Row, Transaction
 
 log = logging.getLogger(__name__)
@@ -179,6 +181,11 @@ async def get_by_id(app: App, gateway_account_id: int) -> Row:
     return row
 
 
+def list_connectable(settings: Settings) -> Mapping[str, type[Gateway]]:
+    """Return the providers that a seller can connect: all but those that a bot is paid by itself."""
+    return {name: kind for name, kind in offered_gateways(settings).items() if not kind.is_of_bot}
+
+
 def open_gateway(app: App, gateway_account: Row) -> tuple[Gateway, Credentials]:
     """Return the provider's client and the seller's credentials.
 
@@ -189,8 +196,21 @@ def open_gateway(app: App, gateway_account: Row) -> tuple[Gateway, Credentials]:
     gateway = offered_gateways(app.settings).get(gateway_account.gateway)
     if gateway is None:
         raise NotFound(f"this installation has no gateway {gateway_account.gateway!r}")
-    credentials: dict[str, str] = json.loads(app.vault.decrypt(gateway_account.credentials_encrypted))
-    return gateway(app.http, app.settings), credentials
+    opened = app.vault.decrypt(gateway_account.credentials_encrypted)
+    return gateway(app.http, app.settings), {"bot_token": opened} if gateway.is_of_bot else json.loads(opened)
+
+
+async def open_of_bot(tx: Transaction, lead: Row, now: datetime) -> None:
+    """Make the gateway account by which a lead's bot charges in Stars, unless it is there."""
+    which = {"account_id": lead.account_id, "bot_id": lead.bot_id}
+    await tx.gateway_accounts.add_of_bot(**which, key=secrets.token_urlsafe(KEY_BYTES), now=now)
+
+
+async def renew_of_bot(tx: Transaction, bot: Bot) -> None:
+    """Give a bot's own gateway account the token the bot has now."""
+    renewed = await tx.gateway_accounts.renew_of_bot(account_id=bot.account_id, bot_id=bot.id)
+    if renewed is not None:
+        await tx.gateway_accounts.announce_change(gateway_account_id=renewed)
 
 
 def notification_url(app: App, gateway_account: Row) -> str:
@@ -256,7 +276,7 @@ async def _read_all(app: App) -> None:
 
 
 def _check(app: App, gateway: str, credentials: Mapping[str, Any]) -> None:
-    offered = offered_gateways(app.settings)
+    offered = list_connectable(app.settings)
     if gateway not in offered:
         raise Invalid(f"there is no gateway {gateway!r} here: use one of {', '.join(sorted(offered)) or '(none)'}")
     fields = {field.name: field for field in offered[gateway].fields}

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from grimbots.conf import metrics
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.job import Accepted, Job
-from grimbots.services import managed_bots, updates
+from grimbots.services import checkouts, managed_bots, updates
 from grimbots.services.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ HOLD_BACK_MS = 40
 HELD_KINDS = frozenset({"callback_query", "message", "my_chat_member"})
 DEEPEST = 64  # levels; a Telegram update stays under 20
 KEPT_OF_JUNK_BYTES = 4096
-NOT_FOR_SALE = "Este pagamento não está disponível aqui."
 
 
 async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
@@ -50,6 +49,9 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
     except QueueUnavailable as error:
         raise Unavailable("the queue takes nothing in now: send this update again") from error
     _count_received(routed.kind).inc()
+    checkout = update.get("pre_checkout_query")
+    if isinstance(checkout, dict) and isinstance(checkout.get("id"), str):
+        return await checkouts.answer(app, bot, checkout)
     return _reply(update)
 
 
@@ -124,14 +126,7 @@ async def _bury_junk(app: App, bot: Bot, body: bytes) -> None:
 
 def _reply(update: dict[str, Any]) -> dict[str, Any] | None:
     """Return the call that answers this update in the webhook's reply: never behind a chat's queue."""
-    callback, checkout = update.get("callback_query"), update.get("pre_checkout_query")
+    callback = update.get("callback_query")
     if isinstance(callback, dict) and isinstance(callback.get("id"), str):
         return {"method": "answerCallbackQuery", "callback_query_id": callback["id"]}
-    if isinstance(checkout, dict) and isinstance(checkout.get("id"), str):
-        return {
-            "method": "answerPreCheckoutQuery",
-            "pre_checkout_query_id": checkout["id"],
-            "ok": False,
-            "error_message": NOT_FOR_SALE,
-        }
     return None

@@ -7,13 +7,14 @@
     platform     ... which the seller owes it
 
 Rows are written by triggers on receipts, returns, sales and deliveries (sql/migrations/0020_ledger.sql), in the same
-transaction, and never change: a fee that is told later is another row. Here they are read, and counted again.
+transaction, and never change: a fee that is told later is another row. Here they are read, and counted again. Each
+currency has balances of its own: Stars (XTR) are never added to reais.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 PLACES = ("provider", "disputed", "buyers", "revenue", "refunds", "chargebacks", "fees", "commission", "platform")
 COLUMNS = ("date", "kind", "payment", "debit", "credit", "amount_cents", "currency", "provider_cents")
+CURRENCIES = ("BRL", "XTR")
 SLICE_PAYMENTS, PAGE_ROWS = 2_000, 5_000
 NIGHTS = 30  # in which every payment is counted again once
 QUIET_HOUR_UTC = 6
@@ -103,8 +105,8 @@ async def check_nightly(app: App) -> None:
         log.error("the book differs from the rows in %d places: see `grimbots ledger check`", len(found))
 
 
-async def state(app: App, span: Span) -> Statement:
-    """Return an account's book of some of its own days.
+async def state(app: App, span: Span, currency: str = "BRL") -> Statement:
+    """Return an account's book of some of its own days, in one currency.
 
     Raises:
         Invalid: no day or too many in the span.
@@ -112,9 +114,10 @@ async def state(app: App, span: Span) -> Statement:
     if not 0 <= (span.last_day - span.first_day).days < MOST_DAYS:
         raise Invalid(f"the last day must not come before the first, and {MOST_DAYS} days are the most")
     since, until = _begin(span, span.first_day), _begin(span, span.last_day + timedelta(days=1))
-    opening, closing = [await _sum_before(app, span.account_id, instant) for instant in (since, until)]
-    rows = await _list_entries(app, span.account_id, since, until)
-    unknown = await app.db.ledger.count_unknown_fees(account_id=span.account_id, since=since, until=until)
+    which = {"account_id": span.account_id, "currency": currency}
+    opening, closing = [await _sum_before(app, which, instant) for instant in (since, until)]
+    rows = await _list_entries(app, which, since, until)
+    unknown = await app.db.ledger.count_unknown_fees(**which, since=since, until=until)
     lines = _describe(rows, opening["provider"], span)
     return Statement(lines, opening, closing, await get_commission(app, span.account_id), unknown)
 
@@ -140,18 +143,18 @@ async def _check_slice(app: App, first_id: int, last_id: int, account_id: int | 
     return found
 
 
-async def _sum_before(app: App, account_id: int, until: datetime) -> dict[str, int]:
-    rows = await app.db.ledger.sum_before(account_id=account_id, until=until)
+async def _sum_before(app: App, which: Mapping[str, Any], until: datetime) -> dict[str, int]:
+    rows = await app.db.ledger.sum_before(**which, until=until)
     return dict.fromkeys(PLACES, 0) | {row.place: row.cents for row in rows}
 
 
-async def _list_entries(app: App, account_id: int, since: datetime, until: datetime) -> list[Row]:
+async def _list_entries(app: App, which: Mapping[str, Any], since: datetime, until: datetime) -> list[Row]:
     rows: list[Row] = []
     page: list[Row] = []
     after_at, after_id = since, 0
     while not rows or len(page) == PAGE_ROWS:
-        which = {"account_id": account_id, "since": since, "until": until, "limit": PAGE_ROWS}
-        page = await app.db.ledger.list_entries(**which, after_at=after_at, after_id=after_id)
+        span = {"since": since, "until": until, "after_at": after_at, "after_id": after_id}
+        page = await app.db.ledger.list_entries(**which, **span, limit=PAGE_ROWS)
         if not page:
             break
         rows += page

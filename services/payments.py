@@ -55,6 +55,7 @@ async def open(  # noqa: A001
     items: Sequence[Mapping[str, Any]],
     description: str,
     amount_cents: int,
+    currency: str = "BRL",
     expires_in_seconds: int,
     now: datetime,
 ) -> Row:
@@ -70,6 +71,7 @@ async def open(  # noqa: A001
         items=Json([dict(item) for item in items]),
         description=description,
         amount_cents=amount_cents,
+        currency=currency,
         expires_in_seconds=expires_in_seconds,
         idempotency_key=uuid4().hex,
         now=now,

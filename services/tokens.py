@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import bots, webhooks
+from grimbots.services import bots, gateway_accounts, webhooks
 from grimbots.services.clients.telegram import Kind
 from grimbots.services.errors import Conflict, NotFound, Unavailable
 
@@ -121,6 +121,7 @@ async def _write(
         now=now,
     )
     await tx.bots.raise_secret_generation(**key, now=now)
+    await gateway_accounts.renew_of_bot(tx, bot)
     await tx.webhooks.watch(**key, now=now)
     details = {"was": bot.username, "username": me["username"]} if is_another else {}
     action = "bot.replace" if is_another else "bot.token"

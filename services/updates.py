@@ -17,6 +17,7 @@ from grimbots.conf import logs, metrics
 from grimbots.queue.task import Done
 from grimbots.services import (
     arrivals,
+    checkouts,
     clicks,
     deliveries,
     effects,
@@ -29,7 +30,7 @@ from grimbots.services import (
     storages,
     webhooks,
 )
-from grimbots.services.arrivals import Act, Arrival, Press, Sign
+from grimbots.services.arrivals import Act, Arrival, Press, Sign, StarsPaid
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.advance import advance
 from grimbots.services.funnels.effects import Verify
@@ -128,6 +129,8 @@ async def handle(app: App, *, bot_id: int, update: dict[str, Any], received_at: 
     app.crowd.note(bot.id, arrival.chat_id, app.clock())
     if app.pools.is_deaf(bot.id):
         await webhooks.note_heard(app, bot, received)
+    if isinstance(arrival.act, StarsPaid):  # settled once by its own id, whatever becomes of the update
+        return Done(await checkouts.take_in(app, bot, arrival.act))
     async with app.db.transaction() as tx:
         jobs = await _apply(app, tx, bot, arrival, arrival.chat_id, arrival.act, received)
     log.info("update handled", extra={"kind": arrival.kind, "effects": len(jobs)})  # the one line; what else is `add`ed

@@ -140,9 +140,9 @@ class PageHandler(BaseHandler):
             "zone": self.zone,
         }
 
-    def show_money(self, cents: int) -> str:
+    def show_money(self, cents: int, currency: str = "BRL") -> str:
         """Write an amount."""
-        return show_money(cents, self.texts.language)
+        return show_money(cents, self.texts.language, currency)
 
     def show_percent(self, rate: float | None) -> str:
         """Write a share."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
 
+from grimbots.services.funnels.effects import STARS
 from grimbots.services.funnels.texts import format_money
 
 INSTANTS = {"pt-BR": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
@@ -13,8 +14,10 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 SWAPPED = str.maketrans(",.", ".,")
 
 
-def show_money(cents: int, language: str) -> str:
-    """Write reais so that the sign never stands alone at a line's end: R$ 1.234,56 or R$ 1,234.56."""
+def show_money(cents: int, language: str, currency: str = "BRL") -> str:
+    """Write money so that its sign never stands alone at a line's end: R$ 1.234,56, R$ 1,234.56, or 249 Stars."""
+    if currency == STARS:
+        return f"{show_count(cents, language)}{NO_BREAK_SPACE}Stars"
     return format_money(cents, language).replace(" ", NO_BREAK_SPACE)
 
 

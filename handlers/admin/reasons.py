@@ -14,14 +14,17 @@ OBSTACLE = re.compile(r"(\w+) in group (.*)", re.DOTALL)  # as services/groups.p
 NO_NEWS = "paid"  # such rulings say no more than the state and the flags do
 
 
-def explain_flags(texts: Texts, flags: list[str], received_cents: int, amount_cents: int) -> list[str]:
+def explain_flags(
+    texts: Texts, flags: list[str], received_cents: int, amount_cents: int, currency: str = "BRL"
+) -> list[str]:
     """Write a sentence per flag."""
-    money = {"received": show_money(received_cents, texts.language), "amount": show_money(amount_cents, texts.language)}
+    cents = {"received": received_cents, "amount": amount_cents}
+    money = {name: show_money(amount, texts.language, currency) for name, amount in cents.items()}
     is_twin = received_cents <= amount_cents  # nothing was paid twice here: the same order was paid by another charge
     return [texts.name("flag", "twin" if flag == "double" and is_twin else flag, **money) for flag in flags]
 
 
-def explain_move(texts: Texts, reason: str) -> str:
+def explain_move(texts: Texts, reason: str, currency: str = "BRL") -> str:
     """Write why a payment moved; a reason that is not the program's own stands as it came."""
     found = TRANSFER.fullmatch(reason)
     if obstacle := OBSTACLE.fullmatch(reason):
@@ -32,8 +35,8 @@ def explain_move(texts: Texts, reason: str) -> str:
     said = texts.say(
         "why_transfer",
         why=texts.name("why", why),
-        received=show_money(int(received), texts.language),
-        amount=show_money(int(amount), texts.language),
+        received=show_money(int(received), texts.language, currency),
+        amount=show_money(int(amount), texts.language, currency),
         transfer=transfer,
     )
     return said if ruling.startswith(NO_NEWS) else f"{said} · {texts.name('ruling', ruling)}"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from grimbots.handlers.admin.sales import AccountHandler
 from grimbots.services import refunds, sales
 from grimbots.services.errors import Conflict, Invalid, NotFound
+from grimbots.services.funnels.effects import STARS
 
 KEY_BYTES = 18
 AMOUNT = re.compile(r"(\d{1,9})(?:[.,](\d{2}))?")
@@ -29,6 +30,7 @@ class RefundHandler(AccountHandler):
         transfer, key = self.get_body_argument("transfer", ""), self.get_body_argument("key", "")
         if not KEY.fullmatch(key):
             raise Invalid("this form is not complete: open it again")
+        story = await sales.get_story(self.app, self.member, int(payment_id))
         try:
             row = await refunds.ask(
                 self.app,
@@ -36,7 +38,7 @@ class RefundHandler(AccountHandler):
                 payment_id=int(payment_id),
                 actor=self.member.actor,
                 end_to_end_id=transfer,
-                amount_cents=_read_cents(self.get_body_argument("amount", "")),
+                amount_cents=_read_amount(self.get_body_argument("amount", ""), story.payment.currency),
                 request_key=key,
             )
         except (Conflict, Invalid):
@@ -54,8 +56,9 @@ class RefundHandler(AccountHandler):
         await self.show("refund.html", tab="sales", story=story, receipt=receipt, key=key, refusal=refusal)
 
 
-def _read_cents(text: str) -> int:
+def _read_amount(text: str, currency: str) -> int:
+    """Read cents; of Stars, which have none, their number."""
     found = AMOUNT.fullmatch(text.strip())
     if found is None:
         raise Invalid("the amount is no amount of money, like 19,90")
-    return int(Decimal(f"{found[1]}.{found[2] or '00'}") * 100)
+    return int(found[1]) if currency == STARS else int(Decimal(f"{found[1]}.{found[2] or '00'}") * 100)

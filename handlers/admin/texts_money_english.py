@@ -12,6 +12,7 @@ MONEY = {
     "refund_title": "Give money back",
     "refund_intro": "{product}, of {lead}. The money returns to the account the PIX came from.",
     "refund_amount": "How much, in reais",
+    "refund_stars": "Telegram gives Stars back as a whole only.",
     "refund_sure": "Given back as a whole, the access is closed and the buyer is told. It cannot be undone.",
     "refund_yes": "Yes, give it back",
     "refund_nothing_left": "Nothing of this transfer is left to be given back.",

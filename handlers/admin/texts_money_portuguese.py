@@ -12,6 +12,7 @@ MONEY = {
     "refund_title": "Devolver dinheiro",
     "refund_intro": "{product}, de {lead}. O dinheiro volta para a conta de onde o PIX saiu.",
     "refund_amount": "Quanto devolver, em reais",
+    "refund_stars": "O Telegram só devolve Stars por inteiro.",
     "refund_sure": "Devolvido por inteiro, o acesso é encerrado e o comprador é avisado. Isto não se desfaz.",
     "refund_yes": "Sim, devolver",
     "refund_nothing_left": "Desta transferência não há mais nada a devolver.",

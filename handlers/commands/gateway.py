@@ -11,7 +11,6 @@ from grimbots.handlers.commands.prints import pick, print_rows
 from grimbots.handlers.commands.prompts import ask, ask_secret
 from grimbots.services import accounts, breakers, gateway_accounts, gateway_tests, registrations, statements
 from grimbots.services.errors import Invalid
-from grimbots.services.gateways.scan import offered_gateways
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,7 +70,7 @@ def add_to(commands: Any) -> None:
 
 async def add(server: Server, settings: Settings, arguments: argparse.Namespace) -> int:
     """Connect an account to a provider; new charges go there from now on."""
-    offered = offered_gateways(settings)
+    offered = gateway_accounts.list_connectable(settings)
     if arguments.gateway not in offered:
         raise Invalid(f"there is no gateway {arguments.gateway!r} here: grimbots gateway list shows them")
     credentials = {field.name: _ask(field) for field in offered[arguments.gateway].fields}
@@ -119,7 +118,7 @@ async def list_all(server: Server, settings: Settings, arguments: argparse.Names
     """List the providers, or an account's."""
     if arguments.account:
         return await _list_accounts(server, settings, arguments)
-    offered = offered_gateways(settings).values()
+    offered = gateway_accounts.list_connectable(settings).values()
     rows = [
         {"gateway": gateway.name, "label": gateway.label, "asks": ", ".join(field.name for field in gateway.fields)}
         for gateway in offered

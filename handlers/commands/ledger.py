@@ -34,6 +34,12 @@ def add_to(commands: Any) -> None:
         "--from", type=date.fromisoformat, dest="first", metavar="2026-11-01", help=f"{DAYS} days ago if left out"
     )
     parser.add_argument("--to", type=date.fromisoformat, dest="last", metavar="2026-11-30", help="today if left out")
+    parser.add_argument(
+        "--currency",
+        choices=ledger.CURRENCIES,
+        default="BRL",
+        help="XTR: what was sold for Telegram Stars, in whole Stars",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line")
     form.add_argument("--csv", action="store_true", help="for spreadsheets; texts in it are never formulas")
@@ -61,7 +67,7 @@ async def state(server: Server, settings: Settings, arguments: argparse.Namespac
         zone = figures.open_zone(account.time_zone)
         span = figures.span_days(account.id, zone, app.clock(), DAYS)
         days = (arguments.first or span.first_day, arguments.last or span.last_day)
-        statement = await ledger.state(app, figures.Span(account.id, zone, *days))
+        statement = await ledger.state(app, figures.Span(account.id, zone, *days), arguments.currency)
     if arguments.csv:
         lines = [tuple(line.values()) for line in statement.lines]
         sys.stdout.write(spreadsheets.write(ledger.COLUMNS, lines))

@@ -26,6 +26,7 @@ MAX_CALLBACK_BYTES = 64  # of a button's callback_data, in UTF-8 (Bot API: Inlin
 NONCE_CHARACTERS = 12  # of Vault.nonce
 LONGEST_NAME = "😀" * 64  # a first or last name of Telegram; an emoji is two units
 LONGEST_CODE = "0" * 512  # a BR Code
+MOST_STARS = "0" * 9
 ANY = frozenset({"now", "tap", "accept", "take", "paid", "answer", "time", "later", "upsell"})
 SOLD = frozenset({"accept", "take"})  # ways on which something comes into the basket
 UNSOLD = ANY - SOLD
@@ -77,6 +78,7 @@ def _survey(version: Version, step: Step, files: Mapping[str, Source]) -> Survey
         "coupon": max((coupon.code for coupon in version.coupons.values()), key=len, default=""),
         "validity": format_duration((MAX_MINUTES - 1) * 60, version.language),
         "code": LONGEST_CODE,
+        "stars": MOST_STARS,
         "returned": format_money(sum(item.price_cents for item in items), version.language),
         "group": "x" * 128,
         "left": format_duration((MAX_MINUTES - 1) * 60, version.language),

@@ -11,6 +11,7 @@ from grimbots.services.funnels.walks import Item
 
 NONCE = "{nonce}"
 INVITE = "{invite}"
+STARS = "XTR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment to open for the newest order of the walk; by a `coupon`, of which there are `uses`, or any number."""
+    """A payment to open for the newest order of the walk; by a `coupon`, of which there are `uses`, or any number.
+
+    An amount in Stars is a number of them: no cents.
+    """
 
     step: str
     items: tuple[Item, ...]
@@ -59,6 +63,7 @@ class Charge:
     description: str
     coupon: str = ""
     uses: int | None = None
+    currency: str = "BRL"
 
 
 @dataclass(frozen=True, slots=True)

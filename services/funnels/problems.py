@@ -185,6 +185,10 @@ MESSAGES: Mapping[str, tuple[str, str]] = {
         "deve ser de {least} a {most} minutos",
         "must be from {least} to {most} minutes",
     ),
+    "bad_rate": (
+        "deve ser quantos centavos vale uma Star, de {least} a {most}",
+        "must be how many cents a Star is worth, from {least} to {most}",
+    ),
     "bad_group": (
         "deve ser o id do grupo ou canal, um número negativo como -1001234567890; a página Bots mostra os ids",
         "must be the group's or channel's id, a negative number like -1001234567890; the page Bots shows the ids",

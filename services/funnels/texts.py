@@ -13,7 +13,7 @@ LANGUAGES = ("pt-BR", "en")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what Postgres refuses in a text
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|([^{}]*))?\}\}")
 NAMES = ("first_name", "last_name", "username", "start_param")  # what Telegram tells of a lead
-OF_MONEY = ("product", "price", "full_price", "total", "so_far", "coupon", "code", "validity")
+OF_MONEY = ("product", "price", "full_price", "stars", "total", "so_far", "coupon", "code", "validity")
 RESERVED = frozenset({*NAMES, *OF_MONEY, "returned"})  # variables that no question may fill
 UNITS = (
     (86_400, {"pt-BR": ("dia", "dias"), "en": ("day", "days")}),

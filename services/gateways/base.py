@@ -174,6 +174,7 @@ class Gateway(ABC):
     fields: ClassVar[tuple[Field, ...]]
     kept_headers: ClassVar[tuple[str, ...]] = ()  # lower-case names of the headers its events are verified by
     secret_headers: ClassVar[tuple[str, ...]] = ()  # as well, but a secret each: verified by and then forgotten
+    is_of_bot: ClassVar[bool] = False  # a bot is paid by itself: nobody connects it, its token is all the credentials
     needs: ClassVar[frozenset[str]] = frozenset()  # what of a Payer it makes no charge without
     url: str = ""  # where its API begins, https, without a / at its end; GRIMBOTS_GATEWAY_URLS overrides it
     timeout_seconds: float = 10.0  # of each call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grimbots.services.sandbox import bots, queries, updates, webhooks
+from grimbots.services.sandbox import bots, queries, stars, updates, webhooks
 from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.registry import Call, Told, method
 
@@ -77,7 +77,10 @@ def answer_pre_checkout_query(call: Call) -> bool:
     if not is_fine and not message:
         raise Refusal(400, "Bad Request: ERROR_MESSAGE_EMPTY")
     content = {"text": message, "show_alert": not is_fine}
-    queries.answer(call.sandbox, call.bot, call.params.get("pre_checkout_query_id", ""), "pre_checkout", content)
+    query_id = call.params.get("pre_checkout_query_id", "")
+    queries.answer(call.sandbox, call.bot, query_id, "pre_checkout", content)
+    if is_fine:
+        stars.pay(call, query_id)
     return True
 
 

@@ -20,6 +20,7 @@ from grimbots.services.sandbox import (
     managing,
     media,
     sending,
+    stars,
 )
 from grimbots.services.sandbox.fault_shapes import NO_FAULT, Fault
 from grimbots.services.sandbox.refusals import Refusal
@@ -28,7 +29,7 @@ from grimbots.services.sandbox.requests import LocalHandler
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
 
-METHOD_MODULES = (admitting, answering, editing, managing, media, sending)  # importing them fills METHODS
+METHOD_MODULES = (admitting, answering, editing, managing, media, sending, stars)  # importing them fills METHODS
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,60}")
 NOT_FOUND = Refusal(404, "Not Found")
 

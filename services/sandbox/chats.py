@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grimbots.services.errors import Conflict, Invalid, NotFound
-from grimbots.services.sandbox import bots, messages, queries, updates
+from grimbots.services.sandbox import bots, invoices, messages, queries, updates
 from grimbots.services.sandbox.markup import find_entities, utf16_length
 from grimbots.services.sandbox.messages import Message
 from grimbots.services.sandbox.state import Sandbox
@@ -60,6 +60,9 @@ def tap(sandbox: Sandbox, bot: Row, chat_id: int, label: str, message_id: int | 
     """
     chat = _get_unblocked(sandbox, bot, chat_id)
     message, button = _find_button(sandbox, bot, chat_id, label, message_id)
+    if invoice := invoices.find(sandbox, button.get("url", "")):
+        query, queue = check_out(sandbox, bot, chat_id, invoice["payload"], invoice["amount"], invoices.CURRENCY)
+        return {"kind": "checkout", "message_id": message["message_id"], "pre_checkout_query_id": query["id"]}, queue
     if "callback_data" not in button:
         return _open_locally(button), ""
     query_id = queries.ask(sandbox, bot, chat_id, "callback")
@@ -85,6 +88,7 @@ def check_out(
     """
     chat = _get_unblocked(sandbox, bot, chat_id)
     query_id = queries.ask(sandbox, bot, chat_id, "pre_checkout")
+    invoices.note_checkout(sandbox, query_id, payload, amount, currency)
     query = {
         "id": query_id,
         "from": as_user(chat),

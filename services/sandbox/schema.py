@@ -120,6 +120,34 @@ CREATE TABLE IF NOT EXISTS queries (
 );
 CREATE INDEX IF NOT EXISTS queries_changed ON queries (bot_id, chat_id, change);
 
+CREATE TABLE IF NOT EXISTS invoices (
+    slug         TEXT PRIMARY KEY,
+    bot_id       INTEGER NOT NULL,
+    title        TEXT NOT NULL,
+    description  TEXT NOT NULL,
+    payload      TEXT NOT NULL,
+    amount       INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS checkouts (
+    query_id  TEXT PRIMARY KEY REFERENCES queries,
+    payload   TEXT NOT NULL,
+    amount    INTEGER NOT NULL,
+    currency  TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS star_transactions (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL, -- of the payment; what gives it back has the same
+    bot_id     INTEGER NOT NULL,
+    chat_id    INTEGER NOT NULL,
+    payload    TEXT NOT NULL,
+    amount     INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    is_refund  INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS star_transactions_of_bot ON star_transactions (bot_id, seq);
+
 CREATE TABLE IF NOT EXISTS parcels (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     kind        TEXT NOT NULL,

@@ -21,7 +21,8 @@ WHERE destinations.account_id = %(account_id)s
 ON CONFLICT (destination_id, event_key) DO NOTHING;
 
 -- name: add_of_payment :exec
--- Likewise of a payment. A purchase happened when it was paid.
+-- Likewise of a payment in reais: networks know no Stars, and what they were worth in reais nobody knows. A purchase happened when it was
+-- paid.
 INSERT INTO conversions (account_id, destination_id, event, event_key, bot_id, lead_id, payment_id, click_id, occurred_at, expires_at,
     planned_at)
 SELECT destinations.account_id, destinations.id, %(event)s, %(event_key)s, payments.bot_id, leads.id, payments.id, payments.click_id,
@@ -35,6 +36,7 @@ CROSS JOIN LATERAL (
 ) AS happened (at)
 WHERE destinations.account_id = %(account_id)s
     AND payments.id = %(payment_id)s
+    AND payments.currency = 'BRL'
     AND leads.is_reported
     AND destinations.status <> 'removed'
     AND %(event)s = ANY (destinations.events)

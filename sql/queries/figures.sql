@@ -21,12 +21,12 @@ SELECT account_id, bot_id, '', click_id, started_at, 0, 1, CASE WHEN click_id IS
 FROM starts
 WHERE account_id = %(account_id)s
 UNION ALL
-SELECT account_id, bot_id, step, click_id, created_at, 0, 0, 0, 1, amount_cents, 0, 0, 0, 0
+SELECT account_id, bot_id, step, click_id, created_at, 0, 0, 0, 1, CASE currency WHEN 'BRL' THEN amount_cents ELSE 0 END, 0, 0, 0, 0
 FROM payments
 WHERE account_id = %(account_id)s
     AND txid IS NOT NULL
 UNION ALL
-SELECT account_id, bot_id, step, click_id, paid_at, 0, 0, 0, 0, 0, 1, paid_cents, 0, 0
+SELECT account_id, bot_id, step, click_id, paid_at, 0, 0, 0, 0, 0, 1, CASE currency WHEN 'BRL' THEN paid_cents ELSE 0 END, 0, 0
 FROM payments
 WHERE account_id = %(account_id)s
     AND paid_at IS NOT NULL

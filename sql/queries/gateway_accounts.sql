@@ -10,13 +10,25 @@ VALUES (%(account_id)s, %(gateway)s, %(key)s, %(credentials_encrypted)s, NOT %(i
 RETURNING id, account_id, gateway, key, credentials_encrypted, is_active, backup_place, least_cents, most_cents, most_day_cents,
     most_day_charges, trips, broken_since, broken_until, broken_reason, compared_at;
 
+-- name: add_of_bot :one
+-- The bot's own, for Stars, made at its first charge and with its token as it is now. It has no place: only Stars are asked of it.
+INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, is_active, created_at)
+SELECT account_id, id, 'stars', %(key)s, token_encrypted, false, %(now)s
+FROM bots
+WHERE account_id = %(account_id)s
+    AND id = %(bot_id)s
+ON CONFLICT (account_id, bot_id) WHERE bot_id IS NOT NULL DO UPDATE
+SET credentials_encrypted = excluded.credentials_encrypted
+RETURNING id;
+
 -- name: announce_change :exec
 -- Tells every process to read it again (services/gateway_accounts.py); sent when the transaction commits.
 SELECT pg_notify('gateway_accounts', %(gateway_account_id)s::bigint::text);
 
 -- name: claim_comparisons :many
 -- Of every account: those whose provider's statement has not been gone through since, that have made charges, in the small hours of
--- their sellers; the longest ago first. Until it was gone through to its end it stands as not done.
+-- their sellers; the longest ago first. Until it was gone through to its end it stands as not done. A bot's own is left out: Telegram lists
+-- no charges, so each charge in Stars is asked about by itself (services/checks.py).
 UPDATE gateway_accounts
 SET compared_at = %(now)s,
     compare_error = 'not gone through to its end'
@@ -24,7 +36,8 @@ WHERE id IN (
     SELECT due.id
     FROM gateway_accounts AS due
     JOIN accounts ON accounts.id = due.account_id
-    WHERE (due.compared_at IS NULL OR due.compared_at < %(before)s)
+    WHERE due.bot_id IS NULL
+        AND (due.compared_at IS NULL OR due.compared_at < %(before)s)
         AND extract(hour FROM %(now)s::timestamptz AT TIME ZONE accounts.time_zone) BETWEEN 2 AND 5
         AND EXISTS (SELECT FROM payments WHERE payments.gateway_account_id = due.id AND payments.txid IS NOT NULL)
     ORDER BY due.compared_at NULLS FIRST
@@ -136,13 +149,25 @@ RETURNING id, account_id, gateway, key, credentials_encrypted, is_active, backup
     most_day_charges, trips, broken_since, broken_until, broken_reason, compared_at;
 
 -- name: place :one
--- Give one its place: 0 is asked first, null is not asked.
+-- Give one its place: 0 is asked first, null is not asked. A bot's own has none.
 UPDATE gateway_accounts
 SET is_active = %(place)s IS NOT DISTINCT FROM 0,
     backup_place = nullif(%(place)s::integer, 0)
 WHERE account_id = %(account_id)s
     AND id = %(gateway_account_id)s
+    AND bot_id IS NULL
 RETURNING id;
+
+-- name: renew_of_bot :value
+-- The bot has another token; None where it never charged in Stars.
+UPDATE gateway_accounts
+SET credentials_encrypted = bots.token_encrypted
+FROM bots
+WHERE gateway_accounts.account_id = %(account_id)s
+    AND gateway_accounts.bot_id = %(bot_id)s
+    AND bots.account_id = gateway_accounts.account_id
+    AND bots.id = gateway_accounts.bot_id
+RETURNING gateway_accounts.id;
 
 -- name: retire_active :exec
 UPDATE gateway_accounts
@@ -158,6 +183,7 @@ WHERE account_id = %(account_id)s
     AND (is_active OR backup_place IS NOT NULL);
 
 -- name: set_limits :one
+-- In reais, so not of a bot's own.
 UPDATE gateway_accounts
 SET least_cents = %(least_cents)s,
     most_cents = %(most_cents)s,
@@ -165,6 +191,7 @@ SET least_cents = %(least_cents)s,
     most_day_charges = %(most_day_charges)s
 WHERE account_id = %(account_id)s
     AND id = %(gateway_account_id)s
+    AND bot_id IS NULL
 RETURNING id;
 
 -- name: take_day :value

@@ -18,11 +18,12 @@ WHERE status IN ('asked', 'open')
     AND error IS NOT NULL;
 
 -- name: count_unknown_fees :value
--- Receipts noted between two instants of which the provider has not said what it keeps.
+-- Receipts of one currency, noted between two instants, of which the provider has not said what it keeps.
 SELECT count(*)
 FROM payment_receipts
 JOIN payments ON payments.id = payment_receipts.payment_id
 WHERE payments.account_id = %(account_id)s
+    AND payments.currency = %(currency)s
     AND payment_receipts.fee_cents IS NULL
     AND payment_receipts.noted_at >= %(since)s
     AND payment_receipts.noted_at < %(until)s;
@@ -64,10 +65,11 @@ WHERE account_id = %(account_id)s
 ORDER BY id;
 
 -- name: list_entries :many
--- An account's book between two instants, a page behind the last row seen.
+-- An account's book of one currency between two instants, a page behind the last row seen.
 SELECT id, payment_id, kind, debit, credit, amount_cents, currency, booked_at
 FROM ledger_entries
 WHERE account_id = %(account_id)s
+    AND currency = %(currency)s
     AND booked_at >= %(since)s
     AND booked_at < %(until)s
     AND (booked_at, id) > (%(after_at)s, %(after_id)s)
@@ -86,7 +88,7 @@ WHERE ledger_differences.account_id = EXCLUDED.account_id;
 -- name: recount :many
 -- Of every account, or of one: where the book of a slice of payments says otherwise than their receipts, returns and deliveries.
 WITH sale AS (
-    SELECT payments.id, payments.account_id, payments.paid_cents, payments.end_to_end_id, EXISTS (
+    SELECT payments.id, payments.account_id, payments.paid_cents, payments.currency, payments.end_to_end_id, EXISTS (
         SELECT FROM deliveries WHERE deliveries.payment_id = payments.id AND deliveries.status = 'delivered'
     ) AS is_delivered
     FROM payments
@@ -95,7 +97,8 @@ WITH sale AS (
 ), receipt AS (
     SELECT sale.account_id, receipt.payment_id, receipt.noted_at, receipt.amount_cents AS cents, coalesce(receipt.fee_cents, 0) AS fee,
         coalesce(back.returned, 0) AS returned, coalesce(back.held, 0) AS held, sale.paid_cents, sale.is_delivered,
-        receipt.end_to_end_id IS NOT DISTINCT FROM sale.end_to_end_id AS pays
+        receipt.end_to_end_id IS NOT DISTINCT FROM sale.end_to_end_id AS pays,
+        receipt.end_to_end_id IS NOT DISTINCT FROM sale.end_to_end_id AND sale.currency = 'BRL' AS owes
     FROM sale
     JOIN payment_receipts AS receipt ON receipt.payment_id = sale.id
     LEFT JOIN LATERAL (
@@ -111,8 +114,8 @@ WITH sale AS (
         VALUES ('provider', cents - fee - returned - held), ('disputed', held), ('fees', fee),
             ('buyers', CASE WHEN pays AND is_delivered THEN 0 ELSE returned - cents END),
             ('earned', CASE WHEN pays AND is_delivered THEN returned - cents ELSE 0 END),
-            ('commission', CASE WHEN pays THEN find_commission(account_id, paid_cents, returned::bigint, noted_at) ELSE 0 END),
-            ('platform', CASE WHEN pays THEN -find_commission(account_id, paid_cents, returned::bigint, noted_at) ELSE 0 END)
+            ('commission', CASE WHEN owes THEN find_commission(account_id, paid_cents, returned::bigint, noted_at) ELSE 0 END),
+            ('platform', CASE WHEN owes THEN -find_commission(account_id, paid_cents, returned::bigint, noted_at) ELSE 0 END)
     ) AS told (place, part)
     GROUP BY account_id, payment_id, place
 ), booked AS (
@@ -132,11 +135,12 @@ WHERE coalesce(booked.cents, 0) <> coalesce(counted.cents, 0)
 ORDER BY payment_id, place;
 
 -- name: sum_before :many
--- The balances of an account's book before an instant, with what kinds moved them.
+-- The balances of an account's book of one currency before an instant, with what kinds moved them.
 SELECT place, sum(part)::bigint AS cents
 FROM ledger_entries
 CROSS JOIN LATERAL (VALUES (debit, amount_cents), (credit, -amount_cents)) AS sided (place, part)
 WHERE account_id = %(account_id)s
+    AND currency = %(currency)s
     AND booked_at < %(until)s
 GROUP BY place
 ORDER BY place;

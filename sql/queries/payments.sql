@@ -1,18 +1,19 @@
 -- name: add :one
 -- The row of this cause and ordinal, old or new (the update changes nothing: it makes a known row come back). Takes the account's
--- gateway account that is asked first, if it has one, and the click that brought the lead last.
+-- gateway account that is asked first, if it has one, or the bot's own for Stars, and the click that brought the lead last.
 INSERT INTO payments (account_id, bot_id, lead_id, gateway_account_id, click_id, version_id, step, cause, ordinal, items, description,
-    amount_cents, expires_in_seconds, idempotency_key, created_at, updated_at)
+    amount_cents, currency, expires_in_seconds, idempotency_key, created_at, updated_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s,
-    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s AND (is_active OR backup_place IS NOT NULL)
+    (SELECT id FROM gateway_accounts WHERE account_id = %(account_id)s
+         AND CASE %(currency)s WHEN 'XTR' THEN bot_id = %(bot_id)s ELSE is_active OR backup_place IS NOT NULL END
      ORDER BY is_active DESC, backup_place, id LIMIT 1),
     (SELECT last_click_id FROM leads WHERE account_id = %(account_id)s AND id = %(lead_id)s),
     %(version_id)s, %(step)s, %(cause)s, %(ordinal)s, %(items)s, %(description)s,
-    %(amount_cents)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
+    %(amount_cents)s, %(currency)s, %(expires_in_seconds)s, %(idempotency_key)s, %(now)s, %(now)s)
 ON CONFLICT (cause, ordinal) DO UPDATE
 SET cause = excluded.cause
 WHERE payments.account_id = excluded.account_id
-RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
 -- name: add_receipt :value
@@ -117,7 +118,7 @@ ORDER BY flag;
 
 -- name: find :one
 -- hot
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE account_id = %(account_id)s
@@ -126,15 +127,28 @@ WHERE account_id = %(account_id)s
 -- name: find_by_id :one
 -- The id comes from our own rows and jobs, never from outside.
 -- hot
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE id = %(payment_id)s;
 
+-- name: find_by_key :one
+-- By our own key, as Telegram gives it back; only a charge of this bot. With its buyer's chat.
+-- hot
+SELECT payments.id, payments.account_id, payments.bot_id, payments.lead_id, payments.gateway_account_id, payments.version_id, payments.step,
+    payments.cause, payments.ordinal, payments.description, payments.amount_cents, payments.currency, payments.state,
+    payments.idempotency_key, payments.txid, payments.provider_id, payments.code, payments.expires_in_seconds, payments.expires_at,
+    payments.flags, payments.checks, payments.created_at, leads.chat_id
+FROM payments
+JOIN leads ON leads.id = payments.lead_id
+WHERE payments.account_id = %(account_id)s
+    AND payments.bot_id = %(bot_id)s
+    AND payments.idempotency_key = %(idempotency_key)s;
+
 -- name: find_by_reference :one
 -- By any id the provider may name a charge with, inside one gateway account. Before `create` answered only our own key is known.
 -- hot
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE gateway_account_id = %(gateway_account_id)s
@@ -242,7 +256,7 @@ ORDER BY id;
 
 -- name: list_stale :many
 -- Of every account, for the sweep, a page behind the id `after`: charges asked for and not made.
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at
 FROM payments
 WHERE state IN ('new', 'creating')
@@ -260,7 +274,7 @@ ORDER BY id;
 
 -- name: lock :one
 -- After the lead's lock, never before it.
-SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+SELECT id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at, end_to_end_id, paid_cents
 FROM payments
 WHERE account_id = %(account_id)s
@@ -280,7 +294,7 @@ SET state = 'paid',
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND state IN ('creating', 'pending', 'expired', 'cancelled')
-RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, state,
+RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
 -- name: move :exec

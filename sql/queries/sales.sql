@@ -10,7 +10,7 @@ WITH arrived AS (
         AND created_at < %(until)s
     GROUP BY bot_id
 ), charged AS (
-    SELECT bot_id, count(*) AS charges, sum(amount_cents)::bigint AS cents
+    SELECT bot_id, count(*) AS charges, (sum(amount_cents) FILTER (WHERE currency = 'BRL'))::bigint AS cents
     FROM payments
     WHERE account_id = %(account_id)s
         AND created_at >= %(since)s
@@ -18,7 +18,7 @@ WITH arrived AS (
         AND txid IS NOT NULL
     GROUP BY bot_id
 ), paid AS (
-    SELECT bot_id, count(*) AS sales, sum(paid_cents)::bigint AS cents
+    SELECT bot_id, count(*) AS sales, (sum(paid_cents) FILTER (WHERE currency = 'BRL'))::bigint AS cents
     FROM payments
     WHERE account_id = %(account_id)s
         AND paid_at >= %(since)s
@@ -111,7 +111,7 @@ SELECT (
 ) AS acts;
 
 -- name: find_payment :one
-SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
+SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.currency, payments.state, payments.flags,
     payments.error, payments.created_at, payments.expires_at, payments.paid_at, gateway_accounts.gateway, pools.slug, clicks.clicked_at,
     clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content, clicks.utm_term, clicks.fbclid, clicks.ttclid,
     clicks.gclid
@@ -218,7 +218,7 @@ LIMIT %(limit)s;
 
 -- name: list_payments :many
 -- The newest first. `received_cents`: all that came in for it. `delivery`: the worst of its deliveries', null while there is none.
-SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.state, payments.flags,
+SELECT payments.id, bots.username AS bot, leads.first_name, payments.description, payments.amount_cents, payments.currency, payments.state, payments.flags,
     payments.created_at, payments.paid_at, received.cents AS received_cents, handed.status AS delivery, pools.slug, clicks.utm_source,
     clicks.utm_campaign
 FROM payments

@@ -24,6 +24,7 @@ METHODS = (
     *("createChatInviteLink", "revokeChatInviteLink", "approveChatJoinRequest", "declineChatJoinRequest"),
     *("banChatMember", "unbanChatMember", "getChatMember", "getChat"),
     *("getManagedBotToken", "replaceManagedBotToken"),
+    *("createInvoiceLink", "getStarTransactions", "refundStarPayment"),
 )
 RECEIVED = ["Update", "ResponseParameters"]
 ORIGIN = "aiogram 3.31.0 and PaulSonOfLars/telegram-bot-api-spec, both MIT: see bot-api-slice.LICENSE"

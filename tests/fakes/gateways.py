@@ -104,6 +104,8 @@ class FakeGateway(FakeServer, ABC):
     """Of which money that goes back a charge tells when it is looked up."""
     tells_time: ClassVar[bool] = True
     """Whether it tells when money moved; False: only on which day."""
+    refunds_at_once: ClassVar[bool] = False
+    """Whether money that goes back is gone at once, always."""
     logs_in: ClassVar[bool] = False
     """Whether its API wants a token that runs out: then `forget_tokens` has one to forget."""
 

@@ -33,21 +33,34 @@ class Call:
 
 def list_calls() -> list[Call]:
     """Give them all; a kind of step that no sale here comes across is missing: test_calls.py would see it."""
-    said = [one for language in ("pt-BR", "en") for way in (_sell, _ask, _redeem) for one in way(language)]
+    ways = (_sell, _sell_for_stars, _ask, _redeem)
+    said = [one for language in ("pt-BR", "en") for way in ways for one in way(language)]
     return [*said, *(simpler for call in said for simpler in _simplify(call))]
 
 
-def _sell(language: str) -> Iterator[Call]:
+def _sell_for_stars(language: str) -> Iterator[Call]:
+    """Walk the sample funnel with a charge in Stars in the place of the one by PIX."""
+    funnel = make_funnel()
+    in_stars = {"kind": "stars", "expires_in_minutes": 30, "cents_per_star": 8}
+    steps = [
+        {"id": one["id"], "next": one["next"], **in_stars} if one["kind"] == "charge" else one
+        for one in funnel["steps"]
+    ]
+    yield from _sell(language, {**funnel, "steps": steps}, "https://t.me/$abc")
+
+
+def _sell(language: str, funnel: dict[str, Any] | None = None, code: str = "00020126") -> Iterator[Call]:
     """Walk the sample funnel in every way a sale can go."""
-    version = make_version(make_funnel() | {"language": language})
-    kinds = {step["id"]: step["kind"] for step in make_funnel()["steps"]}
+    definition = funnel or make_funnel()
+    version = make_version(definition | {"language": language})
+    kinds = {step["id"]: step["kind"] for step in definition["steps"]}
     for turns in TURNS:
         walker = Walker(version)
         walker.tell(Started())
         for step, button in (("welcome", "0"), ("offer", "accept"), ("bump", "accept")):
             walker.tap(step, button)
         walker.tell(ChargeFailed(1, "charge"))
-        walker.tell(make_charged(1, expires_at=walker.now + timedelta(minutes=30)))
+        walker.tell(make_charged(1, code=code, expires_at=walker.now + timedelta(minutes=30)))
         for event in turns:
             walker.tell(event)
         yield from (_call(said, kinds[said.step]) for said in walker.said)

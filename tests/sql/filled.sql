@@ -95,6 +95,10 @@ SELECT account_id, bot_id, id, first_click_id, now() FROM leads;
 INSERT INTO applied_updates (applied_on, account_id, bot_id, update_id)
 SELECT current_date - 1 + (chat_id % 3)::integer, account_id, bot_id, chat_id FROM leads;
 
+-- A bot's own, for Stars.
+INSERT INTO gateway_accounts (account_id, bot_id, gateway, key, credentials_encrypted, is_active, created_at)
+SELECT account_id, min(bots.id), 'stars', 'gateway key of bot of ' || account_id, 'token', false, now() FROM bots GROUP BY account_id;
+
 INSERT INTO gateway_accounts (account_id, gateway, key, credentials_encrypted, created_at, broken_since, broken_until)
 SELECT id, 'sandbox', 'gateway key of ' || name, 'credentials of ' || name, now(), now(), now() - interval '1 hour' FROM accounts;
 
@@ -115,7 +119,7 @@ SELECT leads.account_id, leads.bot_id, leads.id, gateway_accounts.id, leads.vers
     'provider id of ' || leads.first_name || leads.id, 'e2e of ' || leads.first_name || leads.id, 'code', 600, now(), 990, now(), now(),
     now() - interval '1 hour'
 FROM leads
-JOIN gateway_accounts USING (account_id)
+JOIN gateway_accounts ON gateway_accounts.account_id = leads.account_id AND gateway_accounts.bot_id IS NULL
 ORDER BY leads.id;
 
 -- One lead of a big account has paid for the same thing twice.

@@ -29,7 +29,7 @@ from grimbots.services.funnels.fields import MAX_MINUTES, Plain, Switch, Target,
 from grimbots.services.funnels.nudges import Timed, Timetable, What, begin_downsells, plan
 from grimbots.services.funnels.problems import Finding
 from grimbots.services.funnels.steps.base import Exit, Scene, Step, Turn, list_later
-from grimbots.services.funnels.texts import VARIABLE, format_duration, format_money, render_plain
+from grimbots.services.funnels.texts import VARIABLE, format_duration, render_plain
 from grimbots.services.funnels.walks import Order, Walk
 
 if TYPE_CHECKING:
@@ -297,9 +297,11 @@ class Charge(Step):
         return self.say(self._text(name, scene), variables, rows=rows, payment_id=order.payment_id)
 
     def _tell_of_return(self, event: MoneyNews, order: Order, scene: Scene) -> tuple[Say, ...]:
-        returned = format_money(event.amount_cents, scene.version.language)
-        variables = {**self._variables(order, scene), "returned": returned}
+        variables = {**self._variables(order, scene), "returned": self._write_returned(event, scene)}
         return self.say(self._text(event.word, scene), variables, payment_id=order.payment_id)
+
+    def _write_returned(self, event: MoneyNews, scene: Scene) -> str:
+        return scene.write_money(event.amount_cents)
 
     def _text(self, name: str, scene: Scene) -> str:
         return self.texts.get(name) or TEXTS[scene.version.language][name]

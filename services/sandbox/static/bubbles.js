@@ -14,6 +14,8 @@ const TAGS = {
   expandable_blockquote: "blockquote",
 };
 
+const INVOICE = "https://t.me/$"; // paid by a tap: the sandbox asks the bot and pays
+
 const isWeb = (url) => /^https?:\/\//i.test(url);
 
 export function makeBubble(message, actions) {
@@ -29,10 +31,15 @@ export function makeBubble(message, actions) {
 
 function content(message, actions) {
   const picture = message.photo ? makePicture(message.photo.at(-1)) : makeMedium(message);
-  const text = message.text ?? message.caption;
+  const text = message.text ?? message.caption ?? describeStars(message);
   const written = text ? make("div", { class: "text" }, ...write(text, message.entities ?? message.caption_entities ?? [], actions)) : null;
   const parts = [picture, written].filter(Boolean);
   return message.show_caption_above_media ? parts.reverse() : parts;
+}
+
+function describeStars(message) {
+  const paid = message.successful_payment ?? message.refunded_payment;
+  return paid ? (message.refunded_payment ? words.starsBack : words.starsPaid)(paid.total_amount) : "";
 }
 
 const isPicture = (message) => Boolean(message.photo || message.video || message.video_note || message.animation);
@@ -111,7 +118,7 @@ function keyboardRow(message, row, actions) {
 
 function makeButton(message, button, actions) {
   const style = button.style ? ` ${button.style}` : "";
-  if (button.url && isWeb(button.url)) {
+  if (button.url && isWeb(button.url) && !button.url.startsWith(INVOICE)) {
     return make("a", { class: `key${style}`, href: button.url, target: "_blank", rel: "noopener noreferrer" }, button.text, makeIcon("out"));
   }
   if (button.copy_text) {

@@ -147,10 +147,11 @@ function start() {
 async function tap(message, button, key) {
   try {
     const done = await api.tap(chat.bot.username, chat.person.id, message.message_id, button.text);
-    if (done.kind !== "callback") return;
+    const queryId = done.callback_query_id ?? done.pre_checkout_query_id;
+    if (!queryId) return;
     key.classList.add("spinning");
-    chat.spinning.set(done.callback_query_id, key);
-    setTimeout(() => stopSpinning(done.callback_query_id), SPIN_MS);
+    chat.spinning.set(queryId, key);
+    setTimeout(() => stopSpinning(queryId), SPIN_MS);
   } catch (error) {
     toast(error.message);
   }

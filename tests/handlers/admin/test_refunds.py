@@ -81,3 +81,15 @@ async def test_commission_stands_on_the_sellers_page(owner: Reader, payment: Any
     assert "não retém nada" in (await owner.get("/sales/tenant1")).text
     await ledger.set_commission(shop.app, "tenant1", points=455, cents=30, actor="command")
     assert "4,55% e R$ 0,30" in (await owner.get("/sales/tenant1")).text.replace("\xa0", " ")
+
+
+@pytest.mark.gen_test
+async def test_stars_go_back_as_a_whole_and_are_no_reais(owner: Reader, payment: Any, query: Query) -> None:
+    query("UPDATE payments SET currency = 'XTR'")
+    path = f"/sales/tenant1/payments/{payment.id}"
+    page = (await owner.get(f"{path}/refund?transfer=E1")).text.replace("\xa0", " ")
+    form = read_form(page)
+    assert "1.990 Stars" in page and "só devolve Stars por inteiro" in page and form["amount"] == "1990"
+    story = await owner.follow(await owner.post(f"{path}/refund", form))
+    assert query("SELECT amount_cents FROM payment_returns") == [(1990,)]
+    assert "1.990 Stars" in story.text.replace("\xa0", " ") and "19,90" not in story.text

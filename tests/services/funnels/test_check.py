@@ -271,6 +271,7 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ),
     ("bad_price", make_funnel(offer={"price_cents": 0}), ("offer", "price_cents")),
     ("bad_price", make_funnel(bump={"price_cents": -1}), ("bump", "price_cents")),
+    ("bad_rate", make_funnel(charge={"kind": "stars", "cents_per_star": 0}), ("charge", "cents_per_star")),
     ("bad_minutes", make_funnel(charge={"expires_in_minutes": 0}), ("charge", "expires_in_minutes")),
     ("code_missing", make_funnel(charge={"texts": {"code": "Pague!"}}), ("charge", "texts.code")),
     ("nothing_said", make_funnel(bye={"text": ""}), ("bye", "text")),

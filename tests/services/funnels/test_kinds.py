@@ -33,6 +33,7 @@ SHIPPED = {
     "offer",
     "pick",
     "question",
+    "stars",
     "tag",
     "webhook",
 }

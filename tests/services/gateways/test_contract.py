@@ -76,7 +76,7 @@ async def test_create_with_the_same_key_gives_the_same_charge(bench: Bench) -> N
     if bench.gateway.repeats_create:
         assert is_same(first, second) and len(bench.provider.charges) == 1
     else:
-        assert first.txid != second.txid and len(bench.provider.charges) == 2
+        assert first.code != second.code and len(bench.provider.charges) == 2
 
 
 @pytest.mark.gen_test
@@ -238,8 +238,8 @@ async def test_refund_in_parts_or_refused_where_there_are_none(bench: Bench) -> 
 
 @pytest.mark.gen_test
 async def test_refund_may_take_time(bench: Bench) -> None:
-    if not bench.gateway.can_refund:
-        pytest.skip("the provider refunds by its panel only: docs/gateways.md")
+    if not bench.gateway.can_refund or bench.provider.refunds_at_once:
+        pytest.skip("the provider refunds by its panel only, or at once: docs/gateways.md")
     made = await bench.create()
     bench.provider.pay(made.txid)
     bench.provider.refunds_take_time = True

@@ -24,7 +24,7 @@ def describe(kind: type[Gateway]) -> str:
         refunds,
         YES[kind.can_list],
         ", ".join(sorted(kind.needs)) or "nothing",
-        f"R$ {kind.least_cents // 100},{kind.least_cents % 100:02d}",
+        "1 Star" if kind.is_of_bot else f"R$ {kind.least_cents // 100},{kind.least_cents % 100:02d}",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -39,8 +39,9 @@ class Corner(Sandbox):
 
 @pytest.fixture
 def providers(io_loop: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, FakeGateway]]:
-    """Give every listening fake provider, by its gateway's name."""
-    started = {name: find_fakes()[name](clock) for name in sorted(find_gateways())}
+    """Give every listening fake provider that a seller connects, by its gateway's name."""
+    connectable = [name for name, kind in sorted(find_gateways().items()) if not kind.is_of_bot]
+    started = {name: find_fakes()[name](clock) for name in connectable}
     for name, provider in started.items():
         for attribute, value in provider.patches().items():
             monkeypatch.setattr(find_gateways()[name], attribute, value)
@@ -60,7 +61,7 @@ def settings(tmp_path: Path, providers: dict[str, FakeGateway]) -> Settings:
 
 @pytest.fixture
 def tills(io_loop: Any, app: Any, vault: Any, providers: dict[str, FakeGateway]) -> list[Till]:
-    """Give a till of each gateway, each another seller's."""
+    """Give a till of each gateway, each another seller's; Stars are sold in tests/services/test_checkouts.py."""
 
     async def make() -> list[Till]:
         tenants = [await _add_tenant(app.db, vault, place) for place in range(1, len(providers) + 1)]

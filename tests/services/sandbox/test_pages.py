@@ -207,3 +207,27 @@ async def test_page_makes_a_bot(browser: Any, served: Driver) -> None:
     await page.wait_for_selector("#bot-list :text('@nova_bot')")
     assert await page.inner_text("#made-token") == await served.make_bot("nova_bot")
     assert "grimbots bot add" in await page.inner_text("#made-command")
+
+
+@pytest.mark.browser
+@pytest.mark.gen_test
+async def test_page_pays_an_invoice_in_stars_by_a_tap(browser: Any, served: Driver, webhook: Webhook) -> None:
+    complaints: list[str] = []
+    prices = [{"label": "Curso", "amount": 249}]
+    invoice = {"title": "Curso", "description": "Curso", "payload": "p1", "currency": "XTR", "prices": prices}
+    await served.say()
+    link = (await served.call("createInvoiceLink", **invoice)).json["result"]
+    await served.send("Curso", reply_markup={"inline_keyboard": [[{"text": "Pagar 249 ⭐", "url": link}]]})
+    page = await open_page(browser, served, DESK, "light", complaints)
+    await page.click("button.key:has-text('Pagar 249')")
+    await page.wait_for_selector("button.key.spinning")
+    [*_, asked] = await webhook.wait(2)
+    query_id = asked.update["pre_checkout_query"]["id"]
+    await served.call("answerPreCheckoutQuery", pre_checkout_query_id=query_id, ok=True)
+    await page.wait_for_selector(".mine .text:has-text('Você pagou 249 Stars')")
+    await page.wait_for_selector("button.key:not(.spinning)")
+    [*_, told] = await webhook.wait(3)
+    charge_id = told.update["message"]["successful_payment"]["telegram_payment_charge_id"]
+    await served.call("refundStarPayment", user_id=CHAT, telegram_payment_charge_id=charge_id)
+    await page.wait_for_selector(".text:has-text('249 Stars devolvidas')")
+    assert complaints == []

@@ -9,9 +9,10 @@ SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 SECONDS ?= 60
 WORKERS ?= 3
 SEED ?=
+BUYERS ?=
 # Last, so that an installed redis-server comes before the one `make` puts into the environment.
 export PATH := $(PATH):$(abspath $(BIN))
-.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos proof load bench bench-queue bench-front pictures wheel
+.PHONY: help run test coverage check fix browser redis front monitoring fuzz fuzz-input audit chaos storm mutations proof load bench bench-queue bench-front pictures wheel
 
 help:
 	@echo "make run      try GrimBots: starts everything it needs on this machine and says what to open (PORT=8090 moves it)"
@@ -27,6 +28,8 @@ help:
 	@echo "make fuzz-input  parsers and routes with INPUTS=5000 inputs out of SEED=1, a tenth as many for the routes"
 	@echo "make audit    ask osv.dev whether what the server needs has known vulnerabilities"
 	@echo "make chaos    kill, freeze and cut real workers and Redis under load, and judge (SECONDS=120 SEED=7)"
+	@echo "make storm    1,000 buyers while Telegram, provider, ad network, Postgres, Redis and processes fail (BUYERS=300 SECONDS=120 SEED=7)"
+	@echo "make mutations  take guarding lines out one by one, and see the named test fail (ARGS='9 12' chooses)"
 	@echo "make proof    the long kill tests, then chaos and the fuzzer"
 	@echo "make load     Locust through nginx to two processes, with the sandbox: 100 users, then 1,000 (ARGS='--users 40 --seconds 10')"
 	@echo "make bench    how fast everything is here (three quarters of an hour; README lists the parts)"
@@ -94,6 +97,15 @@ chaos: SECONDS = 120
 chaos:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
 	$(BIN)/python -m grimbots.tests.chaos --seconds $(SECONDS) $(SEED:%=--seed %)
+
+storm: SECONDS = 600
+storm:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	$(BIN)/python -m grimbots.tests.storms --seconds $(SECONDS) $(BUYERS:%=--buyers %) $(SEED:%=--seed %)
+
+mutations:
+	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)
+	$(BIN)/python -m grimbots.tests.mutations $(ARGS)
 
 proof:
 	@deploy/bootstrap.sh $(VENV) embedded,test $(PYTHON)

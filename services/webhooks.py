@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from grimbots.conf.redactions import scrub
 from grimbots.services import bots, deaths
 from grimbots.services.clients.telegram import Kind
 from grimbots.services.secrets import MasterKeyError
@@ -39,7 +40,10 @@ FAILED_LATELY = timedelta(minutes=5)  # Telegram keeps the last error for ever
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What an answer says. `host`: where a webhook that was taken over points to; the address itself may be secret."""
+    """What an answer says. `host`: where a webhook that was taken over points to; the address itself may be secret.
+
+    `error`: Telegram's own words, shown to the seller; an address in them is struck out.
+    """
 
     state: str
     host: str | None
@@ -105,7 +109,7 @@ def read(info: Mapping[str, Any], own_url: str) -> Sight:
         state=state,
         host=_find_host(url) if state == "taken" else None,
         pending_count=max(0, pending_count) if isinstance(pending_count, int) else 0,
-        error=str(info.get("last_error_message", ""))[:ERROR_CHARS] if has_failed else None,
+        error=scrub(str(info.get("last_error_message", "")))[:ERROR_CHARS] if has_failed else None,
         error_at=datetime.fromtimestamp(error_at, UTC) if has_failed else None,  # type: ignore[arg-type]
     )
 

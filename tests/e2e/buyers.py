@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from grimbots.handlers.commands.seeds import DEMO
@@ -51,12 +52,18 @@ class Shops:
 
     async def open(self) -> None:
         """Publish the funnel and put the bots in service."""
-        definition, files = read_files(DEMO)
+        _, files = read_files(DEMO)
+        definition = self.write_funnel()
+        for name in self.names:
+            await self.installation.seed(definition, name, {file: path.read_bytes() for file, path in files.items()})
+
+    def write_funnel(self) -> dict[str, Any]:
+        """Give the demo funnel with charges that expire soon."""
+        definition: dict[str, Any] = read_files(DEMO)[0]
         for step in definition["steps"]:
             if step["kind"] == "charge":
                 step["expires_in_minutes"] = EXPIRES_IN_MINUTES
-        for name in self.names:
-            await self.installation.seed(definition, name, {file: path.read_bytes() for file, path in files.items()})
+        return definition
 
     @asynccontextmanager
     async def heard(self) -> AsyncIterator[None]:
@@ -119,7 +126,8 @@ class Buyer:
             Lost
         """
         await self._think()
-        welcome = await self._do(lambda: self._say(f"/start c{self.chat_id}"), shows(OFFER), "the welcome")
+        start = await self._come()
+        welcome = await self._do(lambda: self._say(start), shows(OFFER), "the welcome")
         if self.dice.random() < 0.2:
             welcome = await self._tap(welcome, "Como funciona?", shows(OFFER))
         offer = await self._tap(welcome, OFFER, shows("Quero o guia por"))
@@ -127,11 +135,19 @@ class Buyer:
             later = await self._tap(offer, "Agora não", shows("Ver a oferta de novo"))
             offer = await self._tap(later, "Ver a oferta de novo", shows("Quero o guia por"))
         bump = await self._tap(offer, "Quero o guia por", shows(BUMP))
-        code = await self._tap(bump, self.dice.choice((BUMP, "Não, só o guia")), is_charge)
+        code = await self._order(bump)
         while not find_code(code):
             code = await self._tap(code, AGAIN, is_charge)
         await self._fidget(welcome, offer, bump)
         await WAYS[self.way](self, find_code(code), code)
+
+    async def _come(self) -> str:
+        """Give what a person says first."""
+        return f"/start c{self.chat_id}"
+
+    async def _order(self, bump: Message) -> Message:
+        """Take the bump or leave it, and wait for the code."""
+        return await self._tap(bump, self.dice.choice((BUMP, "Não, só o guia")), is_charge)
 
     async def pay_once(self, code: str, shown: Message) -> None:
         await self._pay(code, {})
@@ -246,21 +262,31 @@ WAYS: dict[str, Callable[[Buyer, str, Message], Awaitable[None]]] = {
 
 
 @asynccontextmanager
-async def filled_seats(shops: Shops, seats: int, manners: Manners, dice: random.Random) -> AsyncIterator[Tally]:
+async def filled_seats(
+    shops: Shops, seats: int, manners: Manners, dice: random.Random, kind: type[Buyer] = Buyer
+) -> AsyncIterator[Tally]:
     """Keep `seats` chats under way meanwhile: who is done is followed by somebody else. Afterwards all leave."""
     tally, numbers = Tally(), iter(range(FIRST_CHAT, 10_000_000))
+    meet = partial(kind, shops)
     async with asyncio.TaskGroup() as group:
-        sitting = [group.create_task(_sit(shops, manners, tally, numbers, dice)) for _ in range(seats)]
+        sitting = [group.create_task(_sit(shops, meet, manners, tally, numbers, dice)) for _ in range(seats)]
         yield tally
         for task in sitting:
             task.cancel()
 
 
-async def _sit(shops: Shops, manners: Manners, tally: Tally, numbers: Iterator[int], dice: random.Random) -> None:
+async def _sit(
+    shops: Shops,
+    meet: Callable[..., Buyer],
+    manners: Manners,
+    tally: Tally,
+    numbers: Iterator[int],
+    dice: random.Random,
+) -> None:
     while True:
         chat_id, own = next(numbers), random.Random(dice.random())
         (way,) = own.choices(list(manners.ways), list(manners.ways.values()))
-        buyer = Buyer(shops, shops.names[chat_id % len(shops.names)], chat_id, manners, way, own)
+        buyer = meet(shops.names[chat_id % len(shops.names)], chat_id, manners, way, own)
         tally.begun[way] += 1
         try:
             await buyer.walk()

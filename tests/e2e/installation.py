@@ -8,8 +8,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from grimbots.conf.settings import load
-from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait, wait_ready
+from grimbots.handlers.commands.embedded.children import Child, find_holders, spawn, stop, wait, wait_ready
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
 from grimbots.handlers.commands.sandbox import make_bot
@@ -36,25 +36,30 @@ ACCOUNT = "kill"
 
 
 class Installation:
-    """Processes by name: `postgres`, `redis`, `sandbox`, `server`. `kill` is SIGKILL; whoever kills starts again."""
+    """Processes by name: `postgres`, `redis`, `sandbox`, `server`. `kill` is SIGKILL; whoever kills starts again.
 
-    def __init__(self, folder: Path, more: Mapping[str, str]) -> None:
+    `serve` is the server's command line, `more` what is set besides. `secrets` has, by name, what must never be seen of
+    what was made here.
+    """
+
+    def __init__(self, folder: Path, serve: Sequence[str] = ("serve",), more: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._more = more
+        self.secrets: dict[str, str] = {}
+        self._more = more or {}
         self.children: dict[str, Child] = {}
         self.environ: dict[str, str] = {}
         self._starts: dict[str, Callable[[], Any]] = {
             "postgres": self._start_postgres,
             "redis": self._start_redis,
             "sandbox": partial(self._start_own, "sandbox"),
-            "server": partial(self._start_own, "serve"),
+            "server": partial(self._start_own, *serve),
         }
 
     async def open(self) -> None:
         """Start everything and migrate."""
         self.sandbox_port, self.port = pick_port(), pick_port()  # ours, also while what listens there is dead
         sandbox_url = f"http://{HOST}:{self.sandbox_port}"
-        self.environ = {
+        self.environ |= {
             "PATH": os.environ["PATH"],
             "HOST": HOST,
             "PORT": str(self.port),
@@ -89,11 +94,18 @@ class Installation:
 
     async def pause(self, name: str) -> None:
         """Let one process hang: it is there, and answers nobody until `resume`."""
-        os.killpg(self.children[name].process.pid, signal.SIGSTOP)
+        self._signal(name, signal.SIGSTOP)
 
     async def resume(self, name: str) -> None:
         """Let it go on."""
-        os.killpg(self.children[name].process.pid, signal.SIGCONT)
+        self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        """Reach what it started too: each backend of Postgres is a session of its own, found by its folder."""
+        os.killpg(self.children[name].process.pid, number)
+        for pid in find_holders(self.folder / name, name):
+            with suppress(ProcessLookupError):  # a backend whose client has gone
+                os.kill(pid, number)
 
     async def _start_postgres(self) -> Child:
         self.environ["DATABASE_URL"], child = await start_postgres(
@@ -105,9 +117,9 @@ class Installation:
         self.environ["REDIS_URL"], child = await start_redis(self.folder / "redis", self.folder / "redis.log")
         return child
 
-    async def _start_own(self, command: str) -> Child:
+    async def _start_own(self, command: str, *options: str) -> Child:
         log = self.folder / f"{command}.log"
-        line = [sys.executable, ROOT / "server.py", command]
+        line = [sys.executable, ROOT / "server.py", command, *options]
         child = spawn(command, line, stop_signal=signal.SIGTERM, environ=self.environ, log=log)
         port = self.port if command == "serve" else self.sandbox_port
         await wait_ready(child, partial(is_listening, HOST, port), START_SECONDS, log)
@@ -123,10 +135,12 @@ class Installation:
                 account = await accounts.add_account(app, ACCOUNT, actor="test")
                 credentials = {"api_key": secrets.token_urlsafe(16), "webhook_secret": secrets.token_urlsafe(32)}
                 await gateway_accounts.add_gateway_account(app, account.id, "sandbox", credentials, actor="test")
+                self.secrets |= credentials
             account = await accounts.get_account(app, ACCOUNT)
             await versions.publish(app, account.id, {**definition, "name": username}, files or {}, actor="test")
             token = await make_bot(app.http, settings, username, username)
             await bots.add(app, account=ACCOUNT, token=token, funnel=username, actor="test")
+            self.secrets[f"token of @{username}"] = token
 
     async def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call the sandbox's JSON face (which lives while the server is dead) and give its answer."""
@@ -159,7 +173,7 @@ class Installation:
 @asynccontextmanager
 async def open_installation(folder: Path, **more: str) -> AsyncIterator[Installation]:
     """Give a running installation with its data in `folder`, and stop it at the end. `more`: settings of its own."""
-    installation = Installation(folder, more)
+    installation = Installation(folder, more=more)
     try:
         await installation.open()
         yield installation

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from grimbots.conf.settings import load
+from grimbots.handlers.commands.supervisors import is_listening
 from grimbots.server import build_app, now
 from grimbots.services import accounts, conversion_destinations, statements
 from grimbots.services.conversion_destinations import Wish
 from grimbots.tests.e2e import evidence, verdicts
 from grimbots.tests.e2e.buyers import Manners, Tally, filled_seats
 from grimbots.tests.e2e.evidence import Evidence
-from grimbots.tests.e2e.installation import ACCOUNT, Installation, until
+from grimbots.tests.e2e.installation import ACCOUNT, HOST, START_SECONDS, Installation, until
 from grimbots.tests.e2e.storms import FAULTS, TIMEOUTS, Weather, storm
 from grimbots.tests.e2e.verdicts import Verdict
 from grimbots.tests.ports import pick_port
@@ -102,13 +104,16 @@ async def open_scene(folder: Path, plan: Plan) -> AsyncIterator[Scene]:
     """Start everything, with shops, a link, an ad network that is told of sales, and somebody who looks at it all."""
     pixel, installation = Pixel(now), Installation(folder, ("serve", "--processes", str(PROCESSES)))
     witness = Witness(installation)
-    installation.environ |= {"STATUS_PORT": str(pick_port(PROCESSES))}
+    first_port = pick_port(PROCESSES)
+    installation.environ["STATUS_PORT"] = str(first_port)
     await pixel.start()
     installation.environ["GRIMBOTS_CONVERSION_URLS"] = json.dumps({"meta": pixel.url})
     async with AsyncExitStack() as closing:
         closing.push_async_callback(pixel.stop)
         closing.push_async_callback(installation.close)
         await installation.open()
+        for port in range(first_port, first_port + PROCESSES):  # a parent that cannot start its first ones gives up
+            await until(partial(is_listening, HOST, port), START_SECONDS, "a process does not start")
         town = Town(installation, max(2, plan.buyers // BUYERS_PER_BOT))
         await town.open()
         await _report_to(installation, pixel)

@@ -156,7 +156,7 @@ def _warn_of_queue(depth: QueueDepth) -> Iterator[str]:
 
 def _warn_of_machine(checks: dict[str, Any]) -> Iterator[str]:
     database, disk = checks["database"], checks["disk"]
-    if database.get("pool_waiting"):
+    if database.get("pool_waiting") and database["pool_in_use"] >= database["pool_size"]:  # others wait for a dial
         yield f"{database['pool_waiting']} wait for one of {database['pool_size']} connections to postgres"
     if (database.get("replication", {}).get("lag_bytes") or 0) > POSTGRES_LAG_BYTES:
         yield f"a standby of postgres is {database['replication']['lag_bytes']} bytes behind"

@@ -45,6 +45,7 @@ async def test_go_does_not_wait_for_a_postgres_that_hangs(tmp_path: Path) -> Non
     async with open_installation(tmp_path) as installation:
         ad = Ad(installation)
         await ad.make()
+        await ad.attract(2, 10.0)  # a process that knows the link
         await installation.pause("postgres")
         try:
             assert await ad.is_quick()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import notices, payments, timers, wakes
+from grimbots.services import leads, notices, payments, timers, wakes
 from grimbots.services.funnels import versions
 from grimbots.services.funnels.files import read_files
 from grimbots.tests.conftest import Clock
@@ -94,9 +94,10 @@ async def test_every_kind_of_step_is_walked(ana: Buyer, shop: Shop, clock: Clock
     ]
     ((values,),) = query("SELECT body -> 'data' -> 'values' FROM posts")
     assert (values["nome"], values["valor"], values["hora"]) == ("Ana ", "R$ 35,82", "5")
-    ((state, step),) = query("SELECT state, step FROM leads WHERE chat_id = %s", ana.chat_id)
-    assert step == "" and state["answers"]["email"] == "ana@example.com"
-    assert (state["tags"], state["bought"]) == (["madrugador", "cliente"], ["plano", "audios"])
+    whose = {"account_id": ana.tenant.account_id, "bot_id": ana.tenant.bot_id}
+    walk = leads.walk(ana.app, await ana.app.db.leads.find_by_chat(**whose, chat_id=ana.chat_id))
+    assert walk.step == "" and walk.answers["email"] == "ana@example.com"
+    assert (walk.tags, walk.bought) == (("madrugador", "cliente"), ("plano", "audios"))
     clock.move(seconds=5)
     await ana.say("/start")
     await ana.tap("Já sou cliente")

@@ -78,6 +78,7 @@ def _note_moves(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return sent
 
 
+@pytest.mark.alone  # a stall of a second would be a lost wait, which is asked for again
 @pytest.mark.gen_test
 async def test_asks_nothing_more_while_it_is_idle(
     queue: Queue, flushed_redis_url: str, monkeypatch: pytest.MonkeyPatch

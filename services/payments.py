@@ -55,7 +55,7 @@ async def open(  # noqa: A001
     items: Sequence[Mapping[str, Any]],
     description: str,
     amount_cents: int,
-    currency: str = "BRL",
+    currency: str,
     expires_in_seconds: int,
     now: datetime,
 ) -> Row:

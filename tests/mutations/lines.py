@@ -181,4 +181,20 @@ TRACKING = (
         f"{SENT}::test_a_round_begun_anew_makes_the_old_one_idle",
     ),
 )
-GUARDS = PAYING + TRACKING
+SELLING = (
+    Guard(
+        48,
+        "services/effects.py",
+        "        items=[asdict(item) for item in effect.items],\n",
+        '        items=[{**asdict(item), "offer": effect.step} for item in effect.items],\n',
+        "tests/services/test_nudges.py::test_a_payment_says_which_offer_sold_each_thing",
+    ),
+    Guard(
+        54,
+        "handlers/commands/campaign.py",
+        "    if instant.tzinfo is None:\n",
+        "    if not text:\n",
+        "tests/handlers/commands/test_campaign.py::test_an_instant_is_understood_by_its_time_zone",
+    ),
+)
+GUARDS = PAYING + TRACKING + SELLING

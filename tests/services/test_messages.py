@@ -258,6 +258,7 @@ async def plan_delivery(chat: Chat) -> Any:
             items=[],
             description="Curso",
             amount_cents=PRICE_CENTS,
+            currency="BRL",
             expires_in_seconds=60,
             now=now,
         )

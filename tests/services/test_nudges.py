@@ -164,3 +164,22 @@ async def test_a_downsell_comes_through_the_queue(sale: Sale, clock: Clock, fake
             lambda: sale.query("SELECT DISTINCT status FROM messages WHERE cause LIKE 't:%%'") == [("sent",)]
         )
     assert sorted(sale.list_said()) == ["half", "pix"]
+
+
+@pytest.mark.gen_test
+async def test_a_payment_says_which_offer_sold_each_thing(sale: Sale, clock: Clock, query: Query) -> None:
+    await sale.order()
+    clock.move(minutes=20)
+    await sale.fire()
+    await sale.buyer.tap("Sim")
+    other = Sale(sale.shop, query, chat_id=4243)
+    await other.pay(await other.order())
+    clock.move(minutes=5)
+    await other.fire()
+    await other.buyer.tap("Mais")
+    assert [items for (items,) in query("SELECT items FROM payments ORDER BY id")] == [
+        [{"offer": "course", "name": "Curso", "price_cents": PRICE_CENTS}],
+        [{"offer": "half", "name": "Curso", "price_cents": PRICE_CENTS // 2}],
+        [{"offer": "course", "name": "Curso", "price_cents": PRICE_CENTS}],
+        [{"offer": "more", "name": "Mais", "price_cents": 500}],
+    ]

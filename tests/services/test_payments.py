@@ -338,6 +338,7 @@ async def test_open_makes_one_payment_per_cause_and_ordinal(shop: Shop) -> None:
             "ordinal",
             "description",
             "amount_cents",
+            "currency",
             "expires_in_seconds",
         )
         same = {name: getattr(payment, name) for name in names}

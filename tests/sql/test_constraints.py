@@ -69,3 +69,15 @@ def test_every_telegram_id_is_a_bigint(filled):
         columns = cursor.fetchall()
     assert {("leads", "chat_id"), ("messages", "chat_id"), ("bots", "telegram_id")} <= {each[:2] for each in columns}
     assert [each for each in columns if each[2] != "bigint"] == []
+
+
+def test_every_instant_has_its_time_zone(filled):
+    """Without one it is another instant to each server that reads it."""
+    with filled.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND (column_name ~ '_at$' OR data_type ~ '^time')"
+        )
+        columns = cursor.fetchall()
+    assert {("payments", "paid_at"), ("figure_entries", "at")} <= {each[:2] for each in columns}
+    assert [each for each in columns if each[2] != "timestamp with time zone"] == []

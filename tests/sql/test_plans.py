@@ -52,6 +52,13 @@ def test_a_scan_would_be_seen(filled):
     assert [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"] == ["messages"]
 
 
+def test_a_report_reads_what_was_counted(filled):
+    """Sales joined to leads and bots are as many rows as the product of them."""
+    nodes = explain(filled, STATEMENTS["figures.report"])
+    read = {node["Relation Name"] for node in nodes if "Relation Name" in node}
+    assert read == {"figures", "figure_entries", "clicks", "bots"}
+
+
 def test_every_growing_table_is_filled(filled):
     with filled.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")

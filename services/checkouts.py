@@ -36,6 +36,7 @@ ANSWER_SECONDS = 5.0
 REFUSALS = {
     "unknown": "Esta cobrança não existe mais. Volte à conversa e peça outra. / This invoice is gone: ask for another.",
     "paid": "Esta cobrança já foi paga. / This invoice was paid already.",
+    "bought": "Este pedido já foi pago de outra forma, e nada foi cobrado agora. / This order was paid in another way.",
     "over": "Esta cobrança venceu. Volte à conversa e peça outra. / This invoice is over: ask for another.",
     "changed": "O valor desta cobrança mudou. Volte à conversa e peça outra. / The price has changed: ask for another.",
     "another": "Esta cobrança é de outra pessoa. / This invoice is somebody else's.",
@@ -79,7 +80,10 @@ async def _find_refusal(app: App, bot: Bot, query: Mapping[str, Any]) -> str:
     if (query.get("currency"), query.get("total_amount")) != (STARS, payment.amount_cents):
         return "changed"
     sender = query.get("from")
-    return "" if isinstance(sender, dict) and sender.get("id") == payment.chat_id else "another"
+    if not isinstance(sender, dict) or sender.get("id") != payment.chat_id:
+        return "another"
+    which = {"account_id": payment.account_id, "payment_id": payment.id}
+    return "bought" if await app.db.payments.has_paid_twin(**which, paid_at=app.clock()) else ""
 
 
 async def _find_payment(app: App, bot: Bot, payload: Any) -> Row | None:

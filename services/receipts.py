@@ -5,7 +5,8 @@
     ... and more                                        paid            overpaid
     ... late, while the product is sold                 paid            late
     ... late, and it is not sold any more               held            late, unsold
-    ... of an order paid by another charge meanwhile    paid            double      one of the two can be given back
+    ... of an order paid by another charge meanwhile,
+        by PIX here and in Stars there too              paid            double      one of the two can be given back
     under the price                                     held            underpaid
     any, for a charge that was paid before              kept apart      double      can be given back
     any, of a buyer who was erased since                as above        erased      nothing is delivered, give it back

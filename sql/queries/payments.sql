@@ -178,8 +178,8 @@ WHERE payments.idempotency_key = %(key)s
     AND payment_refusals.gateway_account_id = %(gateway_account_id)s;
 
 -- name: has_paid_twin :value
--- Whether the same lead has paid for the same things at the same step while this charge was open: then it is one order, paid twice.
--- What it bought before this charge was made, or asked for after this one was paid, is another.
+-- Whether the same lead has paid for the same things while this charge was open, be it by PIX and in Stars: then it is one order, paid
+-- twice. What it bought before this charge was made, or asked for after this one was paid, is another; what has gone back is none.
 SELECT EXISTS (
     SELECT
     FROM payments AS twin
@@ -188,10 +188,10 @@ SELECT EXISTS (
         AND mine.id = %(payment_id)s
         AND twin.account_id = %(account_id)s
         AND twin.id <> mine.id
-        AND twin.step = mine.step
         AND twin.items = mine.items
         AND twin.paid_at >= mine.created_at
         AND twin.created_at <= %(paid_at)s
+        AND twin.state NOT IN ('refund_pending', 'refunded', 'charged_back')
 );
 
 -- name: hasten_check :exec

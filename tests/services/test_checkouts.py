@@ -374,3 +374,56 @@ async def test_a_sale_in_stars_is_told_to_no_network(desk: Desk, query: Any) -> 
     in_reais = replace(desk.shop, version_id=await desk.publish(FUNNEL))
     await in_reais.charge(502)
     assert query("SELECT event FROM conversions") == [("InitiateCheckout",)]
+
+
+BY_PIX = {
+    **FUNNEL,
+    "steps": [
+        {**FUNNEL["steps"][0], "accept": {"text": "Quero", "next": "pix"}},
+        {**FUNNEL["steps"][1], "id": "pix"},
+        FUNNEL["steps"][2],
+    ],
+}
+
+
+async def charge_both_ways(desk: Desk) -> tuple[Any, Any]:
+    """Let a buyer ask for the same order in Stars and, at another step, by PIX."""
+    in_stars = await desk.shop.charge()
+    in_reais = replace(desk.shop, version_id=await desk.publish(BY_PIX))
+    return in_stars, await in_reais.charge(update_id=2)
+
+
+async def pay_by_pix(desk: Desk, payment: Any) -> None:
+    await desk.shop.receive(desk.shop.provider.pay(payment.txid))
+    await desk.shop.apply_events()
+
+
+@pytest.mark.gen_test
+async def test_an_order_paid_by_pix_and_in_stars_is_seen_and_one_of_the_two_goes_back(desk: Desk) -> None:
+    in_stars, in_reais = await charge_both_ways(desk)
+    assert (await desk.answer(in_stars))["ok"]
+    desk.telegram.pay(in_stars.txid)
+    await pay_by_pix(desk, in_reais)
+    await desk.handle(desk.tell(in_stars, f"E1-{in_stars.txid}"))
+    paid = [await desk.shop.read(one.id) for one in (in_reais, in_stars)]
+    assert [(one.state, list(one.flags)) for one in paid] == [("paid", []), ("paid", ["double"])]
+    row = await refunds.ask(desk.app, account_id=in_stars.account_id, payment_id=in_stars.id, actor="user:1")
+    await refunds.do(desk.app, return_id=row.id)
+    assert [(await desk.shop.read(one.id)).state for one in paid] == ["paid", "refunded"]
+
+
+@pytest.mark.gen_test
+async def test_pix_that_comes_in_for_an_order_paid_in_stars_is_seen_too(desk: Desk) -> None:
+    in_stars, in_reais = await charge_both_ways(desk)
+    await desk.handle(desk.tell(in_stars))
+    await pay_by_pix(desk, in_reais)
+    assert list((await desk.shop.read(in_reais.id)).flags) == ["double"]
+
+
+@pytest.mark.gen_test
+async def test_a_checkout_of_an_order_that_was_paid_by_pix_is_refused(desk: Desk, query: Any) -> None:
+    in_stars, in_reais = await charge_both_ways(desk)
+    await pay_by_pix(desk, in_reais)
+    assert (await desk.answer(in_stars))["error_message"] == checkouts.REFUSALS["bought"]
+    query("UPDATE payments SET state = 'refunded' WHERE id = %s", in_reais.id)
+    assert (await desk.answer(in_stars))["ok"]

@@ -78,4 +78,5 @@ def _read_sale(row: Row) -> Sale:
         items=tuple(Item(str(item["offer"]), str(item["name"]), int(item["price_cents"])) for item in row.items),
         asked_at=row.asked_at,
         paid_at=row.paid_at,
+        fee_cents=row.fee_cents,
     )

@@ -121,6 +121,7 @@ class Sale:
     items: tuple[Item, ...]
     asked_at: datetime
     paid_at: datetime | None
+    fee_cents: int | None = None  # what the provider keeps of it; None: it has not said
 
 
 @dataclass(frozen=True, slots=True)

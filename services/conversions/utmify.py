@@ -4,8 +4,8 @@ Source: "Documentação da API para envio de vendas - Utmify", as mirrored in pu
 examples are in the tests. Limits and retries are not documented.
 
 It wants a name and an e-mail of every buyer, and a buyer in Telegram has none: what the bot was not told is filled by
-what the seller has configured for that. Telephone and document are null unless the bot was told. The provider's fee is
-not known here, so it is 0 and the seller's part is the whole.
+what the seller has configured for that. Telephone and document are null unless the bot was told. The fee is what the
+provider of the payment has said it keeps; one that has not said it (yet) is 0, for the key is not optional.
 """
 
 from __future__ import annotations
@@ -123,10 +123,11 @@ def _describe_tracking(conversion: Conversion) -> dict[str, str | None]:
 
 
 def _describe_commission(sale: Sale) -> dict[str, Any]:
+    fee_cents = sale.fee_cents or 0
     known = {
         "totalPriceInCents": sale.amount_cents,
-        "gatewayFeeInCents": 0,
-        "userCommissionInCents": sale.amount_cents,
+        "gatewayFeeInCents": fee_cents,
+        "userCommissionInCents": max(0, sale.amount_cents - fee_cents),
     }
     return known if sale.currency == "BRL" else {**known, "currency": sale.currency}
 

@@ -217,12 +217,13 @@ SELECT taken.id, taken.event, taken.event_key, taken.occurred_at, taken.was_doub
     clicks.clicked_at, clicks.pool_id, pools.slug, clicks.utm_source, clicks.utm_medium, clicks.utm_campaign, clicks.utm_content,
     clicks.utm_term, clicks.fbp, clicks.fbc, clicks.ttclid, clicks.gclid, clicks.parameters, clicks.address, clicks.user_agent,
     payments.idempotency_key, payments.amount_cents, payments.paid_cents, payments.currency, payments.items,
-    payments.created_at AS asked_at, payments.paid_at,
+    payments.created_at AS asked_at, payments.paid_at, receipts.fee_cents,
     leads.first_name, leads.state, leads.key_encrypted, leads.version_id
 FROM taken
 LEFT JOIN clicks ON clicks.id = taken.click_id AND clicks.account_id = taken.account_id AND clicks.clicked_at IS NOT NULL
 LEFT JOIN pools ON pools.id = clicks.pool_id
 LEFT JOIN payments ON payments.id = taken.payment_id AND payments.account_id = taken.account_id
+LEFT JOIN payment_receipts AS receipts ON receipts.payment_id = payments.id AND receipts.end_to_end_id = payments.end_to_end_id
 LEFT JOIN leads ON leads.id = taken.lead_id AND leads.account_id = taken.account_id
 ORDER BY taken.id;
 

@@ -17,6 +17,7 @@ from grimbots.services import alarms, conversion_destinations, conversion_events
 from grimbots.services.conversion_sends import find_pause
 from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
+from grimbots.tests.services import returning
 from grimbots.tests.services.reporters import ADDRESS, BROWSER, CREDENTIALS, Reporter
 from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS
 from grimbots.tests.services.workers import work
@@ -103,6 +104,16 @@ async def test_every_network_takes_a_sale_of_its_own_click(reporter: Reporter, n
     assert [told["status"] for told in networks["utmify"].taken] == ["waiting_payment", "paid"]
     assert networks["utmify"].taken[1]["trackingParameters"]["utm_campaign"] == "C|1"
     assert networks["webhook"].taken[-1]["payment"]["amount_cents"] == PRICE_CENTS
+
+
+@pytest.mark.gen_test
+async def test_utmify_hears_of_the_fee_of_the_transfer_that_paid(reporter: Reporter, networks: Any) -> None:
+    await reporter.connect("utmify", events=["InitiateCheckout", "Purchase"])
+    payment = await returning.sell(reporter.shop, fee_cents=99)
+    await returning.receive(reporter.shop, payment, "E2", fee_cents=77)  # a second one, to be given back
+    await reporter.send()
+    assert [told["commission"]["gatewayFeeInCents"] for told in networks["utmify"].taken] == [99, 99]
+    assert networks["utmify"].taken[1]["commission"]["userCommissionInCents"] == PRICE_CENTS - 99
 
 
 @pytest.mark.gen_test

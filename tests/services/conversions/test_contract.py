@@ -141,7 +141,7 @@ def test_contact_data_is_hashed_as_published(hashed: str | None, expected: str |
 def test_utmify_orders_are_those_of_its_document() -> None:
     """Section 3.1 of "Documentação da API para envio de vendas - Utmify": a PIX made, and paid.
 
-    Ours differ in the platform's name, in the fee, which we do not know, and in the document, which we have not.
+    Ours differ in the platform's name, in the fee, which nobody has told here, and in the document, which we have not.
     """
     paid = build("utmify", PURCHASE)
     assert paid == {
@@ -189,6 +189,16 @@ def test_utmify_orders_are_those_of_its_document() -> None:
     back = build("utmify", replace(PURCHASE, event=Event.REFUND, at=datetime(2024, 7, 19, 1, 44, 39, tzinfo=UTC)))
     assert (back["status"], back["refundedAt"]) == ("refunded", "2024-07-19 01:44:39")
     assert build("utmify", PURCHASE, test_event_code="T")["isTest"] is True
+
+
+def test_utmify_is_told_the_fee_that_the_provider_told() -> None:
+    assert PURCHASE.sale is not None
+    told = build("utmify", replace(PURCHASE, sale=replace(PURCHASE.sale, fee_cents=300)))
+    assert told["commission"] == {
+        "totalPriceInCents": 10000,
+        "gatewayFeeInCents": 300,
+        "userCommissionInCents": 9700,
+    }
 
 
 def test_utmify_is_told_of_who_told_nothing_what_the_seller_chose() -> None:

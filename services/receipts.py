@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from grimbots.conf import metrics
+from grimbots.services import schedules
 from grimbots.services.gateways.base import Receipt
 
 if TYPE_CHECKING:
@@ -125,7 +126,11 @@ async def _write(case: Case, receipt: Receipt, ruling: Ruling) -> None:
     }
     if ruling.pays:
         await case.tx.payments.mark_paid(
-            **known, paid_cents=receipt.amount_cents, paid_at=receipt.at, end_to_end_id=receipt.end_to_end_id
+            **known,
+            paid_cents=receipt.amount_cents,
+            paid_at=receipt.at,
+            end_to_end_id=receipt.end_to_end_id,
+            next_look_at=schedules.next_look(receipt.at, known["now"]),
         )
     else:
         await case.tx.payments.set_flags(**known)

@@ -6,6 +6,10 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_unmade ON payments (id) WHERE s
 -- Plan: Index Only Scans, one per gateway account that has any, each up to a few rows. Partial: paid and forgotten ones are not in it.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_checks ON payments (gateway_account_id, next_check_at) WHERE next_check_at IS NOT NULL;
 
+-- Serves payments.claim_looks: what was paid and is due to be looked back at, the oldest first.
+-- Plan: Index Scan up to its LIMIT. Partial: what is unpaid, or was paid a hundred days ago, is not in it.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_looks ON payments (next_look_at) WHERE next_look_at IS NOT NULL;
+
 -- Serves payments.has_paid_twin: what else a lead has paid for. Asked once per payment, when it is paid.
 -- Plan: Index Scan, a few rows. Partial: most charges are never paid.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS payments_lead_paid ON payments (lead_id) WHERE paid_at IS NOT NULL;

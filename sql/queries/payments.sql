@@ -93,6 +93,22 @@ FROM mine
 WHERE payments.id = mine.id
 RETURNING payments.id, payments.account_id, payments.gateway_account_id, payments.checks;
 
+-- name: claim_looks :many
+-- Of every account: payments to look back at now, the ones due longest. Each is due again at claimed_until, should the look get lost.
+UPDATE payments
+SET next_look_at = %(claimed_until)s
+FROM gateway_accounts
+WHERE gateway_accounts.id = payments.gateway_account_id
+    AND payments.id = ANY (ARRAY(
+        SELECT id
+        FROM payments
+        WHERE next_look_at <= %(now)s
+        ORDER BY next_look_at
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ))
+RETURNING payments.id, payments.account_id, payments.gateway_account_id, payments.paid_at, gateway_accounts.gateway;
+
 -- name: correct_fee :exec
 -- What the provider keeps of a transfer, where it said something else before, or nothing.
 UPDATE payment_receipts
@@ -290,6 +306,7 @@ SET state = 'paid',
     end_to_end_id = %(end_to_end_id)s,
     flags = %(flags)s::text[],
     next_check_at = NULL,
+    next_look_at = %(next_look_at)s,
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
@@ -333,6 +350,13 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
     AND checks = %(checks)s
     AND state IN ('pending', 'expired');
+
+-- name: note_look :exec
+-- Null: not to be looked back at again.
+UPDATE payments
+SET next_look_at = %(next_look_at)s
+WHERE account_id = %(account_id)s
+    AND id = %(payment_id)s;
 
 -- name: refuse :exec
 -- Note that a gateway account surely has no charge of this payment.

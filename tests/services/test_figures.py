@@ -235,7 +235,9 @@ async def test_a_transaction_that_breaks_off_counts_nothing(app: Any, accounts: 
     with pytest.raises(ZeroDivisionError):
         async with app.db.transaction() as tx:
             known = {"account_id": payment.account_id, "payment_id": payment.id, "flags": [], "now": app.clock()}
-            await tx.payments.mark_paid(**known, paid_cents=1, paid_at=app.clock(), end_to_end_id="E1")
+            await tx.payments.mark_paid(
+                **known, paid_cents=1, paid_at=app.clock(), end_to_end_id="E1", next_look_at=None
+            )
             raise ZeroDivisionError
     assert await read(app, accounts[0], *figures.DIMENSIONS) == before
 

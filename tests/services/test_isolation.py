@@ -24,6 +24,7 @@ from grimbots.services import (
     deliveries,
     erasures,
     events,
+    lookbacks,
     managed_bots,
     messages,
     nudges,
@@ -97,6 +98,11 @@ async def refund(world: World) -> None:
 async def look(world: World) -> None:
     payment = await returning.sell(world.own_shop, OTHERS_CHAT)
     await returns.look(world.own_shop.app, payment_id=payment.id)
+
+
+async def look_back(world: World) -> None:
+    payment = await returning.sell(world.own_shop, OTHERS_CHAT)
+    await lookbacks.look_back(world.own_shop.app, payment_id=payment.id, paid_at=world.own_shop.app.clock().timestamp())
 
 
 async def start_with_others_token(world: World) -> None:
@@ -285,6 +291,7 @@ RUNS: dict[str, list[Run]] = {
     "payments.expire": [expire],
     "refunds.do": [refund],
     "returns.look": [look],
+    "payments.look_back": [look_back],
     "payments.verify": [verify],
     "privacy.erase": [erase_others_lead],
     "privacy.finish": [say_goodbye],

@@ -61,6 +61,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "payments.expire": {"timer_id": 1, "payment_id": 1},
     "refunds.do": {"return_id": 1},
     "returns.look": {"payment_id": 1},
+    "payments.look_back": {"payment_id": 1, "paid_at": 0.0},
     "payments.verify": {"payment_id": 1, "cause": "u:1:1"},
     "privacy.erase": {"account_id": 1, "bot_id": 1, "chat_id": 5, "lead_id": 1, "actor": "lead", "language": ""},
     "privacy.finish": {"bot_id": 1, "chat_id": 5, "group_ids": [], "told": True, "language": ""},

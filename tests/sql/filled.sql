@@ -135,6 +135,7 @@ WHERE leads.chat_id % 1000 = 1
     AND leads.first_name ~ ' tenant-([1-9]|10)$';
 
 UPDATE payments SET next_check_at = now() WHERE state = 'pending';
+UPDATE payments SET next_look_at = now() WHERE paid_at IS NOT NULL;
 
 INSERT INTO payment_receipts (account_id, payment_id, end_to_end_id, amount_cents, paid_at, noted_at)
 SELECT account_id, id, end_to_end_id, paid_cents, now(), now() FROM payments;

@@ -136,6 +136,7 @@ EVERY_ACCOUNT = {
     "payment_returns.claim_open",
     "payment_returns.list_stale",
     "payments.claim_checks",
+    "payments.claim_looks",
     "payments.count_flagged",
     "payments.list_stale",
     "provider_events.count_left_over",

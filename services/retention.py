@@ -18,6 +18,8 @@ LOOKED_AT_ROWS, BATCHES = 500, 10_000  # a transaction each; what is left over g
 KEPT: Mapping[str, timedelta] = {
     "conversions": timedelta(days=60),  # that are over and of no sale
     "clicks": timedelta(days=90),  # that brought no lead and no charge
+    "refusals": timedelta(days=120),  # that a provider had no charge: its events may say otherwise for as long as these
+    "differences": timedelta(days=180),  # between a statement and our rows: those that are closed, and strangers
     "timers": timedelta(days=90),  # that fired or were called off: what they did stands in messages and payments
 }
 BLANKED: Mapping[str, timedelta] = {
@@ -38,6 +40,8 @@ async def forget_old(app: App) -> None:
     statements = {
         "conversions": rows.forget_old,
         "clicks": app.db.clicks.forget_old,
+        "refusals": app.db.payments.forget_refusals,
+        "differences": app.db.statement_differences.forget_old,
         "timers": app.db.timers.forget_old,
     }
     for table, period in KEPT.items():

@@ -193,6 +193,24 @@ JOIN payment_refusals ON payment_refusals.payment_id = payments.id
 WHERE payments.idempotency_key = %(key)s
     AND payment_refusals.gateway_account_id = %(gateway_account_id)s;
 
+-- name: forget_refusals :value
+-- Of every account: looks at the next ones behind a payment's id, and deletes what was noted before an instant. The last id that was old;
+-- null: no more.
+WITH looked AS MATERIALIZED (
+    SELECT payment_id, at
+    FROM payment_refusals
+    WHERE payment_id > %(after)s
+    ORDER BY payment_id
+    LIMIT %(limit)s
+), forgotten AS (
+    DELETE FROM payment_refusals
+    WHERE payment_id = ANY (ARRAY(SELECT payment_id FROM looked WHERE looked.at < %(before)s))
+        AND at < %(before)s
+)
+SELECT max(payment_id)
+FROM looked
+WHERE at < %(before)s;
+
 -- name: has_paid_twin :value
 -- Whether the same lead has paid for the same things while this charge was open, be it by PIX and in Stars: then it is one order, paid
 -- twice. What it bought before this charge was made, or asked for after this one was paid, is another; what has gone back is none.

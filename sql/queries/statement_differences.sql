@@ -30,6 +30,24 @@ FROM (
 GROUP BY kind
 ORDER BY kind;
 
+-- name: forget_old :value
+-- Of every account: looks at the next ones behind an id, and deletes of those found before an instant what is closed, and strangers, which
+-- nobody need close. The last id that was old; null: no more.
+WITH looked AS MATERIALIZED (
+    SELECT id, found_at
+    FROM statement_differences
+    WHERE id > %(after)s
+    ORDER BY id
+    LIMIT %(limit)s
+), forgotten AS (
+    DELETE FROM statement_differences
+    WHERE id = ANY (ARRAY(SELECT id FROM looked WHERE found_at < %(before)s))
+        AND (closed_at < %(before)s OR kind = 'stranger')
+)
+SELECT max(id)
+FROM looked
+WHERE found_at < %(before)s;
+
 -- name: list_shown :many
 -- Those nobody has closed, and those found since an instant that settled themselves; the newest first.
 SELECT statement_differences.id, gateway_accounts.gateway, gateway_account_id, payment_id, kind, reference, detail, found_at, closed_at

@@ -88,6 +88,39 @@ async def test_timers_go_when_they_are_over_and_old(shop: Shop, clock: Clock, qu
     assert left == ["for a person", "to come", "called off early"]
 
 
+async def note_money(shop: Shop, payment: Any) -> None:
+    """Note that a provider refused a payment's charge, and what its statement said otherwise."""
+    which = {"account_id": payment.account_id, "gateway_account_id": payment.gateway_account_id}
+    now = shop.app.clock()
+    await shop.app.db.payments.refuse(**which, payment_id=payment.id, reason="no", now=now)
+    for kind, closed_at in (("unseen", now), ("unpaid", None), ("stranger", None)):
+        await shop.app.db.statement_differences.add(
+            **which, payment_id=None, kind=kind, reference=f"{payment.id}", detail="x", now=now, closed_at=closed_at
+        )
+
+
+@pytest.mark.gen_test
+async def test_refusals_and_differences_go_but_not_what_nobody_has_closed(
+    shop: Shop, clock: Clock, query: Query, batches: None
+) -> None:
+    def list_left() -> list[Any]:
+        refused = query("SELECT payment_id FROM payment_refusals ORDER BY payment_id")
+        return [*refused, *query("SELECT reference, kind FROM statement_differences ORDER BY id")]
+
+    old, other, young = [await shop.charge(chat_id) for chat_id in (601, 602, 603)]
+    for payment in (old, other):
+        await note_money(shop, payment)
+    before = list_left()
+    move_to_night(clock, days=119)
+    await retention.forget_old(shop.app)
+    assert list_left() == before
+    move_to_night(clock, days=62)
+    await note_money(shop, young)
+    await retention.forget_old(shop.app)
+    new = [(str(young.id), kind) for kind in ("unseen", "unpaid", "stranger")]
+    assert list_left() == [(young.id,), (str(old.id), "unpaid"), (str(other.id), "unpaid"), *new]
+
+
 @pytest.mark.gen_test
 async def test_what_people_said_is_emptied_and_its_rows_stay(
     shop: Shop, clock: Clock, query: Query, batches: None

@@ -12,6 +12,7 @@ from typing import Any
 from grimbots.services.funnels.definitions import Version, list_rules, read_version
 from grimbots.services.funnels.fields import MAX_MINUTES
 from grimbots.services.funnels.old_buttons import check_old_buttons, list_entries
+from grimbots.services.funnels.prices import LEAST_CENTS, Priced, find_share
 from grimbots.services.funnels.problems import Finding, Problem, describe
 from grimbots.services.funnels.readings import join_place
 from grimbots.services.funnels.rings import find_certain, find_rings
@@ -110,6 +111,7 @@ def _check_graph(version: Version) -> Iterator[Finding]:
     yield from _check_loops(exits)
     yield from _check_money(version, exits)
     yield from _check_offers(version)
+    yield from _check_discounts(version)
     yield from _check_coupons(version)
     yield from _check_variables(version, exits)
 
@@ -178,16 +180,32 @@ def _check_offers(version: Version) -> Iterator[Finding]:
                 yield Finding(place, "discount_of_discount", {"offer": offer}, step.id)
 
 
+def _check_discounts(version: Version) -> Iterator[Finding]:
+    """Find discounts that leave too little to be charged."""
+    for step in version.steps.values():
+        if isinstance(step, Priced) and step.discount and step.full_price_cents:
+            price_cents = find_share(step.full_price_cents, 100 - step.discount.percent)
+            if price_cents < LEAST_CENTS:
+                yield Finding("discount.percent", "discount_too_big", _say_prices(version, price_cents), step.id)
+
+
 def _check_coupons(version: Version) -> Iterator[Finding]:
-    """Find steps that ask for coupons where there are none, and coupons that take a whole price off."""
-    prices = [item.price_cents for step in version.steps.values() if (item := step.sells())]
+    """Find steps that ask for coupons where there are none, and coupons that leave too little of what is cheapest."""
+    steps = [step for step in version.steps.values() if not step.needs_basket]
+    prices = [item.price_cents for step in steps if (item := step.sells()) and item.price_cents]
     for place, coupon in enumerate(version.coupons.values()):
-        if prices and coupon.amount_cents >= min(prices):
-            facts = {"price": format_money(min(prices), version.language)}
-            yield Finding(f"coupons[{place}].amount_cents", "coupon_too_big", facts)
+        if prices and min(prices) - coupon.find_worth(min(prices)) < LEAST_CENTS:
+            field = "percent" if coupon.percent else "amount_cents"
+            yield Finding(f"coupons[{place}].{field}", "coupon_too_big", _say_prices(version, min(prices)))
     for step in version.steps.values():
         if step.redeems and not version.coupons:
             yield Finding("", "no_coupons", step=step.id)
+
+
+def _say_prices(version: Version, price_cents: int) -> dict[str, str]:
+    """Write a price, and the least that can be charged."""
+    prices = {"price": price_cents, "least": LEAST_CENTS}
+    return {name: format_money(cents, version.language) for name, cents in prices.items()}
 
 
 def _find_full_price(step: Step) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grimbots.services.funnels.fields import MAX_PRICE_CENTS, Whole
-from grimbots.services.funnels.prices import PERCENT, cut
+from grimbots.services.funnels.prices import LEAST_CENTS, PERCENT, find_share
 from grimbots.services.funnels.readings import Wrong, join_place, read_text
 
 CODE = re.compile(r"[A-Za-z0-9_-]{3,40}")  # what a start parameter may hold, too
@@ -41,9 +41,12 @@ class Coupon:
         return self.until is None or now.astimezone(zone).date() <= self.until
 
     def find_discount(self, full_cents: int) -> int:
-        """Give what it takes off; at least a cent stays to be paid."""
-        off = full_cents - cut(full_cents, self.percent) if self.percent else self.amount_cents
-        return max(0, min(off, full_cents - 1))
+        """Give what it takes off: never so much that the rest could not be charged."""
+        return max(0, min(self.find_worth(full_cents), full_cents - LEAST_CENTS))
+
+    def find_worth(self, full_cents: int) -> int:
+        """Give what it would take off by its own words."""
+        return full_cents - find_share(full_cents, 100 - self.percent) if self.percent else self.amount_cents
 
 
 def read_coupons(raw: Any) -> Mapping[str, Coupon]:

@@ -38,8 +38,12 @@ OFFER_MESSAGES: Mapping[str, tuple[str, str]] = {
         "write the last day like 2026-12-31",
     ),
     "coupon_too_big": (
-        "este cupom desconta o preço inteiro do produto mais barato ({price}); diminua o valor ou use percent",
-        "this coupon takes the whole price of the cheapest product off ({price}); lower it or use percent",
+        "com este cupom o produto mais barato ({price}) ficaria abaixo de {least}, que é o mínimo; diminua o desconto",
+        "with this coupon the cheapest product ({price}) would fall below {least}, which is the least; lower it",
+    ),
+    "discount_too_big": (
+        "com este desconto o preço seria {price}, abaixo de {least}, que é o mínimo; diminua o desconto",
+        "with this discount the price would be {price}, below {least}, which is the least; lower the discount",
     ),
     "no_coupons": (
         "este passo pede um cupom e o funil não tem nenhum; escreva-os em coupons, ao lado de steps",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Priced")
 PERCENT = Whole(1, 99, "bad_percent")
+LEAST_CENTS = 50  # several providers make no charge under R$ 0,50: no discount leads below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +79,10 @@ class Priced:
 
 
 def cut(cents: int, percent: int) -> int:
-    """Take so many per cent off, rounded to the cent; one cent at least is left."""
-    return max(1, (cents * (100 - percent) + 50) // 100)
+    """Take so many per cent off, rounded to the cent; what can be charged is left, or all of what is less."""
+    return max(min(cents, LEAST_CENTS), find_share(cents, 100 - percent))
+
+
+def find_share(cents: int, percent: int) -> int:
+    """Give so many per cent, rounded to the cent."""
+    return (cents * percent + 50) // 100

@@ -23,9 +23,9 @@ from grimbots.services.funnels.moving.words import (
     write_html,
     write_plain,
 )
+from grimbots.services.funnels.prices import LEAST_CENTS
 from grimbots.services.funnels.texts import format_money
 
-LEAST_CENTS = 50
 DEFAULT_CENTS = {"downsell": 997, "upsell": 9700}  # what the old system charged where no price could be found
 DEFAULT_MINUTES, DEFAULT_PERCENT = 5, 50
 PRICE = re.compile(r"\s*\b(?:por\s+)?(?:R\$\s*)?\d+[.,]\d+", re.IGNORECASE)

@@ -181,7 +181,9 @@ CASES: list[tuple[str, Any, tuple[str, str]]] = [
     ("bad_day", with_coupons({**COUPON, "until": "31/12/2026"}), ("", "coupons[0].until")),
     ("bad_count", with_coupons({**COUPON, "uses": 0}), ("", "coupons[0].uses")),
     ("bad_percent", with_coupons({**COUPON, "percent": 0}), ("", "coupons[0].percent")),
-    ("coupon_too_big", with_coupons({"code": "BACK", "amount_cents": 990}), ("", "coupons[0].amount_cents")),
+    ("coupon_too_big", with_coupons({"code": "BACK", "amount_cents": 1941}), ("", "coupons[0].amount_cents")),
+    ("coupon_too_big", with_coupons({"code": "BACK", "percent": 98}), ("", "coupons[0].percent")),
+    ("discount_too_big", discount({"percent": 98, "of": "offer"}), ("bump", "discount.percent")),
     ("no_coupons", become("coupon", text="?"), ("bye", "")),
     ("not_list", make_funnel(offer={"downsells": {}}), ("offer", "downsells")),
     ("not_object", make_funnel(offer={"downsells": ["bye"]}), ("offer", "downsells[0]")),
@@ -308,6 +310,13 @@ def test_check_names_the_place_and_the_rule(code: str, definition: Any, place: t
     found = {(problem.step, problem.field): problem.message for problem in check(definition, FILES)}
     assert place in found
     assert found[place].startswith(MESSAGES[code][0].partition("{")[0])
+
+
+@pytest.mark.parametrize(
+    "definition", [with_coupons({"code": "BACK", "amount_cents": 1940}), discount({"percent": 97, "of": "offer"})]
+)
+def test_check_takes_what_leaves_a_price_that_can_be_charged(definition: Any) -> None:
+    assert check(definition, FILES) == []
 
 
 def test_check_wants_a_delivery_to_hold_something() -> None:

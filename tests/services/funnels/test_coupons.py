@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grimbots.services.funnels.coupons import Coupon
 from grimbots.services.funnels.definitions import Version
 from grimbots.services.funnels.events import Charged, ChargeFailed, Paid, Started, Tapped, Wrote
-from grimbots.services.funnels.prices import cut
+from grimbots.services.funnels.prices import LEAST_CENTS, cut
 from grimbots.services.funnels.simulations import Habits, simulate
 from grimbots.tests.services.funnels.samples import NOW, make_charged, make_funnel, make_version
 from grimbots.tests.services.funnels.walkers import Walker
@@ -133,11 +133,16 @@ def test_the_skip_button_of_an_old_message_is_no_way_back() -> None:
 
 
 @given(st.integers(1, 10**8), st.integers(1, 99), st.integers(1, 10**8))
-def test_something_stays_to_be_paid(full: int, percent: int, off: int) -> None:
-    assert 1 <= cut(full, percent) <= full
-    assert abs(cut(full, percent) - full * (100 - percent) / 100) <= 1
+@example(full=100, percent=99, off=60)
+@example(full=30, percent=10, off=1)
+def test_what_stays_to_be_paid_can_be_charged(full: int, percent: int, off: int) -> None:
+    least = min(full, LEAST_CENTS)
+    assert least <= cut(full, percent) <= full
+    assert cut(full, percent) == least or abs(cut(full, percent) - full * (100 - percent) / 100) <= 1
     for coupon in (Coupon("A", percent=percent), Coupon("A", amount_cents=off)):
-        assert 0 <= coupon.find_discount(full) < full
+        left = full - coupon.find_discount(full)
+        assert least <= left <= full
+        assert left == least or left == full - coupon.find_worth(full)
 
 
 def test_made_up_leads_use_them_as_often_as_they_may() -> None:

@@ -9,7 +9,8 @@ A file is one aggregate's, its statements in alphabetical order, each a block:
     WHERE key = %(key)s
 
 `:one` gives a row or None, `:many` a list of rows, `:value` the first column of the first row or None, `:exec` the
-number of rows. A sign for per cent is written `%%`.
+number of rows. `:later` gives nothing: a transaction sends it along with its next statement, or with its COMMIT, which
+saves a round trip and is where its error is raised. A sign for per cent is written `%%`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 STRAY_PERCENT = re.compile(r"%(?!%|\(\w+\)s)")
 
 
+LATER = "later"
 VERBS = ("select", "insert", "update", "delete", "other")
 COMMAND = re.compile(rf"(?m)^({'|'.join(VERBS[:-1])})\b", re.IGNORECASE)
 
@@ -112,6 +114,7 @@ READERS: Mapping[str, Callable[[Statement, Any], Any]] = {
     "many": _read_many,
     "value": _read_value,
     "exec": _read_count,
+    LATER: lambda statement, cursor: None,
 }
 
 

@@ -42,6 +42,10 @@ PLACES = """
 INSERT INTO places (name)
 VALUES (%(name)s)
 
+-- name: add_later :later
+INSERT INTO places (name)
+VALUES (%(name)s)
+
 -- name: count :value
 SELECT count(*)
 FROM places
@@ -261,6 +265,73 @@ async def test_transaction_whose_first_statement_never_left_is_still_one(open_da
                 await tx.probe.add(name="o\0ne")
             await tx.probe.add(name="one")
             assert await database.probe.count() == 0
+        assert await database.probe.count() == 1
+
+
+@pytest.mark.gen_test
+async def test_later_goes_along_with_the_next_statement_or_with_commit(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        async with database.transaction() as tx:
+            assert await tx.probe.add_later(name="one") is None
+            await tx.probe.add_later(name="two")
+            assert await tx.probe.count() == 2
+            await tx.probe.add_later(name="three")
+        async with database.transaction() as tx:
+            await tx.probe.add_later(name="alone")
+        assert await database.probe.count() == 4
+
+
+@pytest.mark.gen_test
+async def test_later_outside_of_a_transaction_runs_at_once(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        assert await database.probe.add_later(name="one") is None
+        assert await database.probe.count() == 1
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("begun", [False, True], ids=["alone", "in a transaction"])
+async def test_later_that_fails_at_commit_rolls_back_and_keeps_its_session(open_database, places, begun):
+    async with open_database(queries=PLACES, size=1) as database:
+        pid = await database.probe.pid()
+        with pytest.raises(UniqueViolation) as raised:
+            async with database.transaction() as tx:
+                if begun:
+                    await tx.probe.fill(name="first")
+                await tx.probe.add_later(name="one")
+                await tx.probe.add_later(name="one")
+        assert raised.value.__notes__ == ["in the statements probe.add_later, probe.add_later"]
+        assert (await database.probe.count(), await database.probe.pid()) == (0, pid)
+
+
+@pytest.mark.gen_test
+async def test_later_that_fails_is_raised_by_the_next_statement(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        with pytest.raises(UniqueViolation) as raised:
+            async with database.transaction() as tx:
+                await tx.probe.add_later(name="one")
+                await tx.probe.add_later(name="one")
+                await tx.probe.count()
+        assert raised.value.__notes__ == ["in the statements probe.add_later, probe.add_later, probe.count"]
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
+async def test_later_is_dropped_with_its_transaction(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        with pytest.raises(KeyError):
+            async with database.transaction() as tx:
+                await tx.probe.add_later(name="one")
+                raise KeyError
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
+async def test_later_outlives_a_statement_that_never_left(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        async with database.transaction() as tx:
+            await tx.probe.add_later(name="one")
+            with pytest.raises(ValueError, match="NUL"):
+                await tx.probe.fill(name="o\0ne")
         assert await database.probe.count() == 1
 
 

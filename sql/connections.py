@@ -77,7 +77,7 @@ class Connection(AiopgConnection):
         return rendered
 
     async def run(self, sql: str | bytes, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Run one statement, or several of which only the last gives rows, and answer psycopg2's cursor with all its rows received.
+        """Run one statement, or several, and answer psycopg2's cursor with all rows of the last one received.
 
         Raises:
             DatabaseUnavailable: the session is lost, and closed.

@@ -280,6 +280,31 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
 FOR UPDATE;
 
+-- name: lock_with_lead :one
+-- The lead first, so that nobody deadlocks.
+-- hot
+WITH lead AS MATERIALIZED (
+    SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+        key_encrypted
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND id = %(lead_id)s
+    FOR UPDATE
+)
+SELECT payments.id, payments.account_id, payments.bot_id, lead_id, gateway_account_id, payments.version_id, payments.step, cause, ordinal,
+    description, amount_cents, currency, payments.state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags,
+    checks, created_at, end_to_end_id, paid_cents,
+    lead.id AS "lead.id", lead.account_id AS "lead.account_id", lead.bot_id AS "lead.bot_id", lead.chat_id AS "lead.chat_id",
+    lead.first_name AS "lead.first_name", lead.last_name AS "lead.last_name", lead.username AS "lead.username",
+    lead.language_code AS "lead.language_code", lead.status AS "lead.status", lead.start_param AS "lead.start_param",
+    lead.version_id AS "lead.version_id", lead.step AS "lead.step", lead.state AS "lead.state",
+    lead.key_encrypted AS "lead.key_encrypted"
+FROM lead
+JOIN payments ON payments.lead_id = lead.id
+WHERE payments.account_id = %(account_id)s
+    AND payments.id = %(payment_id)s
+FOR UPDATE OF payments;
+
 -- name: mark_paid :one
 -- The one door to paid. None: it was paid before, or its charge was never asked for.
 UPDATE payments

@@ -33,6 +33,9 @@ SELECT %(text)s::text
 SELECT 1 AS id
 WHERE false
 
+-- name: find_pair :one
+SELECT 1 AS id, 'paid' AS state, 2 AS "lead.id", 'offer' AS "lead.step"
+
 -- name: share :value
 SELECT '100%%'
 """
@@ -94,6 +97,14 @@ async def test_rows_of_a_statement_share_a_class(open_database):
     async with open_database(queries=VALUES) as database:
         first, second = await database.probe.count_to(last=1), await database.probe.count_to(last=1)
     assert type(first[0]) is type(second[0])
+
+
+@pytest.mark.gen_test
+async def test_columns_with_a_prefix_are_a_row_in_the_row(open_database):
+    async with open_database(queries=VALUES) as database:
+        row = await database.probe.find_pair()
+    assert row._fields == ("id", "state", "lead")
+    assert (row.id, row.state, row.lead.id, row.lead.step) == (1, "paid", 2, "offer")
 
 
 @pytest.mark.gen_test

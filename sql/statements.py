@@ -127,13 +127,11 @@ def _row_class(statement: Statement, cursor: Any) -> Any:
 @cache
 def _make_row_class(title: str, columns: tuple[str, ...]) -> Any:
     own = tuple(takewhile(lambda column: "." not in column, columns))
-    plain = namedtuple(title.replace(".", "_"), own)
     if own == columns:
-        return plain
+        return namedtuple(title.replace(".", "_"), columns)
     prefixes, names = zip(*(column.split(".") for column in columns[len(own) :]), strict=True)
     (prefix,) = set(prefixes)
-    inner, outer = _make_row_class(f"{title}.{prefix}", names), namedtuple(plain.__name__, (*own, prefix))
-    return _Nested(outer, inner, len(own))
+    return _Nested(_make_row_class(title, (*own, prefix)), _make_row_class(f"{title}.{prefix}", names), len(own))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from grimbots.handlers.admin.languages import LanguageHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
+from grimbots.handlers.admin.privacy import ErasureHandler, HoldingsHandler, PersonFileHandler, PrivacyHandler
 from grimbots.handlers.admin.queues import QueuesHandler
 from grimbots.handlers.admin.refunds import RefundHandler
 from grimbots.handlers.admin.reports import ReportFileHandler, ReportsHandler
@@ -66,6 +67,10 @@ PAGES: list[Route] = [
     (ACCOUNT + r"/messages", MishapsHandler),
     (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
     (ACCOUNT + r"/events", EventsHandler),
+    (ACCOUNT + r"/privacy", PrivacyHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})", HoldingsHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})/export", PersonFileHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})/erase", ErasureHandler),
     (r"/admin/queues", QueuesHandler),
     (r"/admin/queues/dead", DeadHandler),
     (r"/admin/queues/due", CalendarHandler),

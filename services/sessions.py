@@ -61,6 +61,16 @@ class Member:
         if not self.may_give_back:
             raise Forbidden("only an owner or an editor of the account may give money back: ask one of them")
 
+    @property
+    def may_handle_people(self) -> bool:
+        """Tell whether he may look up, take and erase what is kept of people."""
+        return self.role in ("owner", "editor")
+
+    def demand_handle_people(self) -> None:
+        """Raise Forbidden unless he may look up, take and erase what is kept of people."""
+        if not self.may_handle_people:
+            raise Forbidden("only an owner or an editor of the account may see what is kept of people: ask one of them")
+
     def demand_act(self) -> None:
         """Raise Forbidden unless he may change things in this account."""
         if not self.may_act:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grimbots.handlers.admin.texts_money_english import MONEY
 from grimbots.handlers.admin.texts_operators_english import OPERATORS
+from grimbots.handlers.admin.texts_privacy_english import PRIVACY
 
 ENGLISH = {
     # The frame
@@ -369,4 +370,5 @@ ENGLISH = {
     "event_number": "Notice {number}",
     **MONEY,
     **OPERATORS,
+    **PRIVACY,
 }

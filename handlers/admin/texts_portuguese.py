@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grimbots.handlers.admin.texts_money_portuguese import MONEY
 from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
+from grimbots.handlers.admin.texts_privacy_portuguese import PRIVACY
 
 PORTUGUESE = {
     # The frame
@@ -372,4 +373,5 @@ PORTUGUESE = {
     "event_number": "Aviso {number}",
     **MONEY,
     **OPERATORS,
+    **PRIVACY,
 }

@@ -61,6 +61,7 @@ def known(app: Any, accounts: Any, shop: Any, io_loop: Any) -> Known:
                 f"{sales}/events",
             ),
             *(f"{sales}/chats", f"{sales}/chats/1/return"),
+            *(f"{sales}/privacy{rest}" for rest in ("", "/1", "/1/export", "/1/erase")),
             *(f"{sales}/bots", f"{sales}/bots/1/webhook", f"{sales}/bots/1/token"),
             *(f"{sales}/reports", f"{sales}/reports.csv", f"/.well-known/grimbots/{'a' * 32}"),
             *(f"{sales}/messages/1/discard", "/admin/queues", "/admin/queues/requeue", "/admin/queues/pause"),

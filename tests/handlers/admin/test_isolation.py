@@ -147,6 +147,19 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     ACCOUNT + r"/chats/([0-9]{1,18})/return": [
         (post(base + "/chats/{other.lead_id}/return"), {404}) for base in (OTHERS, OWN)
     ],
+    ACCOUNT + r"/privacy": [
+        (get(OTHERS + "/privacy"), {404}),
+        (get(OWN + "/privacy?account_id={other.account_id}"), {200}),
+        (post(OTHERS + "/privacy", who="502"), {404}),
+        (post(OWN + "/privacy", who="502"), {200}),
+    ],
+    ACCOUNT + r"/privacy/([0-9]{1,18})": [(get(base + "/privacy/{other.lead_id}"), {404}) for base in (OTHERS, OWN)],
+    ACCOUNT + r"/privacy/([0-9]{1,18})/export": [
+        (post(base + "/privacy/{other.lead_id}/export"), {404}) for base in (OTHERS, OWN)
+    ],
+    ACCOUNT + r"/privacy/([0-9]{1,18})/erase": [
+        (ask(base + "/privacy/{other.lead_id}/erase"), {404}) for base in (OTHERS, OWN) for ask in (get, post)
+    ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),
         (get(OWN + "/messages?before=900000000000"), {200}),

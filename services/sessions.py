@@ -71,6 +71,16 @@ class Member:
         if not self.may_handle_people:
             raise Forbidden("only an owner or an editor of the account may see what is kept of people: ask one of them")
 
+    @property
+    def may_manage_gateways(self) -> bool:
+        """Tell whether he may decide to whom the account's buyers pay."""
+        return self.role == "owner"
+
+    def demand_manage_gateways(self) -> None:
+        """Raise Forbidden unless he may decide to whom the account's buyers pay."""
+        if not self.may_manage_gateways:
+            raise Forbidden("only an owner of the account decides who its payment providers are: ask one of them")
+
     def demand_act(self) -> None:
         """Raise Forbidden unless he may change things in this account."""
         if not self.may_act:

@@ -61,6 +61,8 @@ def known(app: Any, accounts: Any, shop: Any, io_loop: Any) -> Known:
                 f"{sales}/events",
             ),
             *(f"{sales}/chats", f"{sales}/chats/1/return"),
+            *(f"{sales}/ledger", f"{sales}/ledger.csv"),
+            *(f"{sales}/gateways{rest}" for rest in ("", "/add", "/1/front", "/1/limits", "/1/register")),
             *(f"{sales}/privacy{rest}" for rest in ("", "/1", "/1/export", "/1/erase")),
             *(f"{sales}/bots", f"{sales}/bots/1/webhook", f"{sales}/bots/1/token"),
             *(f"{sales}/reports", f"{sales}/reports.csv", f"/.well-known/grimbots/{'a' * 32}"),

@@ -66,10 +66,11 @@ ORDER BY id;
 
 -- name: list_differences :many
 -- Where an account's book says otherwise than a recount did.
-SELECT payment_id, place, booked_cents, counted_cents, found_at
-FROM ledger_differences
-WHERE account_id = %(account_id)s
-ORDER BY payment_id, place
+SELECT differ.payment_id, differ.place, differ.booked_cents, differ.counted_cents, payments.currency, differ.found_at
+FROM ledger_differences AS differ
+JOIN payments ON payments.account_id = differ.account_id AND payments.id = differ.payment_id
+WHERE differ.account_id = %(account_id)s
+ORDER BY differ.payment_id, differ.place
 LIMIT %(limit)s;
 
 -- name: list_entries :many

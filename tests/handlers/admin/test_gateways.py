@@ -15,6 +15,7 @@ from grimbots.services import gateway_accounts
 from grimbots.services.gateway_orders import list_places
 from grimbots.tests.browsers import TELEPHONE, browser
 from grimbots.tests.conftest import Clock
+from grimbots.tests.handlers.admin.barriers import find_barriers
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.handlers.admin.test_browser import open_window
 from grimbots.tests.services.people import add_person
@@ -175,6 +176,7 @@ async def test_reserve_is_put_first_in_a_browser(
     window = await open_window(browser, base_url, TELEPHONE, "dark")
     await window.log_in()
     await window.open(PAGE)
+    assert await find_barriers(window.page) == []
     await window.page.click("li:last-child summary:has-text('Limites')")
     await window.look_at("gateways-limits")
     await window.page.click("li:last-child summary:has-text('Pôr em primeiro')")
@@ -184,4 +186,5 @@ async def test_reserve_is_put_first_in_a_browser(
     await window.page.click(".chips a:has-text('Sandbox')")
     await window.page.wait_for_selector("h1:has-text('Conectar')")
     await window.look_at("gateways-add")
+    assert await find_barriers(window.page) == []
     assert window.complaints == []

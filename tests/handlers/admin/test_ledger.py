@@ -12,6 +12,7 @@ import pytest
 from grimbots.services import ledger, sales
 from grimbots.tests.browsers import DESK, TELEPHONE, browser
 from grimbots.tests.conftest import Clock
+from grimbots.tests.handlers.admin.barriers import find_barriers
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.handlers.admin.test_browser import open_window
 from grimbots.tests.services.people import add_person
@@ -116,6 +117,7 @@ async def test_months_are_leafed_through_in_a_browser(browser: Any, base_url: st
     window = await open_window(browser, base_url, TELEPHONE, "dark")
     await window.log_in()
     await window.open(PAGE)
+    assert await find_barriers(window.page) == []
     await window.page.click("a[rel=prev]")
     await window.page.wait_for_selector("td:has-text('0,99')")
     await window.page.set_viewport_size(DESK)

@@ -12,6 +12,7 @@ from grimbots.handlers.admin.privacy import TERMS
 from grimbots.handlers.admin.texts_privacy_portuguese import PRIVACY
 from grimbots.services.personal_data import HOLDINGS
 from grimbots.tests.browsers import TELEPHONE, browser
+from grimbots.tests.handlers.admin.barriers import find_barriers
 from grimbots.tests.handlers.admin.readers import Reader
 from grimbots.tests.handlers.admin.test_browser import open_window
 from grimbots.tests.queue.desks import wait_until
@@ -147,6 +148,7 @@ async def test_person_is_found_taken_and_erased_in_a_browser(browser: Any, base_
     window = await open_window(browser, base_url, TELEPHONE, "dark")
     await window.log_in()
     await window.open(PAGE)
+    assert await find_barriers(window.page) == []
     await window.page.focus("[name=who]")
     await window.page.keyboard.type(EMAIL)
     await window.page.keyboard.press("Enter")
@@ -154,11 +156,13 @@ async def test_person_is_found_taken_and_erased_in_a_browser(browser: Any, base_
     await window.look_at("privacy-found")
     await window.page.click("[role=status] tbody a")
     await window.look_at("privacy-person")
+    assert await find_barriers(window.page) == []
     async with window.page.expect_download() as coming:
         await window.page.click("button:has-text('Baixar os dados')")
     assert json.loads((await (await coming.value).path()).read_text())["answers"]["email"] == EMAIL
     await window.page.click("a:has-text('Apagar os dados')")
     await window.look_at("privacy-erase")
+    assert await find_barriers(window.page) == []
     await window.page.click("button.danger")
     await window.page.wait_for_selector(".said:has-text('O apagamento foi pedido')")
     assert window.complaints == []

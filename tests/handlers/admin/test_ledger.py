@@ -45,7 +45,7 @@ def book(io_loop: Any, app: Any, shop: Shop, clock: Clock) -> str:
 async def test_month_shows_balances_fees_commission_and_what_is_unknown(book: str, owner: Reader, query: Query) -> None:
     page = (await owner.get(PAGE)).text
     assert f"{book[5:]}/{book[:4]}" in page and "10,00% e R$ 0,00" in page
-    assert "de 1 transferências o provedor ainda não disse a tarifa" in page
+    assert "de 1 transferências o provedor ainda não disse a tarifa" in page and "-R$" not in page
     ((held,),) = query(
         "SELECT sum(CASE 'provider' WHEN debit THEN amount_cents WHEN credit THEN -amount_cents ELSE 0 END)"
         " FROM ledger_entries"

@@ -13,11 +13,14 @@ from grimbots.handlers.admin.calendars import CalendarHandler
 from grimbots.handlers.admin.chats import ChatHandler, ChatsHandler
 from grimbots.handlers.admin.dead import DeadHandler, DeadJobHandler, DeadReasonHandler
 from grimbots.handlers.admin.events import EventsHandler
+from grimbots.handlers.admin.gateways import GatewayAddHandler, GatewayHandler, GatewaysHandler
 from grimbots.handlers.admin.jobs import JobHandler
 from grimbots.handlers.admin.languages import LanguageHandler
+from grimbots.handlers.admin.ledger import LedgerFileHandler, LedgerHandler
 from grimbots.handlers.admin.logins import IndexHandler, LinkHandler, LoginCodeHandler, LoginHandler, LogoutHandler
 from grimbots.handlers.admin.mishaps import MishapHandler, MishapsHandler
 from grimbots.handlers.admin.persons import CodeHandler, PersonHandler, SessionHandler
+from grimbots.handlers.admin.privacy import ErasureHandler, HoldingsHandler, PersonFileHandler, PrivacyHandler
 from grimbots.handlers.admin.queues import QueuesHandler
 from grimbots.handlers.admin.refunds import RefundHandler
 from grimbots.handlers.admin.reports import ReportFileHandler, ReportsHandler
@@ -66,6 +69,15 @@ PAGES: list[Route] = [
     (ACCOUNT + r"/messages", MishapsHandler),
     (ACCOUNT + r"/messages/([0-9]{1,18})/(resend|discard)", MishapHandler),
     (ACCOUNT + r"/events", EventsHandler),
+    (ACCOUNT + r"/gateways", GatewaysHandler),
+    (ACCOUNT + r"/gateways/add", GatewayAddHandler),
+    (ACCOUNT + r"/gateways/([0-9]{1,18})/(front|retire|activate|limits|register)", GatewayHandler),
+    (ACCOUNT + r"/ledger", LedgerHandler),
+    (ACCOUNT + r"/ledger\.csv", LedgerFileHandler),
+    (ACCOUNT + r"/privacy", PrivacyHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})", HoldingsHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})/export", PersonFileHandler),
+    (ACCOUNT + r"/privacy/([0-9]{1,18})/erase", ErasureHandler),
     (r"/admin/queues", QueuesHandler),
     (r"/admin/queues/dead", DeadHandler),
     (r"/admin/queues/due", CalendarHandler),

@@ -48,14 +48,24 @@ class Commission:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """An account's book of some days, with its balances before and after, by place, and what is not known yet."""
+class Balances:
+    """What an account's book adds up to, by place, before and after some days, and what is not known yet."""
 
-    lines: list[dict[str, Any]]
     opening: dict[str, int]
     closing: dict[str, int]
     commission: Commission
     unknown_fees: int
+
+    def moved(self, place: str) -> int:
+        """Return by how much a place has more after these days."""
+        return self.closing[place] - self.opening[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Balances):
+    """An account's book of some days, entry by entry."""
+
+    lines: list[dict[str, Any]]
 
 
 async def set_commission(app: App, account: str, *, points: int, cents: int, actor: str) -> None:
@@ -113,13 +123,24 @@ async def state(app: App, span: Span, currency: str = "BRL") -> Statement:
     """
     if not 0 <= (span.last_day - span.first_day).days < MOST_DAYS:
         raise Invalid(f"the last day must not come before the first, and {MOST_DAYS} days are the most")
-    since, until = _begin(span, span.first_day), _begin(span, span.last_day + timedelta(days=1))
+    found = await balance(app, span, currency)
+    rows = await _list_entries(app, {"account_id": span.account_id, "currency": currency}, *bounds(span))
+    lines = _describe(rows, found.opening["provider"], span)
+    return Statement(found.opening, found.closing, found.commission, found.unknown_fees, lines)
+
+
+async def balance(app: App, span: Span, currency: str = "BRL") -> Balances:
+    """Return what an account's book adds up to before and after some of its own days, in one currency."""
+    since, until = bounds(span)
     which = {"account_id": span.account_id, "currency": currency}
     opening, closing = [await _sum_before(app, which, instant) for instant in (since, until)]
-    rows = await _list_entries(app, which, since, until)
     unknown = await app.db.ledger.count_unknown_fees(**which, since=since, until=until)
-    lines = _describe(rows, opening["provider"], span)
-    return Statement(lines, opening, closing, await get_commission(app, span.account_id), unknown)
+    return Balances(opening, closing, await get_commission(app, span.account_id), unknown)
+
+
+def bounds(span: Span) -> tuple[datetime, datetime]:
+    """Return the first instant of a span and the first behind it."""
+    return _begin(span, span.first_day), _begin(span, span.last_day + timedelta(days=1))
 
 
 async def _check_range(app: App, first_id: int, last_id: int, account_id: int | None = None) -> list[Row]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import lead_keys
-from grimbots.services.errors import Invalid
+from grimbots.services import erasures, lead_keys
+from grimbots.services.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from grimbots.services.app import App
+    from grimbots.sql.database import Row
 
 LIMIT = 100
 LONGEST_TEXT = 2000  # of a seller's; what follows it has to fit into one message
@@ -43,8 +44,31 @@ async def find(app: App, account_id: int, who: str, *, actor: str) -> list[Any]:
     return rows
 
 
+async def look(app: App, account_id: int, lead_id: int, *, actor: str) -> Row:
+    """Return a lead with what every table holds of it in its `counts`, and write down who looked.
+
+    Raises:
+        NotFound: the account has no such lead, or it was erased.
+    """
+    row = await _get(app, account_id, lead_id)
+    await app.db.audit.note(
+        account_id=account_id, actor=actor, action="lead.look", subject=f"lead:{lead_id}", details={}, at=app.clock()
+    )
+    return row
+
+
+async def order_erasure(app: App, account_id: int, lead_id: int, *, actor: str) -> None:
+    """Have a lead erased, in its chat's order; the erasure itself writes down whose order it was.
+
+    Raises:
+        NotFound: the account has no such lead, or it was erased.
+        QueueUnavailable: nothing was ordered.
+    """
+    await erasures.order(app, await _get(app, account_id, lead_id), actor)
+
+
 async def list_erased(app: App, account_id: int) -> list[Any]:
-    """Return the latest erasures of an account, the newest lead first."""
+    """Return the latest erasures of an account, the newest first."""
     rows: list[Any] = await app.db.tombstones.list_recent(account_id=account_id, limit=LIMIT)
     return rows
 
@@ -67,3 +91,10 @@ async def set_texts(app: App, account_id: int, *, privacy: str | None, support: 
             details={},
             at=app.clock(),
         )
+
+
+async def _get(app: App, account_id: int, lead_id: int) -> Row:
+    row = await app.db.privacy.count_kept(account_id=account_id, lead_id=lead_id)
+    if row is None:
+        raise NotFound("there is no such lead in this account, or its data were erased")
+    return row

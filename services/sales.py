@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from grimbots.services import figures
+from grimbots.services import figures, ledger
 from grimbots.services.errors import NotFound
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from grimbots.services.app import App
-    from grimbots.services.figures import Line
+    from grimbots.services.figures import Line, Span
     from grimbots.services.sessions import Member
     from grimbots.sql.database import Row
 
@@ -105,6 +106,19 @@ async def list_acts(app: App, member: Member) -> list[Row]:
 async def list_events(app: App, member: Member, before: int | None = None) -> Page:
     """Return events of the account's gateways that no charge could be settled with."""
     return await _read_page(app.db.sales.list_events, member, before)
+
+
+async def list_entries(app: App, member: Member, span: Span, currency: str, before: int | None = None) -> Page:
+    """Return the entries of the account's book of some of its days, with what was sold (services/ledger.py)."""
+    since, until = ledger.bounds(span)
+    read = partial(app.db.ledger.list_page, currency=currency, since=since, until=until)
+    return await _read_page(read, member, before)
+
+
+async def list_differences(app: App, member: Member) -> list[Row]:
+    """Return where the account's book says otherwise than its last recount (services/ledger.py)."""
+    rows: list[Row] = await app.db.ledger.list_differences(account_id=member.account_id, limit=LISTED_AT_MOST)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

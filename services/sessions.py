@@ -61,6 +61,26 @@ class Member:
         if not self.may_give_back:
             raise Forbidden("only an owner or an editor of the account may give money back: ask one of them")
 
+    @property
+    def may_handle_people(self) -> bool:
+        """Tell whether he may look up, take and erase what is kept of people."""
+        return self.role in ("owner", "editor")
+
+    def demand_handle_people(self) -> None:
+        """Raise Forbidden unless he may look up, take and erase what is kept of people."""
+        if not self.may_handle_people:
+            raise Forbidden("only an owner or an editor of the account may see what is kept of people: ask one of them")
+
+    @property
+    def may_manage_gateways(self) -> bool:
+        """Tell whether he may decide to whom the account's buyers pay."""
+        return self.role == "owner"
+
+    def demand_manage_gateways(self) -> None:
+        """Raise Forbidden unless he may decide to whom the account's buyers pay."""
+        if not self.may_manage_gateways:
+            raise Forbidden("only an owner of the account decides who its payment providers are: ask one of them")
+
     def demand_act(self) -> None:
         """Raise Forbidden unless he may change things in this account."""
         if not self.may_act:

@@ -9,16 +9,17 @@ from grimbots.services.funnels.texts import format_money
 
 INSTANTS = {"pt-BR": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
 DAYS = {"pt-BR": "%d/%m", "en": "%b %d"}
+MONTHS = {"pt-BR": "%m/%Y", "en": "%b %Y"}
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 SWAPPED = str.maketrans(",.", ".,")
 
 
 def show_money(cents: int, language: str, currency: str = "BRL") -> str:
-    """Write money so that its sign never stands alone at a line's end: R$ 1.234,56, R$ 1,234.56, or 249 Stars."""
+    """Write money so that its sign never stands alone at a line's end: R$ 1.234,56, -R$ 1,234.56, or 249 Stars."""
     if currency == STARS:
         return f"{show_count(cents, language)}{NO_BREAK_SPACE}Stars"
-    return format_money(cents, language).replace(" ", NO_BREAK_SPACE)
+    return "-" * (cents < 0) + format_money(abs(cents), language).replace(" ", NO_BREAK_SPACE)
 
 
 def show_instant(at: datetime, zone: tzinfo, language: str) -> str:
@@ -73,6 +74,11 @@ def show_percent(rate: float | None, language: str) -> str:
 def show_day(day: date, language: str) -> str:
     """Write a day."""
     return day.strftime(DAYS[language])
+
+
+def show_month(day: date, language: str) -> str:
+    """Write the month of a day: 11/2026 or Nov 2026."""
+    return day.strftime(MONTHS[language])
 
 
 def read_ms(ms: int) -> datetime:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from decimal import Decimal
 
+from grimbots.handlers.admin.amounts import read_amount
 from grimbots.handlers.admin.sales import AccountHandler
 from grimbots.services import refunds, sales
 from grimbots.services.errors import Conflict, Invalid, NotFound
-from grimbots.services.funnels.effects import STARS
 
 KEY_BYTES = 18
-AMOUNT = re.compile(r"(\d{1,9})(?:[.,](\d{2}))?")
 KEY = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
@@ -38,7 +36,7 @@ class RefundHandler(AccountHandler):
                 payment_id=int(payment_id),
                 actor=self.member.actor,
                 end_to_end_id=transfer,
-                amount_cents=_read_amount(self.get_body_argument("amount", ""), story.payment.currency),
+                amount_cents=read_amount(self.get_body_argument("amount", ""), story.payment.currency),
                 request_key=key,
             )
         except (Conflict, Invalid):
@@ -54,11 +52,3 @@ class RefundHandler(AccountHandler):
             raise NotFound(f"payment {payment_id} has no such transfer")
         key = secrets.token_urlsafe(KEY_BYTES)
         await self.show("refund.html", tab="sales", story=story, receipt=receipt, key=key, refusal=refusal)
-
-
-def _read_amount(text: str, currency: str) -> int:
-    """Read cents; of Stars, which have none, their number."""
-    found = AMOUNT.fullmatch(text.strip())
-    if found is None:
-        raise Invalid("the amount is no amount of money, like 19,90")
-    return int(found[1]) if currency == STARS else int(Decimal(f"{found[1]}.{found[2] or '00'}") * 100)

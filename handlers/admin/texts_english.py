@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_gateways_english import GATEWAYS
 from grimbots.handlers.admin.texts_money_english import MONEY
 from grimbots.handlers.admin.texts_operators_english import OPERATORS
+from grimbots.handlers.admin.texts_privacy_english import PRIVACY
 
 ENGLISH = {
     # The frame
@@ -367,6 +369,8 @@ ENGLISH = {
     "verified.no": "signature wrong or missing",
     "verified.requery": "unsigned; the provider was asked",
     "event_number": "Notice {number}",
+    **GATEWAYS,
     **MONEY,
     **OPERATORS,
+    **PRIVACY,
 }

@@ -62,4 +62,42 @@ MONEY = {
     "ruling.chargeback settled": "charged back",
     "ruling.chargeback void": "chargeback undone",
     "delivery.revoked": "called off",
+    "ledger_tab": "Book",
+    "ledger_title": "Book",
+    "ledger_intro": (
+        "Every cent that comes in, leaves or changes its place stands here twice: where it came from and where it is. "
+        "Lines never change; a correction is another line."
+    ),
+    "ledger_month": "Month",
+    "ledger_previous": "Month before",
+    "ledger_next": "Month after",
+    "ledger_currency": "Currency",
+    "currency.BRL": "Reais",
+    "currency.XTR": "Stars",
+    "ledger_held": "at the month's end",
+    "ledger_month_hint": "in this month",
+    "ledger_fees_unknown": "of {count} transfers the provider has not said its fee yet",
+    "ledger_balances": "Balances of {month}",
+    "ledger_place": "Account of the book",
+    "ledger_opening": "Before",
+    "ledger_moved": "In the month",
+    "ledger_closing": "After",
+    "ledger_natural": (
+        "Revenue, owed to the buyer and owed to the platform are written as people speak of them: more is more. In the "
+        "book they are credits, and all accounts add up to nothing."
+    ),
+    "ledger_check": "Recount",
+    "ledger_check_good": (
+        "Payments, refunds and deliveries counted again give what the book says. The newest are counted every night, "
+        "the others once in {nights} nights; {command} counts all of them now."
+    ),
+    "ledger_check_bad": (
+        "The book says otherwise than the payments, refunds and deliveries. No amount was changed: show it to who runs "
+        "the installation."
+    ),
+    "ledger_booked": "In the book",
+    "ledger_counted": "Counted again",
+    "ledger_entries": "Entries",
+    "ledger_none": "Nothing moved in this month.",
+    "place.earned": "revenue, less refunds and chargebacks",
 }

@@ -62,4 +62,42 @@ MONEY = {
     "ruling.chargeback settled": "estornado",
     "ruling.chargeback void": "estorno desfeito",
     "delivery.revoked": "cancelada",
+    "ledger_tab": "Livro",
+    "ledger_title": "Livro",
+    "ledger_intro": (
+        "Cada centavo que entra, sai ou muda de lugar está aqui duas vezes: de onde saiu e onde está. As linhas nunca "
+        "mudam; uma correção é outra linha."
+    ),
+    "ledger_month": "Mês",
+    "ledger_previous": "Mês anterior",
+    "ledger_next": "Mês seguinte",
+    "ledger_currency": "Moeda",
+    "currency.BRL": "Reais",
+    "currency.XTR": "Stars",
+    "ledger_held": "no fim do mês",
+    "ledger_month_hint": "neste mês",
+    "ledger_fees_unknown": "de {count} transferências o provedor ainda não disse a tarifa",
+    "ledger_balances": "Saldos de {month}",
+    "ledger_place": "Conta do livro",
+    "ledger_opening": "Antes",
+    "ledger_moved": "No mês",
+    "ledger_closing": "Depois",
+    "ledger_natural": (
+        "Receita, devido ao comprador e devido à plataforma estão escritos como se fala deles: mais é mais. No livro "
+        "são créditos, e a soma de todas as contas é zero."
+    ),
+    "ledger_check": "Conferência",
+    "ledger_check_good": (
+        "Pagamentos, devoluções e entregas recontados dão o que o livro diz. Os mais novos são recontados toda noite, "
+        "os outros uma vez a cada {nights} noites; {command} reconta todos agora."
+    ),
+    "ledger_check_bad": (
+        "O livro diz outra coisa que os pagamentos, as devoluções e as entregas. Nenhum valor foi mudado: mostre a "
+        "quem administra a instalação."
+    ),
+    "ledger_booked": "No livro",
+    "ledger_counted": "Recontado",
+    "ledger_entries": "Lançamentos",
+    "ledger_none": "Nada se moveu neste mês.",
+    "place.earned": "receita, menos devoluções e estornos",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from grimbots.handlers.admin.texts_gateways_portuguese import GATEWAYS
 from grimbots.handlers.admin.texts_money_portuguese import MONEY
 from grimbots.handlers.admin.texts_operators_portuguese import OPERATORS
+from grimbots.handlers.admin.texts_privacy_portuguese import PRIVACY
 
 PORTUGUESE = {
     # The frame
@@ -370,6 +372,8 @@ PORTUGUESE = {
     "verified.no": "assinatura inválida ou ausente",
     "verified.requery": "sem assinatura; o provedor foi perguntado",
     "event_number": "Aviso {number}",
+    **GATEWAYS,
     **MONEY,
     **OPERATORS,
+    **PRIVACY,
 }

@@ -127,6 +127,19 @@ WHERE id < %(before_id)s
 ORDER BY id DESC
 LIMIT %(limit)s;
 
+-- name: list_shown :many
+-- For their seller's page, in the order they are asked, with what they were asked for on his day; no credentials.
+SELECT own.id, own.gateway, own.key, own.is_active, own.backup_place, bots.username AS bot, own.least_cents, own.most_cents,
+    own.most_day_cents, own.most_day_charges, own.trips, own.broken_since, own.broken_until, own.broken_reason, own.compared_at,
+    own.compare_error, own.created_at, coalesce(today.charges, 0) AS day_charges, coalesce(today.cents, 0) AS day_cents
+FROM gateway_accounts AS own
+JOIN accounts ON accounts.id = own.account_id
+LEFT JOIN bots ON bots.id = own.bot_id
+LEFT JOIN gateway_days AS today ON today.gateway_account_id = own.id
+    AND today.day = (%(now)s::timestamptz AT TIME ZONE accounts.time_zone)::date
+WHERE own.account_id = %(account_id)s
+ORDER BY own.is_active DESC, own.backup_place, own.id;
+
 -- name: note_compared :exec
 -- Its provider's statement was gone through, or could not be: then `error` says why.
 UPDATE gateway_accounts

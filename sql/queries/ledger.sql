@@ -64,6 +64,15 @@ WHERE account_id = %(account_id)s
     AND payment_id = %(payment_id)s
 ORDER BY id;
 
+-- name: list_differences :many
+-- Where an account's book says otherwise than a recount did.
+SELECT differ.payment_id, differ.place, differ.booked_cents, differ.counted_cents, payments.currency, differ.found_at
+FROM ledger_differences AS differ
+JOIN payments ON payments.account_id = differ.account_id AND payments.id = differ.payment_id
+WHERE differ.account_id = %(account_id)s
+ORDER BY differ.payment_id, differ.place
+LIMIT %(limit)s;
+
 -- name: list_entries :many
 -- An account's book of one currency between two instants, a page behind the last row seen.
 SELECT id, payment_id, kind, debit, credit, amount_cents, currency, booked_at
@@ -74,6 +83,24 @@ WHERE account_id = %(account_id)s
     AND booked_at < %(until)s
     AND (booked_at, id) > (%(after_at)s, %(after_id)s)
 ORDER BY booked_at, id
+LIMIT %(limit)s;
+
+-- name: list_page :many
+-- An account's book of one currency between two instants with what was sold, the newest first, behind the entry `before_id`.
+SELECT entry.id, entry.payment_id, entry.kind, entry.debit, entry.credit, entry.amount_cents, entry.booked_at, payments.description
+FROM ledger_entries AS entry
+JOIN payments ON payments.account_id = entry.account_id AND payments.id = entry.payment_id
+WHERE entry.account_id = %(account_id)s
+    AND entry.currency = %(currency)s
+    AND entry.booked_at >= %(since)s
+    AND entry.booked_at < %(until)s
+    AND (entry.booked_at, entry.id) < (coalesce((
+        SELECT booked_at
+        FROM ledger_entries
+        WHERE account_id = %(account_id)s
+            AND id = %(before_id)s
+    ), %(until)s), %(before_id)s)
+ORDER BY entry.booked_at DESC, entry.id DESC
 LIMIT %(limit)s;
 
 -- name: note_difference :exec

@@ -1,3 +1,68 @@
+-- name: count_kept :one
+-- A lead that is not erased, and how many rows of each table (services/personal_data.py) hold something of it.
+WITH sale AS MATERIALIZED (
+    SELECT id
+    FROM payments
+    WHERE account_id = %(account_id)s
+        AND lead_id = %(lead_id)s
+), move AS MATERIALIZED (
+    SELECT cause
+    FROM moves
+    WHERE account_id = %(account_id)s
+        AND lead_id = %(lead_id)s
+)
+SELECT leads.id, leads.account_id, leads.bot_id, leads.chat_id, leads.first_name, leads.last_name, leads.username, leads.created_at,
+    bots.username AS bot,
+    jsonb_build_object(
+        'leads', 1,
+        'clicks', (
+            SELECT count(*)
+            FROM (
+                SELECT click_id
+                FROM starts
+                WHERE lead_id = leads.id
+                    AND click_id IS NOT NULL
+                UNION
+                SELECT unnest(ARRAY[leads.first_click_id, leads.last_click_id])
+            ) AS own
+            JOIN clicks ON clicks.id = own.click_id AND clicks.account_id = leads.account_id
+        ),
+        'messages', (
+            SELECT count(*)
+            FROM (
+                SELECT id
+                FROM messages
+                WHERE lead_id = leads.id
+                    AND sent_at IS NOT NULL
+                UNION
+                SELECT id
+                FROM messages
+                WHERE lead_id = leads.id
+                    AND status IN ('planned', 'sending')
+                UNION
+                SELECT id
+                FROM messages
+                WHERE lead_id = leads.id
+                    AND status IN ('failed', 'uncertain', 'discarded')
+            ) AS own
+        ),
+        'moves', (SELECT count(*) FROM move),
+        'posts', (SELECT count(*) FROM move JOIN posts ON posts.cause = move.cause AND posts.lead_id = leads.id),
+        'timers', (SELECT count(*) FROM move JOIN timers ON timers.cause = move.cause AND timers.account_id = leads.account_id),
+        'accesses', (SELECT count(*) FROM accesses WHERE user_id = leads.chat_id AND lead_id = leads.id),
+        'provider_events', (SELECT count(*) FROM sale JOIN provider_events ON provider_events.payment_id = sale.id),
+        'deliveries', (SELECT count(*) FROM sale JOIN deliveries ON deliveries.payment_id = sale.id),
+        'payments', (SELECT count(*) FROM sale),
+        'payment_receipts', (SELECT count(*) FROM sale JOIN payment_receipts ON payment_receipts.payment_id = sale.id),
+        'payment_returns', (SELECT count(*) FROM sale JOIN payment_returns ON payment_returns.payment_id = sale.id),
+        'ledger_entries', (SELECT count(*) FROM sale JOIN ledger_entries ON ledger_entries.payment_id = sale.id)
+    ) AS counts
+FROM leads
+JOIN bots ON bots.id = leads.bot_id
+WHERE leads.account_id = %(account_id)s
+    AND leads.id = %(lead_id)s
+    AND leads.status <> 'erased';
+
 -- name: find_leads :many
 -- Of all bots of an account: by chat id, by user name, or by what was answered. Null is nobody's.
 WITH found AS (

@@ -25,5 +25,5 @@ SELECT tombstones.lead_id, bots.username AS bot, tombstones.actor, tombstones.ma
 FROM tombstones
 JOIN bots ON bots.id = tombstones.bot_id
 WHERE tombstones.account_id = %(account_id)s
-ORDER BY tombstones.lead_id DESC
+ORDER BY tombstones.made_at DESC, tombstones.lead_id DESC
 LIMIT %(limit)s;

@@ -36,6 +36,17 @@ PATHS = {  # one for each route; the words in it lead nowhere
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports": "/sales/tenant1/reports",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/reports\.csv": "/sales/tenant1/reports.csv",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/bots/([0-9]{1,18})/(webhook|token)": "/sales/tenant1/bots/1/webhook",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/gateways": "/sales/tenant1/gateways",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/gateways/add": "/sales/tenant1/gateways/add",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/gateways/([0-9]{1,18})/(front|retire|activate|limits|register)": (
+        "/sales/tenant1/gateways/1/front"
+    ),
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/ledger": "/sales/tenant1/ledger",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/ledger\.csv": "/sales/tenant1/ledger.csv",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/privacy": "/sales/tenant1/privacy",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/privacy/([0-9]{1,18})": "/sales/tenant1/privacy/1",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/privacy/([0-9]{1,18})/export": "/sales/tenant1/privacy/1/export",
+    r"/sales/([a-z0-9][a-z0-9._-]{0,39})/privacy/([0-9]{1,18})/erase": "/sales/tenant1/privacy/1/erase",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats": "/sales/tenant1/chats",
     r"/sales/([a-z0-9][a-z0-9._-]{0,39})/chats/([0-9]{1,18})/return": "/sales/tenant1/chats/1/return",
     r"/admin/queues/(requeue|discard)": "/admin/queues/requeue",

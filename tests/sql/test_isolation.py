@@ -241,6 +241,7 @@ CHOSEN: dict[str, Values] = {
         "by": ["day", "bot", "step", "source", "campaign"],
     },
     "ledger.count_unknown_fees": {"since": ALWAYS, "until": NEVER},
+    "ledger.list_page": {"since": ALWAYS, "until": NEVER, "before_id": PAST_ALL_IDS, "limit": 50},
     "ledger.list_entries": {"since": ALWAYS, "until": NEVER, "after_at": ALWAYS, "after_id": 0, "limit": 50},
     "messages.move_lead": {"chat_id": 1},
     "messages.silence_lead": {"status": "blocked"},

@@ -26,7 +26,11 @@ def pages(io_loop: Any, shop: Shop, query: Callable[..., list[Any]]) -> list[str
     return [
         ACCOUNT,
         "/admin/queues",
-        *(f"{ACCOUNT}/{name}" for name in ("bots", "messages", "events", f"payments/{goods.payment_id}")),
+        *(
+            f"{ACCOUNT}/{name}"
+            for name in ("bots", "messages", "events", "gateways", "ledger", f"payments/{goods.payment_id}")
+        ),
+        *(f"{ACCOUNT}/privacy{rest}" for rest in ("", f"/{goods.lead_id}", f"/{goods.lead_id}/erase")),
     ]
 
 

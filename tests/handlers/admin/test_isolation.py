@@ -78,6 +78,18 @@ async def _tell_of_others_charge(reader: Reader, world: World, key: str) -> Seen
     return Seen(answer.code, answer.headers, answer.body.decode(), {})
 
 
+def move_gateway(base: str, verb: str) -> Attempt:
+    """Act on the other's gateway account, and send along the order as the own page shows it."""
+
+    async def attempt(reader: Reader, world: World) -> Seen:
+        ((own_id,),) = world.query("SELECT id FROM gateway_accounts WHERE account_id = %s", world.own.account_id)
+        ((id_,),) = world.query("SELECT id FROM gateway_accounts WHERE account_id = %s", world.other.account_id)
+        path = base.format(own=world.own, other=world.other)
+        return await reader.post(f"{path}/gateways/{id_}/{verb}", {"order": str(own_id)})
+
+    return attempt
+
+
 OTHERS = "/sales/{other.account}"
 OWN = "/sales/{own.account}"
 ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
@@ -146,6 +158,42 @@ ATTEMPTS: dict[str, list[tuple[Attempt, set[int]]]] = {
     ],
     ACCOUNT + r"/chats/([0-9]{1,18})/return": [
         (post(base + "/chats/{other.lead_id}/return"), {404}) for base in (OTHERS, OWN)
+    ],
+    ACCOUNT + r"/gateways": [
+        (get(OTHERS + "/gateways"), {404}),
+        (get(OWN + "/gateways?account_id={other.account_id}"), {200}),
+        (post(OTHERS + "/gateways"), {404}),
+        (post(OWN + "/gateways", account_id="{other.account_id}"), {200}),
+    ],
+    ACCOUNT + r"/gateways/add": [
+        (get(OTHERS + "/gateways/add?gateway=sandbox"), {404}),
+        (post(OTHERS + "/gateways/add", gateway="sandbox", field_api_key="k", field_webhook_secret="s"), {404}),
+    ],
+    ACCOUNT + r"/gateways/([0-9]{1,18})/(front|retire|activate|limits|register)": [
+        (move_gateway(base, verb), {404})
+        for base in (OTHERS, OWN)
+        for verb in ("front", "retire", "activate", "limits", "register")
+    ],
+    ACCOUNT + r"/ledger": [
+        (get(OTHERS + "/ledger"), {404}),
+        (get(OWN + "/ledger?before=900000000000&account_id={other.account_id}"), {200}),
+    ],
+    ACCOUNT + r"/ledger\.csv": [
+        (get(OTHERS + "/ledger.csv"), {404}),
+        (get(OWN + "/ledger.csv?account={other.account}"), {200}),
+    ],
+    ACCOUNT + r"/privacy": [
+        (get(OTHERS + "/privacy"), {404}),
+        (get(OWN + "/privacy?account_id={other.account_id}"), {200}),
+        (post(OTHERS + "/privacy", who="502"), {404}),
+        (post(OWN + "/privacy", who="502"), {200}),
+    ],
+    ACCOUNT + r"/privacy/([0-9]{1,18})": [(get(base + "/privacy/{other.lead_id}"), {404}) for base in (OTHERS, OWN)],
+    ACCOUNT + r"/privacy/([0-9]{1,18})/export": [
+        (post(base + "/privacy/{other.lead_id}/export"), {404}) for base in (OTHERS, OWN)
+    ],
+    ACCOUNT + r"/privacy/([0-9]{1,18})/erase": [
+        (ask(base + "/privacy/{other.lead_id}/erase"), {404}) for base in (OTHERS, OWN) for ask in (get, post)
     ],
     ACCOUNT + r"/messages": [
         (get(OTHERS + "/messages"), {404}),

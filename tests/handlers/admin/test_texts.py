@@ -74,6 +74,7 @@ def test_choose_language(chosen: str, accepted: str, language: str) -> None:
     [
         (123_456, "pt-BR", "R$ 1.234,56"),
         (0, "pt-BR", "R$ 0,00"),
+        (-1_990, "pt-BR", "-R$ 19,90"),
         (100_000_000_05, "en", "R$ 100,000,000.05"),
     ],
 )

@@ -136,7 +136,8 @@ def report(load: Load, deaths: Deaths, failed: list[Trip]) -> None:
         f"\n{len(load.trips)} webhooks and clicks, {sum(trip.failed for trip in load.trips)} failed;"
         f" {len(load.people)} forms, {len(failed)} failed; {len(load.accepted)} updates accepted;"
         f" {len(deaths.spans)} kills; longest wait at a kill or renewal {waits[len(waits) // 2]:.2f} s (median),"
-        f" {waits[-1]:.2f} s (worst); with nobody left {gaps} s"
+        f" {waits[-1]:.2f} s (worst); with nobody left {gaps} s;"
+        f" the machine held the callers themselves up for {load.held_up_seconds:.2f} s at worst"
     )
 
 

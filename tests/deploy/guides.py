@@ -104,7 +104,9 @@ class Machine:
     def fetch(self) -> None:
         """Fetch what the page's first command and its build would, with the network that the machine will not have."""
         for place in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
-            shutil.copyfile(place, self.folder / place[1:])
+            copied = self.folder / place[1:]
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place, copied)
         first = read_steps(GUIDE)[0].commands.splitlines()[0]
         self.inside(first.replace("install -y", "install -y --download-only") + " curl openssl")
         self.inside("apt-get install -y --no-install-recommends python3-venv")

@@ -123,11 +123,11 @@ def judge(load: Load, environ: dict[str, str], deaths: Deaths, most_seconds: flo
     if PROOF:
         report(load, deaths, failed)
     assert {trip.status for trip in load.trips} == {200, 302}
-    assert max(deaths.waits_seconds) < most_seconds
     assert [trip for trip in failed if not deaths.explains(trip)] == []
     assert len(failed) <= len(deaths.spans)  # one form was under way at a time
     count = "SELECT count(*), count(DISTINCT update_id) FROM applied_updates"
     wait_until(lambda: rows.query(environ["DATABASE_URL"], count) == [(len(load.accepted),) * 2], "the last update")
+    assert max(deaths.waits_seconds) < most_seconds
 
 
 def report(load: Load, deaths: Deaths, failed: list[Trip]) -> None:
@@ -220,8 +220,8 @@ def test_no_call_fails_while_supervised_processes_are_killed_and_renewed(
             deaths = Deaths(load)
             for act in acts:
                 strike(act, pair, deaths, chance, wait)
-        judge(load, environ, deaths, MOST_SECONDS_AWAY)
         judge_campaign(environ, telegram)
+        judge(load, environ, deaths, MOST_SECONDS_AWAY)  # how long they took last: what a busy machine may spoil
 
 
 class Systemd:

@@ -26,7 +26,7 @@ from grimbots.handlers.addresses import find_client
 from grimbots.handlers.admin.texts import LANGUAGES, choose_language
 from grimbots.handlers.commands.seeds import DEMO
 from grimbots.services import answers, brcode, intake, media, updates, visits
-from grimbots.services.clients.http import HttpClient, Response
+from grimbots.services.clients.http import MAX_RESPONSE_BYTES, Ambiguous, HttpClient, Response
 from grimbots.services.clients.telegram import TelegramClient
 from grimbots.services.clients.tokens import Token
 from grimbots.services.errors import Invalid
@@ -140,14 +140,16 @@ class Letting:
 
 
 class Answering:
-    """Stands where the HTTP client does: whatever is asked, the input is the answer."""
+    """Stands where the HTTP client does: whatever is asked, the input is the answer, if not too long for it."""
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
         self.tokens = Letting()
 
-    async def request(self, *_: Any, **__: Any) -> Response:
+    async def request(self, *_: Any, max_response_bytes: int = MAX_RESPONSE_BYTES, **__: Any) -> Response:
         """Answer."""
+        if len(self._response.body) > max_response_bytes:
+            raise Ambiguous("the answer is too long")
         return self._response
 
 
@@ -219,7 +221,7 @@ def run_answer(given: tuple[int, bytes]) -> str:
         for call in _list_calls(gateway, credentials):
             try:
                 outcome = outcome if isinstance(run_now(call), Refusal) else READ
-            except Undecided:
+            except (Ambiguous, Undecided):
                 continue
     return outcome
 

@@ -41,6 +41,7 @@ from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.fuzz import providers
 from grimbots.tests.fuzz.mutations import NASTY_TEXTS, mutate_bytes, mutate_json, mutate_text, pick_nasty, write_json
 
+MOST_ANSWERS = 20  # of one party: full pages without an end are read by the thousand, and count as one input
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 READ, REFUSED = "read", "refused"
 PERSON = {"id": 55, "is_bot": False, "first_name": "Ana", "last_name": "Sá", "username": "ana", "language_code": "pt"}
@@ -144,12 +145,14 @@ class Answering:
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
+        self._left = MOST_ANSWERS
         self.tokens = Letting()
 
     async def request(self, *_: Any, max_response_bytes: int = MAX_RESPONSE_BYTES, **__: Any) -> Response:
         """Answer."""
-        if len(self._response.body) > max_response_bytes:
-            raise Ambiguous("the answer is too long")
+        self._left -= 1
+        if len(self._response.body) > max_response_bytes or self._left < 0:
+            raise Ambiguous("the answer is too long, or the party hangs")
         return self._response
 
 

@@ -48,8 +48,8 @@ ASK = "curl --silent --show-error --fail --cacert /etc/letsencrypt/live/bots.exa
 ASK += "  --resolve bots.example.com:443:127.0.0.1 https://bots.example.com/ready"
 KILL = """\
 before=$(systemctl show --property=MainPID --value grimbots@0) && began=$(date +%s%N) && kill -9 "$before"
-until [ "$(systemctl show --property=ActiveState --value grimbots@0)" = active ] &&
-    [ "$(systemctl show --property=MainPID --value grimbots@0)" != "$before" ]; do sleep 0.02; done
+until now=$(systemctl show --property=ActiveState,MainPID grimbots@0) && grep -qx ActiveState=active <<< "$now" &&
+    ! grep -qx "MainPID=$before" <<< "$now"; do sleep 0.02; done
 echo "$((($(date +%s%N) - began) / 1000000)) ms until a killed process said that it is ready again"
 systemctl show --property=MemoryCurrent grimbots@0 grimbots@1"""
 NEW_VERSION = "git -C {0} tag {1} $(git -c user.name=x -c user.email=x -C {0} commit-tree -p HEAD -m {1} HEAD^{{tree}})"
@@ -104,7 +104,9 @@ class Machine:
     def fetch(self) -> None:
         """Fetch what the page's first command and its build would, with the network that the machine will not have."""
         for place in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
-            shutil.copyfile(place, self.folder / place[1:])
+            copied = self.folder / place[1:]
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place, copied)
         first = read_steps(GUIDE)[0].commands.splitlines()[0]
         self.inside(first.replace("install -y", "install -y --download-only") + " curl openssl")
         self.inside("apt-get install -y --no-install-recommends python3-venv")

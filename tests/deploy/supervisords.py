@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from grimbots.tests.deploy.fronts import DEPLOY, HOST, render, run_server
@@ -53,3 +56,29 @@ def run_supervisord(
     command = ["supervisord", "-c", str(folder / "supervisord.conf")]
     with run_server(command, folder / "supervisord.out", lambda: control("status").count("RUNNING") == 2):
         yield control
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two processes that supervisord runs in a folder."""
+
+    folder: Path
+    control: Callable[..., str]
+
+    def find_pids(self) -> list[int]:
+        """Find who runs, by slot; that is not yet who serves."""
+        return [int(pid) for pid in re.findall(r"RUNNING\s+pid (\d+)", self.control("status"))]
+
+    def has_replaced(self, pid: int) -> bool:
+        """Tell whether another was started in the place of one that was killed."""
+        status = self.control("status")
+        return not re.search(rf"pid {pid}\b", status) and len(re.findall(r"STARTING|RUNNING", status)) == 2
+
+    def renew(self) -> subprocess.Popen[str]:
+        """Begin to renew both."""
+        places = {
+            "SUPERVISORCTL": f"supervisorctl -c {self.folder}/supervisord.conf",
+            "GRIMBOTS_ENV": f"{self.folder}/grimbots.env",
+        }
+        script, environ = DEPLOY / "supervisor" / "renew.sh", os.environ | places
+        return subprocess.Popen([script], env=environ, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from grimbots.handlers.commands.cli import build_parser
 from grimbots.tests.deploy.guides import GUIDE, ROOT, TRANSLATION, read_steps, strip_comments
 
 
@@ -32,3 +34,11 @@ def test_every_unit_of_the_guide_is_shipped() -> None:
     shipped = {path.name for path in (ROOT / "deploy" / "systemd").iterdir()}
     named = set(re.findall(r"grimbots[\w-]*\.(?:service|socket|target|timer)\b", GUIDE.read_text(encoding="utf-8")))
     assert named <= shipped
+
+
+def test_every_command_of_the_guide_is_one() -> None:
+    lines = "\n".join(line for step in read_steps(GUIDE) for line in strip_comments(step.commands))
+    commands = re.findall(r"(?:^|&& )grimbots ([^&\n]+)", lines, re.MULTILINE)
+    for command in commands:
+        build_parser().parse_args(shlex.split(command))  # SystemExit where a verb or an option is not there
+    assert len(commands) >= 6

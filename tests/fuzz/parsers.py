@@ -26,7 +26,7 @@ from grimbots.handlers.addresses import find_client
 from grimbots.handlers.admin.texts import LANGUAGES, choose_language
 from grimbots.handlers.commands.seeds import DEMO
 from grimbots.services import answers, brcode, intake, media, updates, visits
-from grimbots.services.clients.http import HttpClient, Response
+from grimbots.services.clients.http import MAX_RESPONSE_BYTES, Ambiguous, HttpClient, Response
 from grimbots.services.clients.telegram import TelegramClient
 from grimbots.services.clients.tokens import Token
 from grimbots.services.errors import Invalid
@@ -41,6 +41,7 @@ from grimbots.services.gateways.scan import find_gateways
 from grimbots.tests.fuzz import providers
 from grimbots.tests.fuzz.mutations import NASTY_TEXTS, mutate_bytes, mutate_json, mutate_text, pick_nasty, write_json
 
+MOST_ANSWERS = 20  # of one party: full pages without an end are read by the thousand, and count as one input
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 READ, REFUSED = "read", "refused"
 PERSON = {"id": 55, "is_bot": False, "first_name": "Ana", "last_name": "Sá", "username": "ana", "language_code": "pt"}
@@ -140,14 +141,18 @@ class Letting:
 
 
 class Answering:
-    """Stands where the HTTP client does: whatever is asked, the input is the answer."""
+    """Stands where the HTTP client does: whatever is asked, the input is the answer, if not too long for it."""
 
     def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self._response = Response(status, headers, body)
+        self._left = MOST_ANSWERS
         self.tokens = Letting()
 
-    async def request(self, *_: Any, **__: Any) -> Response:
+    async def request(self, *_: Any, max_response_bytes: int = MAX_RESPONSE_BYTES, **__: Any) -> Response:
         """Answer."""
+        self._left -= 1
+        if len(self._response.body) > max_response_bytes or self._left < 0:
+            raise Ambiguous("the answer is too long, or the party hangs")
         return self._response
 
 
@@ -219,7 +224,7 @@ def run_answer(given: tuple[int, bytes]) -> str:
         for call in _list_calls(gateway, credentials):
             try:
                 outcome = outcome if isinstance(run_now(call), Refusal) else READ
-            except Undecided:
+            except (Ambiguous, Undecided):
                 continue
     return outcome
 

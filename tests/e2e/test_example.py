@@ -75,8 +75,9 @@ class Plan:
     rest_seconds: float
 
 
+# Guests wait while anything is owed to them (watches.py), so their own patience is 0.
 CHATS = int(os.environ.get("GRIMBOTS_CHATS", "1000"))
-WHOLE = Plan(CHATS, 5, Manners((2, 30), 0, WAYS), FAULTS + TIMEOUTS, 600, 150)
+WHOLE = Plan(CHATS, 5, Manners((2, 30), 0, WAYS), FAULTS + TIMEOUTS, 600, 200)
 SLICE = Plan(30, 2, Manners((0, 0.1), 0, {"thinks": 1, "silent": 2, "stars": 1}), FAULTS, 600, 240)
 PLAN = WHOLE if os.environ.get("GRIMBOTS_PROOF") == "1" else SLICE
 

@@ -180,16 +180,16 @@ async def _read_stars(installation: Installation, bots: list[str]) -> list[Row]:
     """Give what was paid in Stars as the provider's charges are: by our key, with what came in."""
     charges = []
     for bot in bots:
-        for paid in await read_transactions(installation, bot):
+        for paid in await _read_transactions(installation, bot):
             if "source" in paid:
                 key = paid["source"]["invoice_payload"].partition("-")[0]
                 charges.append({"txid": key, "paid": [{"amount_cents": paid["amount"]}]})
     return charges
 
 
-async def read_transactions(installation: Installation, bot: str) -> list[Row]:
+async def _read_transactions(installation: Installation, bot: str) -> list[dict[str, Any]]:
     """Give a bot's transactions in Stars."""
-    found: list[Row] = []
+    found: list[dict[str, Any]] = []
     path = f"/bot{installation.secrets[f'token of @{bot}']}/getStarTransactions"
     while True:
         async with installation.session.post(path, json={"offset": len(found)}) as answer:

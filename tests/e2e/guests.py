@@ -112,7 +112,7 @@ class Guest(Buyer):
 
     async def pay_in_stars(self) -> None:
         """Wait for the next morning, and pay Telegram itself."""
-        offer = await self._come("Já sou cliente")
+        offer = await self._come("Vamos!" if self.lost else "Já sou cliente")  # whose delivery failed is one by now
         await self._press(offer, "Agora não")
         morning = await self._hurry(shows("Pagar com Stars"), "the morning")
         plan = await self._tap(morning, "Pagar com Stars", shows("Quero pagar com Stars"))

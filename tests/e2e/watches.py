@@ -152,9 +152,10 @@ class Watch:
 
     async def _look_on(self) -> None:
         while True:
+            began = time.monotonic()
             await self._look()
             self.looks += 1
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(max(LOOK_EVERY_SECONDS, time.monotonic() - began))  # at most half of the time looks
 
     async def _look(self) -> None:
         """Look along the way that work takes, and hear last: what the rows call sent is heard then."""

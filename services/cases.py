@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grimbots.services import conversion_events, effects, leads, moves
+from grimbots.services import conversion_events, effects, moves
 from grimbots.services.funnels import versions
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ async def open_case(app: App, payment: Row) -> AsyncIterator[Case]:
     """Lock a payment's lead and then the payment; commits when left."""
     version = await versions.load(app, payment.version_id)
     async with app.db.transaction() as tx:
-        lead = await leads.lock_by_id(tx, account_id=payment.account_id, lead_id=payment.lead_id)
-        locked = await tx.payments.lock(account_id=payment.account_id, payment_id=payment.id)
-        yield Case(app, tx, version, lead, locked)
+        locked = await tx.payments.lock_with_lead(
+            account_id=payment.account_id, payment_id=payment.id, lead_id=payment.lead_id
+        )
+        yield Case(app, tx, version, locked.lead, locked)

@@ -281,6 +281,7 @@ async def _show(app: App, payment: Row, found: Made) -> list[Job]:
         if case.payment.gateway_account_id != found.gateway_account_id:
             log.error("payment %s: gateway account %d made its charge too late", payment.id, found.gateway_account_id)
             return []
+        is_awaited = case.payment.state == "creating"  # else its event overtook the answer, or it was given up
         await case.tx.payments.note_charge(
             account_id=payment.account_id,
             payment_id=payment.id,
@@ -288,11 +289,13 @@ async def _show(app: App, payment: Row, found: Made) -> list[Job]:
             provider_id=made.provider_id,
             code=made.code,
             expires_at=made.expires_at,
+            to_state="pending" if is_awaited else case.payment.state,
+            next_check_at=now + schedules.FIRST_CHECK if is_awaited else None,
             now=now,
         )
-        if case.payment.state != "creating":  # its event overtook the answer, or it was given up: the code is of no use
+        if not is_awaited:  # the code is of no use
             return await case.list_jobs(_cause(payment, "paid"))
-        await case.move("pending", actor="task", reason="the provider made the charge")
+        await case.note("pending", actor="task", reason="the provider made the charge")
         await timers.plan(
             case.tx,
             expire,
@@ -304,9 +307,6 @@ async def _show(app: App, payment: Row, found: Made) -> list[Job]:
             payload={"payment_id": payment.id},
             due_at=made.expires_at,
             now=now,
-        )
-        await case.tx.payments.hasten_check(
-            account_id=payment.account_id, payment_id=payment.id, next_check_at=now + schedules.FIRST_CHECK
         )
         charged = Charged(payment.id, payment.step, made.code, payment.amount_cents, made.expires_at)
         return await case.tell(charged, _cause(payment, "charged"))

@@ -71,8 +71,13 @@ class Connection(AiopgConnection):
             await self._execute(statement.prepare_sql)
             self._prepared.add(statement.title)
 
-    async def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Run one statement and answer psycopg2's cursor with all its rows received.
+    def render(self, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+        """Put the parameters into a statement, to be run along with others."""
+        rendered: bytes = self._conn.cursor().mogrify(sql, parameters)
+        return rendered
+
+    async def run(self, sql: str | bytes, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run one statement, or several, and answer psycopg2's cursor with all rows of the last one received.
 
         Raises:
             DatabaseUnavailable: the session is lost, and closed.
@@ -83,7 +88,7 @@ class Connection(AiopgConnection):
         self._is_plain = self._is_plain and raw.statusmessage.split()[0] in PLAIN_COMMANDS
         return raw
 
-    async def _execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+    async def _execute(self, sql: str | bytes, parameters: Mapping[str, Any] | None = None) -> Any:
         waiter = self._create_waiter("run")
         try:
             cursor = self._send(sql, parameters)
@@ -100,7 +105,7 @@ class Connection(AiopgConnection):
             raise
         return cursor
 
-    def _send(self, sql: str, parameters: Mapping[str, Any] | None) -> Any:
+    def _send(self, sql: str | bytes, parameters: Mapping[str, Any] | None) -> Any:
         try:
             cursor = self._conn.cursor()
             cursor.execute(sql, parameters)

@@ -11,7 +11,7 @@ Decimal.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -24,7 +24,7 @@ from grimbots.sql.diallers import Dialler
 from grimbots.sql.errors import DatabaseUnavailable, StatementTimeout, UniqueViolation
 from grimbots.sql.listeners import Listener
 from grimbots.sql.pools import Pool, Usage
-from grimbots.sql.statements import VERBS, Catalog, Statement, load
+from grimbots.sql.statements import LATER, VERBS, Catalog, Statement, load
 
 __all__ = ["Database", "DatabaseUnavailable", "Json", "Row", "StatementTimeout", "Transaction", "UniqueViolation"]
 
@@ -73,21 +73,57 @@ class _Door(ABC):
     async def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any: ...
 
 
+class _Waiting:
+    """Statements of a transaction that are sent along with its next one."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self._sql = b""
+
+    async def add(self, connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> None:
+        self._sql += await _render(connection, statement, parameters) + b";\n"
+        self.titles.append(statement.title)
+
+    def take(self, connection: Connection) -> tuple[bytes, list[str]]:
+        """Give what goes before the next statement, with BEGIN where none has gone, and the titles of it."""
+        begin = b"" if connection.is_in_transaction else b"BEGIN;\n"
+        sql, titles = begin + self._sql, self.titles
+        self._sql, self.titles = b"", []
+        return sql, titles
+
+
 class Transaction(_Door):
     """One transaction on one session; its statements run one at a time. Made and ended by `Database.transaction()`.
 
-    BEGIN goes along with the first statement: a round trip less, and none for a block that runs nothing.
+    BEGIN goes along with the first statement, and a statement that gives nothing (`:later`) with the next one or with
+    COMMIT: round trips less, and none for a block that runs nothing.
     """
 
     def __init__(self, catalog: Catalog, connection: Connection) -> None:
         self._catalog = catalog
         self._connection: Connection | None = connection
+        self._waiting = _Waiting()
 
     async def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any:
         if self._connection is None:
             raise RuntimeError(f"{statement.title}() after its transaction ended")
-        begin = "" if self._connection.is_in_transaction else "BEGIN;\n"
-        return await _execute(self._connection, statement, parameters, begin)
+        if statement.kind == LATER:
+            await self._waiting.add(self._connection, statement, parameters)
+            return None
+        return await _execute(self._connection, statement, parameters, self._waiting)
+
+    async def _commit(self, connection: Connection) -> None:
+        if not connection.is_in_transaction and not self._waiting.titles:
+            return
+        before, titles = self._waiting.take(connection)
+        try:
+            cursor = await connection.run(before + b"COMMIT")
+        except Exception as error:
+            _note(error, titles)
+            await _roll_back(connection)
+            raise
+        if cursor.statusmessage != "COMMIT":
+            raise RuntimeError("rolled back: a statement of the transaction failed and its error was swallowed")
 
     def _end(self) -> None:
         self._connection = None
@@ -153,7 +189,7 @@ class Database(_Door):
                 raise
             finally:  # on a cancellation too: then the pool closes the session, which rolls back
                 transaction._end()
-            await _commit(connection)
+            await transaction._commit(connection)
 
     async def listen(self, channel: str) -> AsyncGenerator[str, None]:
         """Give the payloads notified on `channel`, and "" after each connect: anything may have changed meanwhile.
@@ -175,28 +211,35 @@ class Database(_Door):
             return await _execute(connection, statement, parameters)
 
 
-async def _execute(connection: Connection, statement: Statement, parameters: Mapping[str, Any], begin: str = "") -> Any:
-    started = monotonic()
+async def _execute(
+    connection: Connection, statement: Statement, parameters: Mapping[str, Any], waiting: _Waiting | None = None
+) -> Any:
+    started, titles = monotonic(), list[str]()
     try:
-        if statement.is_preparable:
-            await connection.prepare(statement)
-        return statement.read(await connection.run(begin + statement.execute_sql, parameters or None))
+        sql = await _render(connection, statement, parameters)
+        if waiting is not None:
+            before, titles = waiting.take(connection)
+            sql = before + sql
+        return statement.read(await connection.run(sql))
     except Exception as error:
-        error.add_note(f"in the statement {statement.title}")
+        _note(error, [*titles, statement.title])
         raise
     finally:
         TIMES[statement.verb].observe(monotonic() - started)
+
+
+async def _render(connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> bytes:
+    if statement.is_preparable:
+        await connection.prepare(statement)
+    return connection.render(statement.execute_sql, parameters or None)
+
+
+def _note(error: Exception, titles: Sequence[str]) -> None:
+    """Tell in which statements an error arose."""
+    error.add_note(f"in the statement{'s' * (len(titles) > 1)} {', '.join(titles)}" if titles else "in COMMIT")
 
 
 async def _roll_back(connection: Connection) -> None:
     if connection.is_in_transaction:
         with suppress(DatabaseUnavailable):  # the session is gone, and the transaction with it
             await connection.run("ROLLBACK")
-
-
-async def _commit(connection: Connection) -> None:
-    if not connection.is_in_transaction:
-        return
-    cursor = await connection.run("COMMIT")
-    if cursor.statusmessage != "COMMIT":
-        raise RuntimeError("rolled back: a statement of the transaction failed and its error was swallowed")

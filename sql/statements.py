@@ -9,7 +9,10 @@ A file is one aggregate's, its statements in alphabetical order, each a block:
     WHERE key = %(key)s
 
 `:one` gives a row or None, `:many` a list of rows, `:value` the first column of the first row or None, `:exec` the
-number of rows. A sign for per cent is written `%%`.
+number of rows. `:later` gives nothing: a transaction sends it along with its next statement, or with its COMMIT, which
+saves a round trip and is where its error is raised. A sign for per cent is written `%%`.
+
+Columns named `lead.id`, `lead.step`, behind all others, are a row of their own in the row: `row.lead.id`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 STRAY_PERCENT = re.compile(r"%(?!%|\(\w+\)s)")
 
 
+LATER = "later"
 VERBS = ("select", "insert", "update", "delete", "other")
 COMMAND = re.compile(rf"(?m)^({'|'.join(VERBS[:-1])})\b", re.IGNORECASE)
 
@@ -112,6 +116,7 @@ READERS: Mapping[str, Callable[[Statement, Any], Any]] = {
     "many": _read_many,
     "value": _read_value,
     "exec": _read_count,
+    LATER: lambda statement, cursor: None,
 }
 
 
@@ -121,7 +126,26 @@ def _row_class(statement: Statement, cursor: Any) -> Any:
 
 @cache
 def _make_row_class(title: str, columns: tuple[str, ...]) -> Any:
-    return namedtuple(title.replace(".", "_"), columns)
+    own = tuple(takewhile(lambda column: "." not in column, columns))
+    plain = namedtuple(title.replace(".", "_"), own)
+    if own == columns:
+        return plain
+    prefixes, names = zip(*(column.split(".") for column in columns[len(own) :]), strict=True)
+    (prefix,) = set(prefixes)
+    inner, outer = _make_row_class(f"{title}.{prefix}", names), namedtuple(plain.__name__, (*own, prefix))
+    return _Nested(outer, inner, len(own))
+
+
+@dataclass(frozen=True)
+class _Nested:
+    """Makes a row whose last field is a row."""
+
+    outer: Any
+    inner: Any
+    count: int
+
+    def _make(self, values: tuple[Any, ...]) -> Any:
+        return self.outer._make((*values[: self.count], self.inner._make(values[self.count :])))
 
 
 def load(folder: Path) -> Catalog:

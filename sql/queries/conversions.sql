@@ -1,6 +1,6 @@
 -- The outbox of conversions (services/conversion_events.py, conversion_sends.py).
 
--- name: add_of_click :exec
+-- name: add_of_click :later
 -- Of a click that a lead has brought: one row for each destination that wants it, none where the lead does not want to be reported. Of a
 -- click that is not stored yet nobody knows the link: whether a destination wants that one is decided when it is sent.
 -- hot
@@ -20,7 +20,7 @@ WHERE destinations.account_id = %(account_id)s
     AND (destinations.pool_ids = '{}' OR clicks.pool_id IS NULL OR clicks.pool_id = ANY (destinations.pool_ids))
 ON CONFLICT (destination_id, event_key) DO NOTHING;
 
--- name: add_of_payment :exec
+-- name: add_of_payment :later
 -- Likewise of a payment in reais: networks know no Stars, and what they were worth in reais nobody knows. A purchase happened when it was
 -- paid.
 INSERT INTO conversions (account_id, destination_id, event, event_key, bot_id, lead_id, payment_id, click_id, occurred_at, expires_at,
@@ -226,7 +226,7 @@ LEFT JOIN payments ON payments.id = taken.payment_id AND payments.account_id = t
 LEFT JOIN leads ON leads.id = taken.lead_id AND leads.account_id = taken.account_id
 ORDER BY taken.id;
 
--- name: withdraw :exec
+-- name: withdraw :later
 -- What was to be said of a lead and its clicks, and was not yet.
 DELETE FROM conversions
 USING leads

@@ -1,4 +1,4 @@
--- name: add :exec
+-- name: add :later
 -- What became of the coupon that a payment was to be made by.
 INSERT INTO coupon_uses (payment_id, account_id, funnel_id, code, discount_cents, state)
 SELECT payments.id, payments.account_id, funnel_versions.funnel_id, %(code)s, %(discount_cents)s, %(state)s

@@ -1,10 +1,10 @@
--- name: add :exec
+-- name: add :later
 -- Once per payment and step.
 INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, created_at)
 VALUES (%(account_id)s, %(payment_id)s, %(lead_id)s, %(step)s, %(message_id)s, %(now)s)
 ON CONFLICT (payment_id, step) DO NOTHING;
 
--- name: add_attempt :exec
+-- name: add_attempt :later
 INSERT INTO delivery_attempts (account_id, delivery_id, status, error, at)
 VALUES (%(account_id)s, %(delivery_id)s, %(status)s, %(error)s, %(now)s);
 

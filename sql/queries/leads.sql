@@ -1,4 +1,4 @@
--- name: bind_order :exec
+-- name: bind_order :later
 -- The newest order of leads.state (services/funnels/walks.py) gets the payment that was opened for it.
 UPDATE leads
 SET state = jsonb_set(state, '{orders,-1,payment_id}', to_jsonb(%(payment_id)s::bigint))
@@ -102,7 +102,7 @@ SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, languag
     (SELECT current_version_id FROM funnels WHERE account_id = %(account_id)s AND id = %(funnel_id)s) AS current_version_id
 FROM met;
 
--- name: save_walk :exec
+-- name: save_walk :later
 -- And what moved it, unless `event` is null.
 WITH saved AS (
     UPDATE leads
@@ -132,14 +132,14 @@ WHERE account_id = %(account_id)s
     AND id = %(lead_id)s
 RETURNING id;
 
--- name: set_status :exec
+-- name: set_status :later
 UPDATE leads
 SET status = %(status)s,
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(lead_id)s;
 
--- name: touch :exec
+-- name: touch :later
 -- The lead came by this click: its last one, and its first if there was none. Brought for the first time, it counts as a start.
 WITH started AS (
     INSERT INTO starts (account_id, bot_id, lead_id, click_id, started_at)

@@ -1,6 +1,6 @@
 -- The book of every cent (services/ledger.py). Its rows are written by triggers (migration 0020) and never changed.
 
--- name: add_commission :exec
+-- name: add_commission :later
 -- From now on, of every sale of the account.
 INSERT INTO commissions (account_id, points, cents, begins_at)
 VALUES (%(account_id)s, %(points)s, %(cents)s, %(now)s);

@@ -186,7 +186,7 @@ WITH again AS (
 SELECT id, account_id, bot_id, chat_id, cause, ordinal, regrants
 FROM again;
 
--- name: silence_lead :exec
+-- name: silence_lead :later
 -- Telegram says the chat is dead; unless the lead has come back since the attempt began.
 UPDATE leads
 SET status = %(status)s

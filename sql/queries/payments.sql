@@ -23,12 +23,12 @@ VALUES (%(account_id)s, %(payment_id)s, %(end_to_end_id)s, %(amount_cents)s, %(p
 ON CONFLICT (payment_id, end_to_end_id) DO NOTHING
 RETURNING id;
 
--- name: add_transition :exec
+-- name: add_transition :later
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, event_id, at)
 VALUES (%(account_id)s, %(payment_id)s, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s);
 
--- name: ask_at :value
--- From now on this gateway account may have its charge, and no other. None: it is being made no more.
+-- name: ask_at :later
+-- From now on this gateway account may have its charge, and no other. Nothing happens where it is being made no more.
 WITH forgotten AS (
     DELETE FROM payment_refusals
     WHERE account_id = %(account_id)s
@@ -41,8 +41,7 @@ SET gateway_account_id = %(gateway_account_id)s,
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
-    AND state IN ('new', 'creating')
-RETURNING id;
+    AND state IN ('new', 'creating');
 
 -- name: claim_checks :many
 -- Of every account: charges to ask about now. Of each gateway account the few that are due longest, so that one with thousands
@@ -281,6 +280,31 @@ WHERE account_id = %(account_id)s
     AND id = %(payment_id)s
 FOR UPDATE;
 
+-- name: lock_with_lead :one
+-- The lead first, so that nobody deadlocks.
+-- hot
+WITH lead AS MATERIALIZED (
+    SELECT id, account_id, bot_id, chat_id, first_name, last_name, username, language_code, status, start_param, version_id, step, state,
+        key_encrypted
+    FROM leads
+    WHERE account_id = %(account_id)s
+        AND id = %(lead_id)s
+    FOR UPDATE
+)
+SELECT payments.id, payments.account_id, payments.bot_id, lead_id, gateway_account_id, payments.version_id, payments.step, cause, ordinal,
+    description, amount_cents, currency, payments.state, idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags,
+    checks, created_at, end_to_end_id, paid_cents,
+    lead.id AS "lead.id", lead.account_id AS "lead.account_id", lead.bot_id AS "lead.bot_id", lead.chat_id AS "lead.chat_id",
+    lead.first_name AS "lead.first_name", lead.last_name AS "lead.last_name", lead.username AS "lead.username",
+    lead.language_code AS "lead.language_code", lead.status AS "lead.status", lead.start_param AS "lead.start_param",
+    lead.version_id AS "lead.version_id", lead.step AS "lead.step", lead.state AS "lead.state",
+    lead.key_encrypted AS "lead.key_encrypted"
+FROM lead
+JOIN payments ON payments.lead_id = lead.id
+WHERE payments.account_id = %(account_id)s
+    AND payments.id = %(payment_id)s
+FOR UPDATE OF payments;
+
 -- name: mark_paid :one
 -- The one door to paid. None: it was paid before, or its charge was never asked for.
 UPDATE payments
@@ -297,8 +321,8 @@ WHERE account_id = %(account_id)s
 RETURNING id, account_id, bot_id, lead_id, gateway_account_id, version_id, step, cause, ordinal, description, amount_cents, currency, state,
     idempotency_key, txid, provider_id, code, expires_in_seconds, expires_at, flags, checks, created_at;
 
--- name: move :exec
--- And who did so, and why. 0 when it is not in from_state any more.
+-- name: move :later
+-- And who did so, and why. Nothing happens when it is not in from_state any more.
 WITH moved AS (
     UPDATE payments
     SET state = %(to_state)s,
@@ -313,13 +337,16 @@ INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, a
 SELECT account_id, id, %(from_state)s, %(to_state)s, %(actor)s, %(reason)s, %(event_id)s, %(now)s
 FROM moved;
 
--- name: note_charge :exec
--- What the provider made, whatever has become of the payment meanwhile.
+-- name: note_charge :later
+-- What the provider made, whatever has become of the payment meanwhile; the state it comes into by that, or stays in. It is asked
+-- about then, unless that is to be done earlier; null: no earlier than before.
 UPDATE payments
 SET txid = %(txid)s,
     provider_id = %(provider_id)s,
     code = %(code)s,
     expires_at = %(expires_at)s,
+    state = %(to_state)s,
+    next_check_at = least(next_check_at, %(next_check_at)s),
     updated_at = %(now)s
 WHERE account_id = %(account_id)s
     AND id = %(payment_id)s;

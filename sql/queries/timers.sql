@@ -1,4 +1,4 @@
--- name: add :exec
+-- name: add :later
 -- Once per cause and ordinal.
 INSERT INTO timers (account_id, bot_id, payment_id, kind, cause, ordinal, payload, due_at, created_at)
 VALUES (%(account_id)s, %(bot_id)s, %(payment_id)s, %(kind)s, %(cause)s, %(ordinal)s, %(payload)s, %(due_at)s, %(now)s)
@@ -11,7 +11,7 @@ SET status = 'dead'
 WHERE id = %(timer_id)s
     AND status = 'pending';
 
--- name: cancel :exec
+-- name: cancel :later
 UPDATE timers
 SET status = 'cancelled'
 WHERE account_id = %(account_id)s

@@ -48,6 +48,7 @@ async def measure(rig: Rig, counts: Sequence[float], runs: int, seconds: float) 
     rig.query(ADD_LEADS.format(leads=int((seconds + SPARE_SECONDS) * campaigns.MESSAGES_A_SECOND)))
     async with rig.serve() as server, build_app(load(rig.environ), with_queue=False) as app:
         await press(rig, server, WARM_UP_RATE, WARM_UP_SECONDS)
+        rig.analyze()
         return [await _compare(rig, app, server, int(count), seconds) for count in counts for _ in range(runs)]
 
 

@@ -37,6 +37,7 @@ async def measure(rig: Rig, rates: Sequence[float], runs: int, seconds: float) -
     """Measure every rate `runs` times."""
     async with rig.serve() as server:
         await _run(rig, server, ORDERS_PER_SECOND, 0.5)  # a warm-up
+        rig.analyze()
         return [await _run(rig, server, rate, seconds) for rate in rates for _ in range(runs)]
 
 

@@ -41,6 +41,7 @@ async def measure(rig: Rig, rates: Sequence[float], runs: int, seconds: float) -
     """Measure every rate `runs` times."""
     async with rig.serve() as server:
         await press(rig, server, WARM_UP_RATE, WARM_UP_SECONDS)
+        rig.analyze()
         return [await _run(rig, server, rate, seconds) for rate in rates for _ in range(runs)]
 
 

@@ -15,7 +15,7 @@ import time
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CALL = re.compile(rb"\w+ /bot(\d+)[^/ ]*/(\w+)")
-CHAT = re.compile(rb'"chat_id": ?(-?\d+)')
+CHAT = re.compile(rb'"chat_id"(?:: ?|(?:\r\n[\w-]+: [^\r\n]*)*\r\n\r\n)(-?\d+)')  # of JSON, or of a form
 
 arrivals: list[tuple[int, float]] = []
 

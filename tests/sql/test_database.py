@@ -33,12 +33,19 @@ SELECT %(text)s::text
 SELECT 1 AS id
 WHERE false
 
+-- name: find_pair :one
+SELECT 1 AS id, 'paid' AS state, 2 AS "lead.id", 'offer' AS "lead.step"
+
 -- name: share :value
 SELECT '100%%'
 """
 
 PLACES = """
 -- name: add :exec
+INSERT INTO places (name)
+VALUES (%(name)s)
+
+-- name: add_later :later
 INSERT INTO places (name)
 VALUES (%(name)s)
 
@@ -90,6 +97,14 @@ async def test_rows_of_a_statement_share_a_class(open_database):
     async with open_database(queries=VALUES) as database:
         first, second = await database.probe.count_to(last=1), await database.probe.count_to(last=1)
     assert type(first[0]) is type(second[0])
+
+
+@pytest.mark.gen_test
+async def test_columns_with_a_prefix_are_a_row_in_the_row(open_database):
+    async with open_database(queries=VALUES) as database:
+        row = await database.probe.find_pair()
+    assert row._fields == ("id", "state", "lead")
+    assert (row.id, row.state, row.lead.id, row.lead.step) == (1, "paid", 2, "offer")
 
 
 @pytest.mark.gen_test
@@ -261,6 +276,73 @@ async def test_transaction_whose_first_statement_never_left_is_still_one(open_da
                 await tx.probe.add(name="o\0ne")
             await tx.probe.add(name="one")
             assert await database.probe.count() == 0
+        assert await database.probe.count() == 1
+
+
+@pytest.mark.gen_test
+async def test_later_goes_along_with_the_next_statement_or_with_commit(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        async with database.transaction() as tx:
+            assert await tx.probe.add_later(name="one") is None
+            await tx.probe.add_later(name="two")
+            assert await tx.probe.count() == 2
+            await tx.probe.add_later(name="three")
+        async with database.transaction() as tx:
+            await tx.probe.add_later(name="alone")
+        assert await database.probe.count() == 4
+
+
+@pytest.mark.gen_test
+async def test_later_outside_of_a_transaction_runs_at_once(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        assert await database.probe.add_later(name="one") is None
+        assert await database.probe.count() == 1
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("begun", [False, True], ids=["alone", "in a transaction"])
+async def test_later_that_fails_at_commit_rolls_back_and_keeps_its_session(open_database, places, begun):
+    async with open_database(queries=PLACES, size=1) as database:
+        pid = await database.probe.pid()
+        with pytest.raises(UniqueViolation) as raised:
+            async with database.transaction() as tx:
+                if begun:
+                    await tx.probe.fill(name="first")
+                await tx.probe.add_later(name="one")
+                await tx.probe.add_later(name="one")
+        assert raised.value.__notes__ == ["in the statements probe.add_later, probe.add_later"]
+        assert (await database.probe.count(), await database.probe.pid()) == (0, pid)
+
+
+@pytest.mark.gen_test
+async def test_later_that_fails_is_raised_by_the_next_statement(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        with pytest.raises(UniqueViolation) as raised:
+            async with database.transaction() as tx:
+                await tx.probe.add_later(name="one")
+                await tx.probe.add_later(name="one")
+                await tx.probe.count()
+        assert raised.value.__notes__ == ["in the statements probe.add_later, probe.add_later, probe.count"]
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
+async def test_later_is_dropped_with_its_transaction(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        with pytest.raises(KeyError):
+            async with database.transaction() as tx:
+                await tx.probe.add_later(name="one")
+                raise KeyError
+        assert await database.probe.count() == 0
+
+
+@pytest.mark.gen_test
+async def test_later_outlives_a_statement_that_never_left(open_database, places):
+    async with open_database(queries=PLACES) as database:
+        async with database.transaction() as tx:
+            await tx.probe.add_later(name="one")
+            with pytest.raises(ValueError, match="NUL"):
+                await tx.probe.fill(name="o\0ne")
         assert await database.probe.count() == 1
 
 

@@ -245,6 +245,7 @@ CHOSEN: dict[str, Values] = {
     "payments.list_paid": {"since": ALWAYS, "until": NEVER},
     "payment_returns.change": {"return_id": "r", "status": "void"},
     "payments.move": {"to_state": "cancelled"},
+    "payments.note_charge": {"to_state": "pending"},
     "posts.end": {"status": "failed"},
     "privacy.find_leads": {"mark": "mark of lead of funnel of tenant-2", "limit": 50},
     "provider_events.close": {"status": "applied"},

@@ -42,7 +42,7 @@ def test_load_gives_an_aggregate_per_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("-- name: x :few\nSELECT 1", 1, "kind one of :one, :many, :value, :exec"),
+        ("-- name: x :few\nSELECT 1", 1, "kind one of :one, :many, :value, :exec, :later"),
         ("-- name: x\nSELECT 1", 1, "must be `-- name: <name> :<kind>`"),
         ("-- name: x-y :one\nSELECT 1", 1, "'x-y' cannot be called from Python"),
         ("-- name: x :one\nSELECT 1\n\n-- name: x :one\nSELECT 2", 4, "x is there twice"),

@@ -49,6 +49,7 @@ class Shops:
         self.names = [f"shop{number}_bot" for number in range(bots)]
         self.said: dict[int, list[Message]] = defaultdict(list)
         self._news: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
+        self._last = dict.fromkeys(self.names, 0)
 
     async def open(self) -> None:
         """Publish the funnel and put the bots in service."""
@@ -74,15 +75,21 @@ class Shops:
             listening.cancel()
 
     async def _listen(self) -> None:
-        last = dict.fromkeys(self.names, 0)
         while True:
-            for name in self.names:
-                for message in await self.installation.api("GET", f"bots/{name}/messages?after={last[name]}"):
-                    last[name] = message["message_id"]
-                    if message["from"]["is_bot"]:
-                        self.said[message["chat"]["id"]].append(message)
-                        self._news[message["chat"]["id"]].set()
+            await self.hear()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def hear(self) -> set[int]:
+        """Take in what bots have said since; returns the chats in which they did."""
+        heard = set()
+        for name in self.names:
+            for message in await self.installation.api("GET", f"bots/{name}/messages?after={self._last[name]}"):
+                self._last[name] = message["message_id"]
+                if message["from"]["is_bot"]:
+                    heard.add(message["chat"]["id"])
+                    self.said[message["chat"]["id"]].append(message)
+                    self._news[message["chat"]["id"]].set()
+        return heard
 
     async def wait(self, chat_id: int, after: int, sign: Sign, seconds: float) -> Message | None:
         """Wait for a chat's message that fits, said behind the message `after`; None: it did not come."""

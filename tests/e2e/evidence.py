@@ -17,6 +17,7 @@ from grimbots.queue.sightings import DeadJob
 from grimbots.server import build_app
 from grimbots.services import accounts, sales
 from grimbots.services.app import App
+from grimbots.services.sandbox.invoices import LINK
 from grimbots.services.sessions import Member
 from grimbots.tests.e2e.installation import ACCOUNT, Installation, until
 
@@ -85,7 +86,7 @@ async def collect(installation: Installation, bots: list[str]) -> Evidence:
         said=await _read_said(installation, bots),
         updates=[_read_update(post) for post in posts if post["kind"] == "update"],
         events=[post for post in posts if post["kind"] != "update"],
-        charges=await installation.api("GET", "pix"),
+        charges=[*await installation.api("GET", "pix"), *await _read_stars(installation, bots)],
         payments_shown=payments,
         mishaps_shown=mishaps,
         dead=dead,
@@ -169,8 +170,33 @@ async def _read_posts(installation: Installation) -> list[dict[str, Any]]:
 def _read_update(post: Row) -> Update:
     _, bot, family, chat_id = post["queue"].split(":")
     done_at = datetime.fromisoformat(post["done_at"]) if post["outcome"] == "carried" else None
-    update_id = json.loads(post["body"])["update_id"]
-    return Update(int(bot), update_id, family, int(chat_id), datetime.fromisoformat(post["leaves_at"]), done_at)
+    body = json.loads(post["body"])
+    family = "payments" if "successful_payment" in body.get("message", {}) else family
+    made_at = datetime.fromisoformat(post["leaves_at"])
+    return Update(int(bot), body["update_id"], family, int(chat_id), made_at, done_at)
+
+
+async def _read_stars(installation: Installation, bots: list[str]) -> list[Row]:
+    """Give what was paid in Stars as the provider's charges are: by our key, with what came in."""
+    charges = []
+    for bot in bots:
+        for paid in await _read_transactions(installation, bot):
+            if "source" in paid:
+                key = paid["source"]["invoice_payload"].partition("-")[0]
+                charges.append({"txid": key, "paid": [{"amount_cents": paid["amount"]}]})
+    return charges
+
+
+async def _read_transactions(installation: Installation, bot: str) -> list[dict[str, Any]]:
+    """Give a bot's transactions in Stars."""
+    found: list[dict[str, Any]] = []
+    path = f"/bot{installation.secrets[f'token of @{bot}']}/getStarTransactions"
+    while True:
+        async with installation.session.post(path, json={"offset": len(found)}) as answer:
+            page = (await answer.json())["result"]["transactions"]
+        if not page:
+            return found
+        found += page
 
 
 async def _read_said(installation: Installation, bots: list[str]) -> dict[int, list[Said]]:
@@ -197,9 +223,14 @@ def read_saying(body: Row) -> Saying:
 
 
 def read_codes(message: Row) -> tuple[str, ...]:
-    """Give the PIX codes a message shows."""
+    """Give the PIX codes a message shows, and the links of its invoices in Stars."""
     entities = [entity for entity in message.get("entities", []) if entity["type"] == "code"]
-    return tuple(message["text"][one["offset"] : one["offset"] + one["length"]] for one in entities)
+    rows = (message.get("reply_markup") or {}).get("inline_keyboard", [])
+    links = (button.get("url", "") for row in rows for button in row)
+    return (
+        *(message["text"][one["offset"] : one["offset"] + one["length"]] for one in entities),
+        *(link for link in links if link.startswith(LINK)),
+    )
 
 
 async def _read_pages(app: App) -> tuple[dict[int, Any], dict[int, Any]]:

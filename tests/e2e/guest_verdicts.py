@@ -59,6 +59,16 @@ def compare_with_ways(found: Evidence, guests: Sequence[Guest], verdict: Verdict
             yield f"{guest.way} {guest.chat_id} was told {told}"
 
 
+def check_patience(found: Evidence, guests: Sequence[Guest]) -> Iterator[str]:
+    """Nobody is left without an answer but where a message to him failed, and its row says so."""
+    failed = {row["chat_id"] for row in found.rows["messages"] if row["status"] in ("failed", "uncertain")}
+    for guest in guests:
+        if guest.stuck:
+            yield f"{guest.way} {guest.chat_id} is stuck: {guest.stuck}"
+        elif guest.lost and guest.chat_id not in failed:
+            yield f"{guest.way} {guest.chat_id} began anew, waiting for {guest.lost[0]}, and nothing had failed"
+
+
 def check_posts(posts: Sequence[Any], heard: Mapping[str, list[Any]], verdict: Verdict) -> Iterator[str]:
     """The seller's server heard of every sale once; more often only what was tried again, never only what gave up."""
     times = Counter({name: len(bodies) for name, bodies in heard.items()})

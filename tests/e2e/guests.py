@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,9 @@ from grimbots.handlers.commands.seeds import DEMO
 from grimbots.server import build_app
 from grimbots.services import notices
 from grimbots.services.funnels.files import read_files
+from grimbots.services.sandbox.invoices import LINK
 from grimbots.tests.e2e.buyers import (
+    DELIVERED,
     FIRST_CHAT,
     MOST_TRIES,
     TXID,
@@ -28,24 +29,12 @@ from grimbots.tests.e2e.buyers import (
     shows,
 )
 from grimbots.tests.e2e.installation import ACCOUNT, Installation, until
-from grimbots.tests.rows import Query, open_query
+from grimbots.tests.e2e.watches import Watch
 
-MOST_WALKS = 5  # so often somebody begins anew whom the bot has left without an answer
-PULL_EVERY_SECONDS = 0.5
+MOST_WALKS = 10  # so often somebody begins anew whom the bot has left without an answer
 SELLERS = 7001  # the chat of the first bot's seller
 PATIENCE_SECONDS = 30
-# The next wait of a lead ends now: in the order in which time would end them.
-PULL = """
-UPDATE timers
-SET due_at = now()
-WHERE due_at > now()
-    AND id = (SELECT id FROM timers
-        WHERE status = 'pending'
-            AND kind IN ('wakes.wake', 'nudges.give')
-            AND payload -> 'lead_id' = (SELECT to_jsonb(id) FROM leads WHERE chat_id = %s)
-        ORDER BY due_at, id
-        LIMIT 1)
-"""
+ANEW = "Gerar nova cobrança"
 
 
 def read_example(webhook_url: str) -> tuple[Any, dict[str, bytes]]:
@@ -57,14 +46,6 @@ def read_example(webhook_url: str) -> tuple[Any, dict[str, bytes]]:
     return definition, {name: path.read_bytes() for name, path in files.items()}
 
 
-BY_LEAD = "CREATE INDEX ON timers ((payload -> 'lead_id')) WHERE status = 'pending'"  # for PULL's sake alone
-FAILED = """
-SELECT count(*) FROM messages
-WHERE lead_id = (SELECT id FROM leads WHERE chat_id = %s)
-    AND status = 'failed'
-"""
-
-
 class Examples(Shops):
     """Bots with the example, each with a seller who reads its notices."""
 
@@ -74,7 +55,6 @@ class Examples(Shops):
 
     async def open(self) -> None:
         """Publish the funnel and put the bots in service."""
-        self.installation.query(BY_LEAD)
         definition, files = read_example(self._webhook_url)
         for place, name in enumerate(self.names):
             await self.installation.seed(definition, name, files)
@@ -92,10 +72,11 @@ class Examples(Shops):
 class Guest(Buyer):
     """One person. `repeats` counts what had to be done again for want of an answer, `lost` the walks given up."""
 
-    query: Query
+    watch: Watch
     repeats: int = 0
     lost: list[str] = field(default_factory=list)
     stuck: str = ""
+    is_done: bool = False
 
     async def walk(self) -> None:
         """Walk this guest's way to its end; who is left without an answer begins anew.
@@ -126,10 +107,19 @@ class Guest(Buyer):
         await self._press(offer, "Agora não")
         morning = await self._hurry(shows("Não quero mais"), "the morning")
         await self._press(morning, "Não quero mais mensagens")
-        try:  # an answer that timed out keeps the chat waiting
-            await until(self._has_ended, 3 * self._patience(), "the funnel's end")
-        except AssertionError as error:
-            raise Lost(str(error)) from error
+        if not await self.watch.wait_until(self.chat_id, lambda: self.watch.see(self.chat_id).has_ended or None):
+            raise Lost("the funnel's end")
+
+    async def pay_in_stars(self) -> None:
+        """Wait for the next morning, and pay Telegram itself."""
+        offer = await self._come("Vamos!" if self.lost else "Já sou cliente")  # whose delivery failed is one by now
+        await self._press(offer, "Agora não")
+        morning = await self._hurry(shows("Pagar com Stars"), "the morning")
+        plan = await self._tap(morning, "Pagar com Stars", shows("Quero pagar com Stars"))
+        invoice = await self._tap(plan, "Quero pagar com Stars", is_charge_in_stars)
+        while not (label := find_invoice(invoice)):  # Telegram made none
+            invoice = await self._tap(invoice, ANEW, is_charge_in_stars)
+        await self._do(lambda: self._press(invoice, label), says(DELIVERED), "the delivery")
 
     async def be_silent(self) -> None:
         """Say nothing until the bot asks whether one is there; misread it; buy without a coupon."""
@@ -166,9 +156,11 @@ class Guest(Buyer):
         return await self._tap(asked, "Não tenho cupom", shows("Já paguei"))
 
     async def _pay_for(self, code: Message) -> None:
-        self.marker = code["message_id"]
-        await self.shops.installation.api("POST", f"pix/{TXID.findall(code['text'])[0]}/pay", {})
-        await self._await_delivery()
+        txid = TXID.findall(code["text"])[0]
+        self.watch.paid.append(txid)
+        await self.shops.installation.api("POST", f"pix/{txid}/pay", {})
+        if not await self.watch.wait(self.chat_id, code["message_id"], says(DELIVERED)):
+            raise Lost("the delivery")
 
     async def _write(self, text: str, sign: Sign) -> Message:
         await self._think()
@@ -176,38 +168,41 @@ class Guest(Buyer):
 
     async def _hurry(self, sign: Sign, what: str) -> Message:
         """Let the lead's waits end, one after the other, until one of them says what fits."""
-        said = self.shops.said[self.chat_id]
-        marker, deadline = said[-1]["message_id"], time.monotonic() + 3 * self._patience()
-        while time.monotonic() < deadline:
-            self.query(PULL, self.chat_id)
-            if answer := await self.shops.wait(self.chat_id, marker, sign, PULL_EVERY_SECONDS):
-                return answer
+        if answer := await self.watch.hurry(self.chat_id, self._find_last(), sign):
+            return answer
         raise Lost(what)
 
     async def _do(self, act: Callable[[], Awaitable[None]], sign: Sign, what: str) -> Message:
         """Act and wait for the answer; act again when none comes, unless the rows say that none will."""
-        failed = self._count_failed()
+        failed = self.watch.see(self.chat_id).failed
         for _ in range(MOST_TRIES):
-            said = self.shops.said[self.chat_id]
-            self.marker = said[-1]["message_id"] if said else 0
+            last = self._find_last()
             await act()
-            if answer := await self.shops.wait(self.chat_id, self.marker, sign, self._patience()):
+            if answer := await self.watch.wait(self.chat_id, last, sign):
                 return answer
             self.repeats += 1
-            if self._count_failed() > failed:
+            if self.watch.see(self.chat_id).failed > failed:
                 break
         raise Lost(what)
 
-    def _count_failed(self) -> int:
-        ((number,),) = self.query(FAILED, self.chat_id)
-        return int(number)
+    async def _think(self) -> None:
+        """Think a while; who begins anew knows the way."""
+        await asyncio.sleep(self.dice.uniform(*self.manners.think_seconds) / 4 ** bool(self.lost))
 
-    def _patience(self) -> float:
-        """Wait longer after each walk that came to nothing: where all are slow, impatience makes them slower."""
-        return super()._patience() * 2 ** len(self.lost)
+    def _find_last(self) -> int:
+        said = self.shops.said[self.chat_id]
+        return int(said[-1]["message_id"]) if said else 0
 
-    async def _has_ended(self) -> bool:
-        return bool(self.query("SELECT 1 FROM leads WHERE chat_id = %s AND step = ''", self.chat_id))
+
+def find_invoice(message: Message) -> str:
+    """Give the button that pays in Stars, "" where there is none."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return next((button["text"] for row in rows for button in row if button.get("url", "").startswith(LINK)), "")
+
+
+def is_charge_in_stars(message: Message) -> bool:
+    """Recognize an invoice, or the word that there is none."""
+    return bool(find_invoice(message)) or shows(ANEW)(message)
 
 
 WAYS: dict[str, Callable[[Guest], Awaitable[None]]] = {
@@ -215,6 +210,7 @@ WAYS: dict[str, Callable[[Guest], Awaitable[None]]] = {
     "thinks": Guest.think_it_over,
     "silent": Guest.be_silent,
     "expires": Guest.let_it_expire,
+    "stars": Guest.pay_in_stars,
 }
 # What each is told, step after step; what waits for later when he is done is told behind it.
 BOUGHT = ("plano", "audios", "cupom", "pagamento")
@@ -232,20 +228,36 @@ TOLD: dict[str, tuple[str, ...]] = {
         *("boas-vindas", "onde-mora", "que-horas", "elogio", "oferta", *BOUGHT),
         *("so-os-audios", "pagamento", "acesso"),
     ),
+    "stars": (
+        *("boas-vindas", "nao-achei", "onde-mora", "que-horas", "elogio", "oferta", "volta"),
+        *("plano-estrelas", "estrelas", "acesso"),
+    ),
 }
 
 
-async def invite(shops: Examples, count: int, manners: Manners, dice: random.Random) -> list[Guest]:
-    """Let so many guests walk, all at once, until each is at his end or lost."""
-    with open_query(shops.installation.environ["DATABASE_URL"]) as query:
-        guests = []
-        for chat_id in range(FIRST_CHAT, FIRST_CHAT + count):
-            own = random.Random(dice.random())
-            (way,) = own.choices(list(manners.ways), list(manners.ways.values()))
-            shop = shops.names[chat_id % len(shops.names)]
-            guests.append(Guest(shops, shop, chat_id, manners, way, own, query=query))
-        await asyncio.gather(*(_walk(guest) for guest in guests))
+def invite(shops: Examples, watch: Watch, count: int, manners: Manners, dice: random.Random) -> list[Guest]:
+    """Draw so many guests, each with a way and a chat of a bot."""
+    guests = []
+    for chat_id in range(FIRST_CHAT, FIRST_CHAT + count):
+        own = random.Random(dice.random())
+        (way,) = own.choices(list(manners.ways), list(manners.ways.values()))
+        shop = shops.names[chat_id % len(shops.names)]
+        guests.append(Guest(shops, shop, chat_id, manners, way, own, watch=watch))
     return guests
+
+
+async def walk_all(guests: Sequence[Guest], seconds: float) -> None:
+    """Let all of them walk at once, until each is at his end or lost; who still walks after so long is stuck."""
+    walks = [asyncio.create_task(_walk(guest), name=str(guest.chat_id)) for guest in guests]
+    _, late = await asyncio.wait(walks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*walks, return_exceptions=True)
+    for guest, task in zip(guests, walks, strict=True):
+        if task.cancelled():
+            guest.stuck = f"still walking after {seconds:.0f} s: {guest.watch.describe(guest.chat_id)}"
+        elif error := task.exception():
+            raise error
 
 
 async def _walk(guest: Guest) -> None:
@@ -253,3 +265,4 @@ async def _walk(guest: Guest) -> None:
         await guest.walk()
     except Lost as lost:
         guest.stuck = str(lost)
+    guest.is_done = True

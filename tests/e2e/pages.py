@@ -121,3 +121,13 @@ async def pay_and_come_back(person: Person) -> None:
     await person.read("Em duas perguntas", 2)
     await person.press("Já sou cliente")
     await person.read("Que bom ver você de novo")
+
+
+async def pay_in_stars(person: Person) -> None:
+    """Press what the morning offered, and pay Telegram itself."""
+    await person.press("Pagar com Stars")
+    await person.read("pago aqui mesmo no Telegram")
+    await person.press("Quero pagar com Stars")  # stars
+    await person.press("Pagar 374")
+    await person.page.locator(".mine:has-text('Você pagou 374 Stars')").wait_for()
+    await person.read("Aqui está: Plano Manhãs Leves", 2)

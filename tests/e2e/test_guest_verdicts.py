@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from grimbots.tests.e2e.evidence import Said, read_saying
-from grimbots.tests.e2e.guest_verdicts import check_posts, compare_with_replays, compare_with_ways
+from grimbots.tests.e2e.guest_verdicts import check_patience, check_posts, compare_with_replays, compare_with_ways
 from grimbots.tests.e2e.guests import TOLD
 from grimbots.tests.e2e.verdicts import Verdict
 
@@ -25,7 +25,7 @@ def world() -> SimpleNamespace:
     """Give one guest who met no fault: rows, the record, what replays say."""
     rows = [_make_row(place, step) for place, step in enumerate(TOLD[WAY])]
     said = [Said(place, read_saying(row["body"]), ()) for place, row in enumerate(rows)]
-    guest = SimpleNamespace(chat_id=CHAT, way=WAY, repeats=0, lost=[])
+    guest = SimpleNamespace(chat_id=CHAT, way=WAY, repeats=0, lost=[], stuck="")
     told = {LEAD: [(row["step"], row["body"]["text"]) for row in rows]}
     return SimpleNamespace(found=SimpleNamespace(rows={"messages": rows}, said={CHAT: said}), guest=guest, told=told)
 
@@ -34,6 +34,7 @@ def _judge(world: SimpleNamespace) -> list[str]:
     return [
         *compare_with_replays(world.found, world.told),
         *compare_with_ways(world.found, [world.guest], Verdict()),
+        *check_patience(world.found, [world.guest]),
     ]
 
 
@@ -51,6 +52,8 @@ def test_a_clean_guest_passes(world: SimpleNamespace) -> None:
         (lambda world: world.found.said[CHAT].reverse(), "was told"),
         (lambda world: world.found.said[CHAT].pop(), "was told"),
         (lambda world: world.found.said[CHAT].pop(2), "was told"),
+        (lambda world: world.guest.lost.append("the morning"), "began anew, waiting for the morning"),
+        (lambda world: setattr(world.guest, "stuck", "the morning"), "is stuck"),
     ],
 )
 def test_a_broken_promise_is_found(
@@ -58,6 +61,12 @@ def test_a_broken_promise_is_found(
 ) -> None:
     break_it(world)
     assert any(words in fault for fault in _judge(world))
+
+
+def test_a_message_that_failed_explains_a_walk_anew(world: SimpleNamespace) -> None:
+    world.guest.lost.append("the morning")
+    world.found.rows["messages"][-1]["status"] = "failed"
+    assert _judge(world) == []
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,11 @@ def test_repeat_that_its_row_admits_is_counted_only(evidence: Evidence) -> None:
     assert (verdict.faults, verdict.figures["repeated, and their rows say so"]) == ([], 1)
 
 
+def test_what_telegram_tells_of_money_is_judged_with_its_payment(evidence: Evidence) -> None:
+    evidence.updates.extend((_make_update(12, "checkouts"), _make_update(13, "payments")))
+    assert judge(evidence).faults == []
+
+
 def test_updates_of_two_kinds_under_way_together_may_swap(evidence: Evidence) -> None:
     _swap_updates(evidence)
     evidence.updates[0] = _make_update(10, "chat", done_at=BEGAN + timedelta(seconds=30))

@@ -67,7 +67,7 @@ SLICE = Plan(
     least_ended=12,
     manners=Manners(think_seconds=(0.05, 0.5), patience_seconds=10, ways=WAYS | {"late": 0}),
     weather=Weather(faults_per_second=10, faults=FAULTS, kills=2, kill_every_seconds=2.5),
-    rest_seconds=60,
+    rest_seconds=180,
 )
 PLAN = WHOLE if os.environ.get("GRIMBOTS_PROOF") == "1" else SLICE
 

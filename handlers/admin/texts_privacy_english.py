@@ -103,5 +103,7 @@ PRIVACY = {
     "term.deleted_conversions": "Conversions of no sale",
     "term.deleted_clicks": "Clicks that brought nobody",
     "term.deleted_timers": "Waits that are over",
+    "term.deleted_refusals": "Refusals of providers",
+    "term.deleted_differences": "Differences with a statement that are closed",
     "term.deleted_moves": "What each person did in the funnel",
 }

@@ -107,5 +107,7 @@ PRIVACY = {
     "term.deleted_conversions": "Conversões de venda nenhuma",
     "term.deleted_clicks": "Cliques que não trouxeram ninguém",
     "term.deleted_timers": "Esperas que já terminaram",
+    "term.deleted_refusals": "Recusas de provedores",
+    "term.deleted_differences": "Diferenças de extrato já encerradas",
     "term.deleted_moves": "O que cada pessoa fez no funil",
 }

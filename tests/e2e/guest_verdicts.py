@@ -45,9 +45,12 @@ def compare_with_replays(found: Evidence, told: Mapping[int, list[tuple[str, str
 
 
 def compare_with_ways(found: Evidence, guests: Sequence[Guest], verdict: Verdict) -> Iterator[str]:
-    """Whoever never had to ask twice, and of whom nothing failed, was told his way, step by step."""
+    """Whoever never had to ask twice, and of whom nothing failed or was repeated, was told his way, step by step.
+
+    What was repeated may come once more whenever the first call is done at last.
+    """
     rows = [row for row in found.rows["messages"] if row["step"] != NOTICE]
-    troubled = {row["chat_id"] for row in rows if row["status"] != "sent"}
+    troubled = {row["chat_id"] for row in rows if row["status"] != "sent" or row["resent"]}
     steps = {(row["chat_id"], read_saying(row["body"])): row["step"] for row in rows}
     for guest in guests:
         if guest.repeats or guest.lost or guest.chat_id in troubled:

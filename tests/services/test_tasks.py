@@ -21,6 +21,7 @@ from grimbots.services import (  # noqa: F401  their tasks
     nudges,
     payments,
     posts,
+    refunds,
     subscriptions,
     takeovers,
     updates,

@@ -72,8 +72,15 @@ class Connection(AiopgConnection):
             self._prepared.add(statement.title)
 
     def render(self, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
-        """Put the parameters into a statement, to be run along with others."""
-        rendered: bytes = self._conn.cursor().mogrify(sql, parameters)
+        """Put the parameters into a statement, to be run along with others.
+
+        Raises:
+            DatabaseUnavailable: the session is lost.
+        """
+        try:
+            rendered: bytes = self._conn.cursor().mogrify(sql, parameters)
+        except psycopg2.InterfaceError as error:
+            raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
         return rendered
 
     async def run(self, sql: str | bytes, parameters: Mapping[str, Any] | None = None) -> Any:

@@ -269,6 +269,20 @@ async def test_transaction_that_lost_its_session_does_not_pass_for_committed(ope
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("name", ["add", "add_later"])
+async def test_statement_on_a_session_known_to_be_lost_is_unavailable(open_database, places, observe, name):
+    async with open_database(queries=PLACES, size=1) as database:
+        await getattr(database.probe, name)(name="before")  # from now on the session knows it
+        pid = await database.probe.pid()
+        with pytest.raises(DatabaseUnavailable, match="connection to Postgres lost"):
+            async with database.transaction() as tx:
+                observe("SELECT pg_terminate_backend(%s, 5000)", pid)
+                await become_true(lambda: tx._connection.closed)
+                await getattr(tx.probe, name)(name="one")
+        assert await database.probe.count() == 1
+
+
+@pytest.mark.gen_test
 async def test_transaction_whose_first_statement_never_left_is_still_one(open_database, places):
     async with open_database(queries=PLACES) as database:
         async with database.transaction() as tx:

@@ -63,8 +63,12 @@ def compare_with_ways(found: Evidence, guests: Sequence[Guest], verdict: Verdict
 
 
 def check_patience(found: Evidence, guests: Sequence[Guest]) -> Iterator[str]:
-    """Nobody is left without an answer but where a message to him failed, and its row says so."""
-    failed = {row["chat_id"] for row in found.rows["messages"] if row["status"] in ("failed", "uncertain")}
+    """Nobody is left without an answer but where a message to him failed, and its row says so.
+
+    What failed and was planned again when he came back (`regrants`) has arrived since.
+    """
+    rows = found.rows["messages"]
+    failed = {row["chat_id"] for row in rows if row["status"] in ("failed", "uncertain") or row["regrants"]}
     for guest in guests:
         if guest.stuck:
             yield f"{guest.way} {guest.chat_id} is stuck: {guest.stuck}"

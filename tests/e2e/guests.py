@@ -77,6 +77,7 @@ class Guest(Buyer):
     lost: list[str] = field(default_factory=list)
     stuck: str = ""
     is_done: bool = False
+    has_upsell: bool = False  # its money is on its way, whatever became of its delivery
 
     async def walk(self) -> None:
         """Walk this guest's way to its end; who is left without an answer begins anew.
@@ -93,13 +94,17 @@ class Guest(Buyer):
         raise Lost(self.lost[-1])
 
     async def buy(self) -> None:
-        """Buy with a coupon, answer, take the upsell."""
+        """Buy with a coupon, answer, take the upsell: it is offered to nobody who has bought it."""
         offer = await self._come("Vamos!")
         await self._pay_for(await self._order(offer, coupon=True))
         await self._hurry(says("Três dias"), "the question")
         await self._write("ana@example.com", says("Anotei: ana@example.com"))
+        if self.has_upsell:
+            return
         upsell = await self._hurry(shows("Quero o caderno"), "the upsell")
-        await self._pay_for(await self._tap(upsell, "Quero o caderno", shows("Já paguei")))
+        code = await self._tap(upsell, "Quero o caderno", shows("Já paguei"))
+        self.has_upsell = True
+        await self._pay_for(code)
 
     async def think_it_over(self) -> None:
         """Wait for the next morning, and want no more."""

@@ -17,7 +17,8 @@ LEAD, CHAT, WAY = 5, 77, "thinks"
 
 
 def _make_row(place: int, step: str) -> dict[str, Any]:
-    return {"lead_id": LEAD, "chat_id": CHAT, "step": step, "body": {"text": f"{step} {place}"}, "status": "sent"}
+    row = {"lead_id": LEAD, "chat_id": CHAT, "step": step, "body": {"text": f"{step} {place}"}, "status": "sent"}
+    return {**row, "resent": False, "regrants": 0}
 
 
 @pytest.fixture

@@ -64,9 +64,17 @@ def test_a_broken_promise_is_found(
     assert any(words in fault for fault in _judge(world))
 
 
-def test_a_message_that_failed_explains_a_walk_anew(world: SimpleNamespace) -> None:
+@pytest.mark.parametrize("why", [{"status": "failed"}, {"regrants": 1}], ids=["failed", "served when he came back"])
+def test_a_message_that_failed_explains_a_walk_anew(world: SimpleNamespace, why: dict[str, Any]) -> None:
     world.guest.lost.append("the morning")
-    world.found.rows["messages"][-1]["status"] = "failed"
+    world.found.rows["messages"][-1].update(why)
+    assert _judge(world) == []
+
+
+def test_a_repeated_message_may_come_late_once_more(world: SimpleNamespace) -> None:
+    world.found.said[CHAT].insert(3, world.found.said[CHAT][1])
+    assert any("was told" in fault for fault in _judge(world))
+    world.found.rows["messages"][1]["resent"] = True
     assert _judge(world) == []
 
 

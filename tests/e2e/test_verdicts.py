@@ -172,6 +172,13 @@ def test_repeat_that_its_row_admits_is_counted_only(evidence: Evidence) -> None:
     assert (verdict.faults, verdict.figures["repeated, and their rows say so"]) == ([], 1)
 
 
+@pytest.mark.parametrize("resent", [False, True])
+def test_what_was_given_up_in_doubt_may_come_whenever(evidence: Evidence, resent: bool) -> None:
+    _swap_sends(evidence)
+    _change("messages", status="failed", error="x", resent=resent)(evidence)
+    assert any("came before" in fault for fault in judge(evidence).faults) is not resent
+
+
 def test_what_telegram_tells_of_money_is_judged_with_its_payment(evidence: Evidence) -> None:
     evidence.updates.extend((_make_update(12, "checkouts"), _make_update(13, "payments")))
     assert judge(evidence).faults == []

@@ -244,8 +244,11 @@ def _check_message(row: Row, evidence: Evidence, verdict: Verdict) -> Iterator[s
 
 
 def _check_sends(chat: int, rows: list[Row], first: Mapping[int, int], verdict: Verdict) -> Iterator[str]:
-    """First sends: in order within a cause, and from one update to the next. What was planned anew has its own time."""
-    firm = [row for row in rows if not row["regrants"]]
+    """First sends: in order within a cause, and from one update to the next. What was planned anew has its own time.
+
+    So has what was given up after a call in doubt: Telegram may do that call whenever it likes.
+    """
+    firm = [row for row in rows if not row["regrants"] and (row["status"] == "sent" or not row["resent"])]
     chains = defaultdict(list)
     for row in firm:
         chains[row["cause"]].append(row)

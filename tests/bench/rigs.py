@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg2
-
 from grimbots.handlers.commands.embedded.children import Child, spawn, stop, wait_ready
 from grimbots.handlers.commands.embedded.postgres import start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
 from grimbots.handlers.commands.supervisors import is_listening
 from grimbots.server import now
 from grimbots.sql.migrate import migrate
+from grimbots.tests import rows
 from grimbots.tests.bench.loads import Client
 from grimbots.tests.bench.shops import Shop, open_shop
 from grimbots.tests.fakes.provider import FakeProvider
@@ -76,14 +75,11 @@ class Rig:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask Postgres."""
-        with psycopg2.connect(self.environ["DATABASE_URL"]) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall()
+        return rows.query(self.environ["DATABASE_URL"], sql)
 
     def analyze(self) -> None:
         """Let Postgres look at its tables, as its autovacuum does every minute: plans of empty tables are poor."""
-        with psycopg2.connect(self.environ["DATABASE_URL"]) as connection, connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        self.query("ANALYZE")
 
 
 async def wait_until(look: Callable[[], Awaitable[T]]) -> T:

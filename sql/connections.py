@@ -110,6 +110,8 @@ class Connection(AiopgConnection):
                 raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
             error.args = (_shorten(error),)
             raise
+        if self.closed:  # by somebody who ends all sessions, between the answer and us
+            raise DatabaseUnavailable("the connection to Postgres was closed")
         return cursor
 
     def _send(self, sql: str | bytes, parameters: Mapping[str, Any] | None) -> Any:

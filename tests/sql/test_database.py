@@ -418,3 +418,17 @@ async def test_close_refuses_whoever_waits_or_comes(open_database):
         for refused in (holder, waiter, database.probe.pid()):
             with pytest.raises(DatabaseUnavailable, match="closed"):
                 await expect_soon(refused)
+
+
+@pytest.mark.gen_test
+async def test_close_between_an_answer_and_its_reader_is_unavailable(open_database):
+    async with open_database() as database:
+        await database.probe.echo(text="dialled")
+        answer = asyncio.create_task(database.probe.echo(text="x"))
+        await asyncio.sleep(0)
+        (connection,) = database._pool._busy
+        while not connection._waiter.done():  # each turn of ours comes before the loop hears of the answer
+            await asyncio.sleep(0)
+        await database.close()
+        with pytest.raises(DatabaseUnavailable):
+            await answer

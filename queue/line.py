@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ OPEN_SECONDS = 0.5  # without an answer for so long, new work is refused at once
 LOOK_SECONDS = 0.1  # ... counted in looks so far apart
 PROBE_SECONDS = 0.25  # ... save one piece this often, which hurries the next attempt to reach Redis and waits for it
 FAULT_SECONDS = 1.0  # the pause after a script's fault
+INTAKE_SHARE, LEAST_INTAKE = 2, 16  # of new work half leaves: while Redis keeps it, the other senders are heard
 
 M = TypeVar("M", Drain, Intake)
 
@@ -228,7 +230,7 @@ class Line:
     def _load(self) -> Call:
         drain = _unload(self._drain)
         claim = self.claimer.next_claim([parcel.move for parcel in drain]) if self.claimer else None
-        return Call(drain, _unload(self._intake), claim)
+        return Call(drain, _unload(self._intake, _count_leaving(len(self._intake))), claim)
 
     async def _carry(self, call: Call) -> None:
         """Call until answered. What was given up meanwhile is left out of the repeats."""
@@ -341,9 +343,14 @@ class Line:
             self.claimer.start()
 
 
-def _unload(lane: deque[Parcel[M]], most: int = BATCH_MOVES - 1) -> list[Parcel[M]]:
+def _count_leaving(waiting: int) -> int:
+    """Tell how much of the new work that waits leaves with the next call."""
+    return max(LEAST_INTAKE, math.ceil(waiting / INTAKE_SHARE))
+
+
+def _unload(lane: deque[Parcel[M]], most: int = BATCH_MOVES) -> list[Parcel[M]]:
     """Take up to a batch from a lane, with room for a claim."""
-    return [lane.popleft() for _ in range(min(len(lane), most))]
+    return [lane.popleft() for _ in range(min(len(lane), most, BATCH_MOVES - 1))]
 
 
 def _answer_intake(intake: Sequence[Parcel[Intake]], replies: Replies) -> None:

@@ -23,11 +23,28 @@ if TYPE_CHECKING:
 
 
 async def plan(
-    tx: Transaction, *, account_id: int, payment_id: int, lead_id: int, step: str, message_id: int, now: datetime
+    tx: Transaction,
+    *,
+    account_id: int,
+    payment_id: int,
+    lead_id: int,
+    step: str,
+    cause: str,
+    ordinal: int,
+    now: datetime,
 ) -> None:
-    """Note that `message_id`, and those of its step before it, hand over what `payment_id` paid for; once for both."""
+    """Note that a message (effect `ordinal` of `cause`), and those of its step before it, hand over what was paid for.
+
+    Once for a payment and a step.
+    """
     await tx.deliveries.add(
-        account_id=account_id, payment_id=payment_id, lead_id=lead_id, step=step, message_id=message_id, now=now
+        account_id=account_id,
+        payment_id=payment_id,
+        lead_id=lead_id,
+        step=step,
+        cause=cause,
+        ordinal=ordinal,
+        now=now,
     )
 
 

@@ -119,7 +119,7 @@ async def _plan_say(
     nonce = app.vault.nonce(lead.bot_id, lead.chat_id, cause, ordinal)
     method, unfilled, access_id = await _grant(app, tx, lead, effect)
     body = _fill_in(unfilled, nonce, access_id)
-    message = await messages.plan(
+    job = await messages.plan(
         tx,
         lead=lead,
         cause=cause,
@@ -141,10 +141,11 @@ async def _plan_say(
             payment_id=effect.payment_id,
             lead_id=lead.id,
             step=effect.step,
-            message_id=message.id,
+            cause=cause,
+            ordinal=ordinal,
             now=app.clock(),
         )
-    return messages.job(message)
+    return job
 
 
 async def _plan_charge(

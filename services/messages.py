@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,19 @@ ATTEMPTS = 30  # a bound that answers.GIVE_UP_AFTER reaches first
 TIMEOUT_SECONDS = 300.0  # a wait for another's upload, two calls, one of 50 MB, and the writing of what came of them
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A message that was planned a moment ago, as `job` wants its row."""
+
+    account_id: int
+    bot_id: int
+    chat_id: int
+    cause: str
+    ordinal: int
+    campaign_id: int | None
+    regrants: int = 0
+
+
 async def plan(
     tx: Transaction,
     *,
@@ -45,12 +59,12 @@ async def plan(
     payment_id: int | None,
     planned_at: datetime,
     campaign_id: int | None = None,
-) -> Row:
-    """Plan effect `ordinal` of `cause` once, and return its row: the one there already if the cause is handled again.
+) -> Job:
+    """Plan effect `ordinal` of `cause`, once however often the cause is handled, and return its job.
 
     `body`: parameters of `method` without chat_id; {"asset": "<sha256>"} or {"qr": "<code>"} in it are files.
     """
-    row = await tx.messages.add(
+    await tx.messages.add(
         account_id=lead.account_id,
         bot_id=lead.bot_id,
         lead_id=lead.id,
@@ -67,10 +81,10 @@ async def plan(
         campaign_id=campaign_id,
         planned_at=planned_at,
     )
-    return row or await tx.messages.find_by_cause(account_id=lead.account_id, cause=cause, ordinal=ordinal)
+    return job(Planned(lead.account_id, lead.bot_id, lead.chat_id, cause, ordinal, campaign_id))
 
 
-def job(message: Row) -> Job:
+def job(message: Row | Planned) -> Job:
     """Make the job that sends a planned message, in its chat's order; a campaign's waits behind nobody's answer.
 
     A job's id is used once, so each regrant has its own.
@@ -83,11 +97,13 @@ def job(message: Row) -> Job:
         source=f"b{message.bot_id}",
         account=str(message.account_id),
         group=str(message.chat_id),
-        message_id=message.id,
+        account_id=message.account_id,
+        cause=message.cause,
+        ordinal=message.ordinal,
     )
 
 
-def _broadcast_job(message: Row) -> Job:
+def _broadcast_job(message: Row | Planned) -> Job:
     """Make the one job of all that a campaign says to a lead."""
     return broadcast.job(
         id=message.cause,
@@ -112,11 +128,12 @@ async def give_up(app: App, message: Row, reason: str) -> None:
 
 
 @task("messages.send", queue="tasks", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
-async def send(app: App, *, message_id: int) -> Done:
+async def send(app: App, *, account_id: int, cause: str, ordinal: int) -> Done:
     """Send one planned message and write what became of it; the only place where a bot acts on a chat."""
-    message = await app.db.messages.claim(message_id=message_id, now=app.clock())
+    which = {"account_id": account_id, "cause": cause, "ordinal": ordinal}
+    message = await app.db.messages.claim(**which, now=app.clock())
     if message is None:
-        await _close_unsendable(app, message_id)
+        await _close_unsendable(app, which)
         return Done()
     return await answers.write(app, await _attempt(app, message))
 
@@ -127,17 +144,17 @@ async def broadcast(app: App, *, account_id: int, cause: str) -> Done:
     planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
     for message in planned:
         if not message.regrants:  # what a person sends again has a job of its own
-            await send(app, message_id=message.id)
+            await send(app, account_id=account_id, cause=cause, ordinal=message.ordinal)
     return Done()
 
 
-async def _close_unsendable(app: App, message_id: int) -> None:
+async def _close_unsendable(app: App, which: Mapping[str, Any]) -> None:
     async with app.db.transaction() as tx:
-        closed = await tx.messages.close_unsendable(message_id=message_id)
+        closed = await tx.messages.close_unsendable(**which)
         if closed is not None:
             await deliveries.conclude(tx, message=closed, now=app.clock())
     if closed is not None:
-        log.warning("message %d not sent: it is %s", message_id, closed.status)
+        log.warning("message %d not sent: it is %s", closed.id, closed.status)
 
 
 async def _attempt(app: App, message: Row) -> Attempt:

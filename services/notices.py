@@ -26,7 +26,7 @@ async def plan(
     if seller is None:
         log.warning("step %s has a notice and its bot no chat for it: grimbots chat notices", effect.step)
         return []
-    message = await messages.plan(
+    job = await messages.plan(
         tx,
         lead=seller,
         cause=cause,
@@ -40,7 +40,7 @@ async def plan(
         payment_id=None,
         planned_at=app.clock(),
     )
-    return [messages.job(message)]
+    return [job]
 
 
 async def set_chat(app: App, *, account: str, bot: str, who: str, actor: str) -> Row:

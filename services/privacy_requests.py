@@ -39,7 +39,7 @@ async def answer(app: App, tx: Transaction, lead: Row, kind: Kind, *, cause: str
 
 async def say(app: App, tx: Transaction, lead: Row, method: str, body: Mapping[str, Any], *, cause: str) -> list[Job]:
     """Plan a message that no step of a funnel says."""
-    message = await messages.plan(
+    job = await messages.plan(
         tx,
         lead=lead,
         cause=cause,
@@ -53,7 +53,7 @@ async def say(app: App, tx: Transaction, lead: Row, method: str, body: Mapping[s
         payment_id=None,
         planned_at=app.clock(),
     )
-    return [messages.job(message)]
+    return [job]
 
 
 async def note(app: App, tx: Transaction, lead: Row, action: str, *, actor: str) -> None:

@@ -34,7 +34,7 @@ async def claim(app: App, tx: Transaction, bot: Bot, lead: Row, *, param: str, c
     if row is None or not hmac.compare_digest(param.encode(), _make_param(app, row).encode()):
         return None
     await _write(app, tx, bot, lead.chat_id, "link")
-    greeting = await messages.plan(
+    return await messages.plan(
         tx,
         lead=lead,
         cause=cause,
@@ -48,7 +48,6 @@ async def claim(app: App, tx: Transaction, bot: Bot, lead: Row, *, param: str, c
         payment_id=None,
         planned_at=app.clock(),
     )
-    return messages.job(greeting)
 
 
 def is_param(text: str) -> bool:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -316,6 +316,7 @@ def click_spool(io_loop: tornado.ioloop.IOLoop, settings: Settings) -> Iterator[
 def app(
     settings: Settings,
     database: Any,
+    database_url: str,
     queue: Any,
     http: Any,
     vault: Any,
@@ -332,7 +333,7 @@ def app(
     from grimbots.services.pools import PoolCache
 
     return App(
-        settings=settings,
+        settings=replace(settings, database_url=database_url),
         db=database,
         queue=queue,
         http=http,

@@ -1,17 +1,16 @@
--- name: add :one
--- None when this effect of its cause is planned already.
+-- name: add :later
+-- Nothing happens when this effect of its cause is planned already.
 -- hot
 INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, version_id, step, payment_id, method, body, nonce, policy,
     campaign_id, planned_at)
 VALUES (%(account_id)s, %(bot_id)s, %(lead_id)s, %(chat_id)s, %(cause)s, %(ordinal)s, %(version_id)s, %(step)s, %(payment_id)s,
     %(method)s, %(body)s, %(nonce)s, %(policy)s, %(campaign_id)s, %(planned_at)s)
-ON CONFLICT (cause, ordinal) DO NOTHING
-RETURNING id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status;
+ON CONFLICT (cause, ordinal) DO NOTHING;
 
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
 -- ended without telling: this one is a repeat. `sending_at` is the first of the attempts in doubt, `chat_id` where the lead is now.
--- `delivers`: it is a part of a delivery. The id comes from our own job.
+-- `delivers`: it is a part of a delivery.
 -- hot
 UPDATE messages
 SET status = 'sending',
@@ -19,7 +18,9 @@ SET status = 'sending',
     resent = messages.resent OR messages.status = 'sending',
     sending_at = CASE messages.status WHEN 'sending' THEN messages.sending_at ELSE %(now)s END
 FROM leads
-WHERE messages.id = %(message_id)s
+WHERE messages.account_id = %(account_id)s
+    AND messages.cause = %(cause)s
+    AND messages.ordinal = %(ordinal)s
     AND leads.id = messages.lead_id
     AND leads.status = 'active'
     AND (messages.status = 'planned' OR messages.status = 'sending' AND messages.policy = 'retry')
@@ -35,7 +36,9 @@ SET status = CASE WHEN messages.status = 'sending' AND messages.policy = 'once' 
         ELSE 'the chat is ' || leads.status END,
     is_lasting = messages.status = 'planned' OR messages.policy = 'retry'
 FROM leads
-WHERE messages.id = %(message_id)s
+WHERE messages.account_id = %(account_id)s
+    AND messages.cause = %(cause)s
+    AND messages.ordinal = %(ordinal)s
     AND leads.id = messages.lead_id
     AND (messages.status = 'sending' AND messages.policy = 'once'
         OR messages.status IN ('planned', 'sending') AND leads.status <> 'active')
@@ -55,14 +58,6 @@ SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campa
 FROM messages
 WHERE account_id = %(account_id)s
     AND id = %(message_id)s;
-
--- name: find_by_cause :one
--- hot
-SELECT id, account_id, bot_id, lead_id, chat_id, cause, ordinal, regrants, campaign_id, payment_id, status
-FROM messages
-WHERE account_id = %(account_id)s
-    AND cause = %(cause)s
-    AND ordinal = %(ordinal)s;
 
 -- name: find_by_nonce :one
 -- The message whose button was tapped.

@@ -16,6 +16,19 @@ from grimbots.services.arrivals import Person
 CAUSES = itertools.count(1)
 
 
+def read_payload(app: Any, message_id: int) -> dict[str, Any]:
+    """Return what the job of a message is told."""
+    with closing(psycopg2.connect(app.settings.database_url)) as connection:
+        cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        cursor.execute("SELECT account_id, cause, ordinal FROM messages WHERE id = %s", (message_id,))
+        return dict(cursor.fetchone())
+
+
+async def send_planned(app: Any, message_id: int) -> Any:
+    """Run the job of a message once, here and now."""
+    return await messages.send(app, **read_payload(app, message_id))
+
+
 class Chat:
     """One lead of a tenant's bot."""
 
@@ -46,12 +59,14 @@ class Chat:
             "payment_id": None,
             "planned_at": self.app.clock(),
         }
+        values |= changes
         async with self.app.db.transaction() as tx:
-            return await messages.plan(tx, **{**values, **changes})
+            await messages.plan(tx, **values)
+        return self._select("SELECT * FROM messages WHERE (cause, ordinal) = (%(cause)s, %(ordinal)s)", **values)
 
     async def send(self, message: Any) -> Any:
         """Run the message's job once, here and now."""
-        return await messages.send(self.app, message_id=message.id)
+        return await send_planned(self.app, message.id)
 
     def read(self, message: Any) -> Any:
         """Return the message's row with every column."""
@@ -77,10 +92,10 @@ class Chat:
         connection.cursor().execute("SELECT FROM messages WHERE id = %s FOR UPDATE", (message.id,))
         return connection.close
 
-    def _select(self, statement: str, *values: Any) -> Any:
+    def _select(self, statement: str, *values: Any, **named: Any) -> Any:
         with self._connect() as connection:
             cursor = connection.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor)
-            cursor.execute(statement, values)
+            cursor.execute(statement, named or values)
             return cursor.fetchone()
 
     def _connect(self) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import admissions, crons, messages, subscriptions
+from grimbots.services import admissions, crons, subscriptions
+from grimbots.tests.services.chats import send_planned
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.services.vips import BUYER, STRANGER, Vip
 
@@ -128,7 +129,7 @@ async def test_a_message_sent_again_shows_the_same_link(open_vip: Any) -> None:
     payment = await vip.buy()
     (delivery,) = await vip.shop.list_deliveries(payment)
     vip.query("UPDATE messages SET status = 'sending' WHERE id = %s", delivery.message_id)
-    await messages.send(vip.app, message_id=delivery.message_id)
+    await send_planned(vip.app, delivery.message_id)
     shown = [
         row for message in await vip.read_chat() for row in message.get("reply_markup", {}).get("inline_keyboard", [])
     ]

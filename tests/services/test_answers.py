@@ -11,7 +11,7 @@ import pytest
 from grimbots.queue.task import Again, Done
 from grimbots.services import messages
 from grimbots.services.clients.telegram import TelegramClient
-from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.chats import Chat, send_planned
 
 FLOOD = "Too Many Requests: retry after 7"
 
@@ -188,7 +188,7 @@ async def test_dead_bot_is_not_called_again_until_it_lives(app: Any, chat: Chat,
     assert fake_telegram.calls == []
     chat.execute("UPDATE bots SET status = 'active' WHERE id = %s", chat.tenant.bot_id)
     revived = replace(app, bots=type(app.bots)(300))
-    await messages.send(revived, message_id=message.id)
+    await send_planned(revived, message.id)
     assert (chat.read(message).status, chat.read(message).resent) == ("sent", False)
 
 
@@ -209,7 +209,7 @@ async def test_never_sent_is_planned_again_and_spends_nothing(app: Any, chat: Ch
         unused.bind(("127.0.0.1", 0))
         telegram = TelegramClient(app.http, f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(Again) as again:
-            await messages.send(replace(app, telegram=telegram), message_id=message.id)
+            await send_planned(replace(app, telegram=telegram), message.id)
     assert (again.value.spend, again.value.after_seconds) == (False, 1)
     await chat.send(message)
     row = chat.read(message)

@@ -14,6 +14,7 @@ from grimbots.queue.task import Again
 from grimbots.services import deliveries, leads, messages, payments
 from grimbots.services.funnels import versions
 from grimbots.tests.conftest import Clock
+from grimbots.tests.services.chats import read_payload, send_planned
 from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS, Shop
 
 BLOCKED = "Forbidden: bot was blocked by the user"
@@ -44,7 +45,7 @@ async def return_to(shop: Shop, payment: Any) -> list[Any]:
 @pytest.mark.gen_test
 async def test_delivery_is_delivered_once_telegram_has_its_message(shop: Shop) -> None:
     payment = await sell(shop)
-    await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+    await send_planned(shop.app, (await read_delivery(shop, payment)).message_id)
     delivery = await read_delivery(shop, payment)
     assert (delivery.status, delivery.delivered_at) == ("delivered", shop.app.clock())
 
@@ -53,7 +54,7 @@ async def test_delivery_is_delivered_once_telegram_has_its_message(shop: Shop) -
 async def test_delivery_to_a_buyer_who_blocked_the_bot_is_given_on_return_once(shop: Shop, fake_telegram: Any) -> None:
     payment = await sell(shop)
     fake_telegram.answer("sendMessage", http=403, description=BLOCKED, times=1)
-    await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+    await send_planned(shop.app, (await read_delivery(shop, payment)).message_id)
     failed = await read_delivery(shop, payment)
     assert (failed.status, failed.error) == ("failed", BLOCKED)
 
@@ -71,7 +72,7 @@ async def test_regrant_makes_a_job_the_queue_has_not_seen(shop: Shop, fake_teleg
     seen = set()
     for _ in range(3):
         clock.move(minutes=1)
-        await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+        await send_planned(shop.app, (await read_delivery(shop, payment)).message_id)
         seen |= {job.id for job in await return_to(shop, payment)}
     assert len(seen) == 3
 
@@ -81,7 +82,7 @@ async def test_regrant_gives_nothing_of_another_lead(shops: list[Shop], fake_tel
     shop, neighbour = shops
     mine, other, foreign = await sell(shop), await sell(shop, 502), await sell(neighbour)
     fake_telegram.answer("sendMessage", http=403, description=BLOCKED)
-    await messages.send(shop.app, message_id=(await read_delivery(shop, mine)).message_id)
+    await send_planned(shop.app, (await read_delivery(shop, mine)).message_id)
     assert await return_to(shop, other) == await return_to(neighbour, foreign) == []
     assert (await read_delivery(shop, mine)).status == "failed"
 
@@ -91,7 +92,7 @@ async def test_delivery_given_up_while_telegram_answers_is_delivered(shop: Shop,
     payment, answer = await sell(shop), asyncio.Event()
     message_id = (await read_delivery(shop, payment)).message_id
     fake_telegram.answer("sendMessage", until=answer)
-    sending = asyncio.create_task(messages.send(shop.app, message_id=message_id))
+    sending = asyncio.create_task(send_planned(shop.app, message_id))
     await fake_telegram.wait_for_calls(1)
     (given_up,) = [row for row in await shop.list_said(f"p:{payment.id}:paid") if row.id == message_id]
     await messages.give_up(shop.app, given_up, "its job is dead")
@@ -109,11 +110,11 @@ async def list_attempts(shop: Shop, payment: Any) -> list[tuple[str, str | None]
     return [(row.status, row.error) for row in rows]
 
 
-async def send_until_it_ends(shop: Shop, clock: Clock, message_id: int) -> None:
+async def send_until_it_ends(shop: Shop, clock: Clock, payload: dict[str, Any]) -> None:
     """Send a message as its job would, again and again, until it neither waits nor is tried again by itself."""
     while True:
         try:
-            await messages.send(shop.app, message_id=message_id)
+            await messages.send(shop.app, **payload)
         except Again as again:
             clock.move(seconds=again.after_seconds)
         else:
@@ -139,7 +140,7 @@ async def let_pass(shop: Shop, clock: Clock, **span: float) -> list[str]:
         clock.move(seconds=15)
         for job in await fire_retries(shop):
             ids.append(job.id)
-            await send_until_it_ends(shop, clock, job.payload["message_id"])
+            await send_until_it_ends(shop, clock, job.payload)
     return ids
 
 
@@ -151,7 +152,7 @@ async def test_delivery_outlives_an_outage_of_telegram_by_itself(
     payment = await sell(shop)
     fake_telegram.answer("sendMessage", **outage)
     message_id = (await read_delivery(shop, payment)).message_id
-    await send_until_it_ends(shop, clock, message_id)
+    await send_until_it_ends(shop, clock, read_payload(shop.app, message_id))
     ids = await let_pass(shop, clock, minutes=6)
     failed = await read_delivery(shop, payment)
     assert failed.status == "failed" and failed.tries >= 3 and len(set(ids)) == len(ids) == failed.tries - 1
@@ -187,7 +188,7 @@ async def test_delivery_to_a_dead_chat_waits_for_the_buyer_and_asks_telegram_no_
 ) -> None:
     payment = await sell(shop)
     fake_telegram.answer("sendMessage", http=403, description=BLOCKED, times=1)
-    await messages.send(shop.app, message_id=(await read_delivery(shop, payment)).message_id)
+    await send_planned(shop.app, (await read_delivery(shop, payment)).message_id)
     clock.move(days=2)
     assert await fire_retries(shop) == []
     assert len(fake_telegram.list_calls("sendMessage")) == 1
@@ -269,9 +270,9 @@ async def split_delivery(shop: Shop, chat_id: int = 501) -> tuple[Any, list[Any]
 @pytest.mark.gen_test
 async def test_delivery_in_several_messages_is_delivered_with_the_last(shop: Shop, fake_telegram: Any) -> None:
     payment, (album, text) = await split_delivery(shop)
-    await messages.send(shop.app, message_id=album.id)
+    await send_planned(shop.app, album.id)
     assert (await read_delivery(shop, payment)).status == "planned"
-    await messages.send(shop.app, message_id=text.id)
+    await send_planned(shop.app, text.id)
     assert (await read_delivery(shop, payment)).status == "delivered"
 
 
@@ -280,7 +281,7 @@ async def test_delivery_that_lost_a_message_is_not_delivered(shop: Shop, fake_te
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big", times=1)
     for message in (album, text):
-        await messages.send(shop.app, message_id=message.id)
+        await send_planned(shop.app, message.id)
     delivery = await read_delivery(shop, payment)
     assert (delivery.status, delivery.error, delivery.delivered_at) == ("failed", "Bad Request: file is too big", None)
 
@@ -290,10 +291,10 @@ async def test_lost_message_of_a_delivery_is_given_again_by_itself(shop: Shop, f
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big", times=2)
     for message in (album, text):
-        await messages.send(shop.app, message_id=message.id)
+        await send_planned(shop.app, message.id)
     for status in ("failed", "delivered"):
         (job,) = await return_to(shop, payment)
-        assert job.payload["message_id"] == album.id
+        assert job.payload == read_payload(shop.app, album.id)
         assert (await read_delivery(shop, payment)).status == "planned"
         await messages.send(shop.app, **job.payload)
         assert (await read_delivery(shop, payment)).status == status
@@ -305,10 +306,10 @@ async def test_delivery_in_several_messages_is_given_whole_on_return(shop: Shop,
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=403, description=BLOCKED, times=1)
     for message in (album, text):
-        await messages.send(shop.app, message_id=message.id)
+        await send_planned(shop.app, message.id)
     assert (await read_delivery(shop, payment)).status == "failed"
     jobs = await return_to(shop, payment)
-    assert [job.payload["message_id"] for job in jobs] == [album.id, text.id]
+    assert [job.payload for job in jobs] == [read_payload(shop.app, row.id) for row in (album, text)]
     for job in jobs:
         await messages.send(shop.app, **job.payload)
     assert (await read_delivery(shop, payment)).status == "delivered"
@@ -322,7 +323,7 @@ async def test_delivery_in_several_messages_is_completed_by_what_was_lost_alone(
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=502, description="Bad Gateway")
     for message in (album, text):
-        await send_until_it_ends(shop, clock, message.id)
+        await send_until_it_ends(shop, clock, read_payload(shop.app, message.id))
     assert (await read_delivery(shop, payment)).status == "failed"
     parts = [{"message_id": number, "date": 0, "chat": {"id": 501}} for number in (5, 6)]
     fake_telegram.answer("sendMediaGroup", result=parts)
@@ -336,7 +337,7 @@ async def test_delivery_that_telegram_refuses_waits_for_a_person(shop: Shop, fak
     payment, (album, text) = await split_delivery(shop)
     fake_telegram.answer("sendMediaGroup", http=400, description="Bad Request: file is too big")
     for message in (album, text):
-        await messages.send(shop.app, message_id=message.id)
+        await send_planned(shop.app, message.id)
     clock.move(days=3)
     assert await fire_retries(shop) == []
     assert (await read_delivery(shop, payment)).status == "failed"

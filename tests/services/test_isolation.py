@@ -41,6 +41,7 @@ from grimbots.services import (
 from grimbots.services.errors import NotFound
 from grimbots.tests.services import returning
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.chats import send_planned
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.worlds import OTHERS_CHAT, World, make_world
 
@@ -54,7 +55,7 @@ def make_stranger(world: World, shop: Shop) -> Buyer:
 
 async def send(world: World) -> None:
     world.query("UPDATE messages SET status = 'planned' WHERE id = %s", world.own.message_id)
-    await messages.send(world.own_shop.app, message_id=world.own.message_id)
+    await send_planned(world.own_shop.app, world.own.message_id)
 
 
 async def broadcast_others_message(world: World) -> None:

@@ -13,7 +13,7 @@ from grimbots.queue.task import Again, Done, LeaseLost
 from grimbots.services import deliveries, messages, payments
 from grimbots.services.funnels import versions
 from grimbots.sql.database import Database
-from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.chats import Chat, read_payload, send_planned
 from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS
 
 
@@ -26,12 +26,12 @@ async def test_plan_again_gives_the_first_row(chat: Chat) -> None:
 
 
 @pytest.mark.gen_test
-async def test_job_is_of_the_bot_and_the_chat(chat: Chat) -> None:
+async def test_job_is_of_the_bot_and_the_chat(app: Any, chat: Chat) -> None:
     message = await chat.plan(cause="u:1:1", ordinal=3)
     job = messages.job(message)
     assert (job.id, job.task, job.queue) == ("u:1:1#3", "messages.send", "tasks")
     assert (job.source, job.account) == (f"b{chat.tenant.bot_id}", str(chat.tenant.account_id))
-    assert (job.group, job.payload) == ("501", {"message_id": message.id})
+    assert (job.group, job.payload) == ("501", read_payload(app, message.id))
 
 
 @pytest.mark.gen_test
@@ -225,7 +225,7 @@ async def test_send_paces_each_chat_by_itself(app: Any, chat: Chat, accounts: An
 async def test_send_when_the_lease_is_lost_calls_nobody(app: Any, chat: Chat, fake_telegram: Any) -> None:
     message = await chat.plan(policy="once")
     with pytest.raises(LeaseLost):
-        await messages.send(replace(app, queue=LostLease()), message_id=message.id)
+        await send_planned(replace(app, queue=LostLease()), message.id)
     row = chat.read(message)
     assert (row.status, row.error) == ("planned", "the lease was lost")
     assert fake_telegram.calls == []
@@ -264,7 +264,9 @@ async def plan_delivery(chat: Chat) -> Any:
         )
     message = await chat.plan(payment_id=payment.id, version_id=published.version_id, step="access")
     async with chat.app.db.transaction() as tx:
-        await deliveries.plan(tx, **lead, payment_id=payment.id, step="access", message_id=message.id, now=now)
+        await deliveries.plan(
+            tx, **lead, payment_id=payment.id, step="access", cause=message.cause, ordinal=message.ordinal, now=now
+        )
     return message
 
 
@@ -301,7 +303,7 @@ async def test_send_writes_its_result_though_postgres_stalls(
     message = await chat.plan()
     hasty = Database(database_url, statement_timeout_seconds=0.2)
     await hasty.open()
-    send = asyncio.create_task(messages.send(replace(app, db=hasty), message_id=message.id))
+    send = asyncio.create_task(send_planned(replace(app, db=hasty), message.id))
     await fake_telegram.wait_for_calls(1)
     unlock = chat.lock(message)
     release.set()

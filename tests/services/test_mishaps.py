@@ -13,7 +13,7 @@ from grimbots.queue.inspector import Inspector
 from grimbots.services import messages, mishaps, sales, sweep
 from grimbots.services.errors import Conflict, Forbidden, NotFound
 from grimbots.services.sessions import Member
-from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.chats import Chat, send_planned
 from grimbots.tests.services.people import make_member
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.services.test_deliveries import BLOCKED, read_delivery, sell
@@ -97,11 +97,11 @@ async def test_resend_of_a_failed_delivery_delivers(
     payment = await sell(shop)
     message_id = (await read_delivery(shop, payment)).message_id
     fake_telegram.answer("sendMessage", http=403, description=BLOCKED, times=1)
-    await messages.send(shop.app, message_id=message_id)
+    await send_planned(shop.app, message_id)
     query("UPDATE leads SET status = 'active'")
     await mishaps.resend(app, members[0], message_id)
     assert (await read_delivery(shop, payment)).status == "planned"
-    await messages.send(shop.app, message_id=message_id)
+    await send_planned(shop.app, message_id)
     assert (await read_delivery(shop, payment)).status == "delivered"
 
 
@@ -118,13 +118,13 @@ async def test_resend_of_one_of_a_deliverys_messages_delivers(
         " 'failed', 'Bad Request', planned_at FROM messages WHERE id = %s RETURNING id",
         carrier_id,
     )
-    await messages.send(shop.app, message_id=carrier_id)
+    await send_planned(shop.app, carrier_id)
     assert (await read_delivery(shop, payment)).status == "failed"
     (mishap,) = (await sales.list_mishaps(app, members[0])).rows
     assert (mishap.id, mishap.delivers_payment_id) == (part_id, payment.id)
     await mishaps.resend(app, members[0], part_id)
     assert (await read_delivery(shop, payment)).status == "planned"
-    await messages.send(shop.app, message_id=part_id)
+    await send_planned(shop.app, part_id)
     assert (await read_delivery(shop, payment)).status == "delivered"
 
 

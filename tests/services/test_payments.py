@@ -13,6 +13,7 @@ from grimbots.queue.task import Again
 from grimbots.services import checks, events, leads, payments, timers
 from grimbots.services.errors import Conflict, NotFound
 from grimbots.tests.conftest import Clock
+from grimbots.tests.services.chats import read_payload
 from grimbots.tests.services.shops import PRICE_CENTS, Shop
 
 
@@ -138,7 +139,7 @@ async def test_settle_delivers_and_says_who_and_why(shop: Shop) -> None:
     jobs = await settle(shop, payment)
     (delivery,) = await shop.list_deliveries(payment)
     assert (await shop.read(payment.id)).state == "paid" and delivery.status == "planned"
-    assert [job.payload["message_id"] for job in jobs][-1] == delivery.message_id and len(jobs) == 2
+    assert len(jobs) == 2 and jobs[-1].payload == read_payload(shop.app, delivery.message_id)
     moves = await shop.app.db.payments.list_transitions(account_id=payment.account_id, payment_id=payment.id)
     assert (moves[-1].to_state, moves[-1].actor) == ("paid", "webhook") and "1990 of 1990" in moves[-1].reason
 

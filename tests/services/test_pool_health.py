@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from grimbots.queue.task import Again
-from grimbots.services import messages, pools, webhooks
+from grimbots.services import pools, webhooks
 from grimbots.services.pools import PoolCache
 from grimbots.tests.conftest import Clock, Tenant
 from grimbots.tests.rows import Query
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.chats import send_planned
 from grimbots.tests.services.test_pools import become_true, second_bot_id
 
 __all__ = ["second_bot_id"]
@@ -80,7 +81,7 @@ async def test_revoked_bot_is_out_at_its_first_refused_send(
     await buyer.say("/start")
     fake_telegram.answer("*", **REVOKED)
     with pytest.raises(Again, match="the bot is dead"):
-        await messages.send(app, message_id=query("SELECT min(id) FROM messages")[0][0])
+        await send_planned(app, query("SELECT min(id) FROM messages")[0][0])
     await become_true(lambda: list_choices(neighbour) == ["second_bot"])
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import messages, people, takeovers
+from grimbots.services import people, takeovers
 from grimbots.services.arrivals import read
 from grimbots.services.funnels.events import Wrote
 from grimbots.services.privacy_commands import Asked, Kind
 from grimbots.services.privacy_texts import TEXTS
+from grimbots.tests.services.chats import send_planned
 from grimbots.tests.services.tellers import CHAT, CPF, EMAIL, Teller
 
 Query = Callable[..., list[Any]]
@@ -93,7 +94,7 @@ async def test_data_are_sent_as_a_file_made_when_it_is_sent(teller: Teller, quer
         {"document": {"export": teller.read_lead(), "name": "meus-dados.json"}, "caption": TEXTS["pt-BR"]["data"]},
     )
     ((message_id,),) = query("SELECT max(id) FROM messages")
-    await messages.send(teller.app, message_id=message_id)
+    await send_planned(teller.app, message_id)
     (call,) = fake_telegram.list_calls("sendDocument")
     assert call.params["chat_id"] == str(CHAT)
     told = json.loads(call.files["document"].body)

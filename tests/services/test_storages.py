@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import messages, storages, tokens
+from grimbots.services import storages, tokens
 from grimbots.services.errors import Invalid
 from grimbots.tests.services.buyers import Buyer
+from grimbots.tests.services.chats import send_planned
 
 Query = Callable[..., list[Any]]
 
@@ -39,7 +40,7 @@ async def test_link_makes_the_chat_of_whoever_opens_it_and_serves_once(
     assert len(param) <= 64
     await buyer.say(f"/start {param}")
     ((message_id,),) = query("SELECT id FROM messages")
-    await messages.send(app, message_id=message_id)
+    await send_planned(app, message_id)
     assert query("SELECT storage_chat_id FROM bots ORDER BY id") == [(buyer.chat_id,), (None,)]
     assert "guarda as mídias" in fake_telegram.calls[0].params["text"]
     stranger = Buyer(app, accounts[0], query, chat_id=999)

@@ -16,7 +16,7 @@ from grimbots.queue.task import Again
 from grimbots.services import deliveries, events, leads, messages, payments
 from grimbots.services.sweep import BATCH, PATIENCE, sweep
 from grimbots.tests.conftest import Clock
-from grimbots.tests.services.chats import Chat
+from grimbots.tests.services.chats import Chat, read_payload
 from grimbots.tests.services.shops import Shop
 from grimbots.tests.services.workers import work
 
@@ -100,7 +100,7 @@ async def test_sweep_ends_an_attempt_that_ended_without_telling(
     app: Any, chat: Chat, clock: Clock, fake_telegram: Any, policy: str, end: tuple[str, bool]
 ) -> None:
     begun, next_one = await chat.plan(policy=policy), await chat.plan()
-    await app.db.messages.claim(message_id=begun.id, now=clock())
+    await app.db.messages.claim(**read_payload(app, begun.id), now=clock())
     clock.move(seconds=LONG_ENOUGH)
     assert await sweep(app) == 2
     async with work(app):

@@ -97,7 +97,6 @@ def job(message: Row | Planned) -> Job:
         source=f"b{message.bot_id}",
         account=str(message.account_id),
         group=str(message.chat_id),
-        account_id=message.account_id,
         cause=message.cause,
         ordinal=message.ordinal,
     )
@@ -128,12 +127,11 @@ async def give_up(app: App, message: Row, reason: str) -> None:
 
 
 @task("messages.send", queue="tasks", timeout_seconds=TIMEOUT_SECONDS, attempts=ATTEMPTS)
-async def send(app: App, *, account_id: int, cause: str, ordinal: int) -> Done:
+async def send(app: App, *, cause: str, ordinal: int) -> Done:
     """Send one planned message and write what became of it; the only place where a bot acts on a chat."""
-    which = {"account_id": account_id, "cause": cause, "ordinal": ordinal}
-    message = await app.db.messages.claim(**which, now=app.clock())
+    message = await app.db.messages.claim(cause=cause, ordinal=ordinal, now=app.clock())
     if message is None:
-        await _close_unsendable(app, which)
+        await _close_unsendable(app, cause, ordinal)
         return Done()
     return await answers.write(app, await _attempt(app, message))
 
@@ -144,13 +142,13 @@ async def broadcast(app: App, *, account_id: int, cause: str) -> Done:
     planned = await app.db.messages.list_open_by_cause(account_id=account_id, cause=cause)
     for message in planned:
         if not message.regrants:  # what a person sends again has a job of its own
-            await send(app, account_id=account_id, cause=cause, ordinal=message.ordinal)
+            await send(app, cause=cause, ordinal=message.ordinal)
     return Done()
 
 
-async def _close_unsendable(app: App, which: Mapping[str, Any]) -> None:
+async def _close_unsendable(app: App, cause: str, ordinal: int) -> None:
     async with app.db.transaction() as tx:
-        closed = await tx.messages.close_unsendable(**which)
+        closed = await tx.messages.close_unsendable(cause=cause, ordinal=ordinal)
         if closed is not None:
             await deliveries.conclude(tx, message=closed, now=app.clock())
     if closed is not None:

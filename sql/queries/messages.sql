@@ -10,7 +10,7 @@ ON CONFLICT (cause, ordinal) DO NOTHING;
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
 -- ended without telling: this one is a repeat. `sending_at` is the first of the attempts in doubt, `chat_id` where the lead is now.
--- `delivers`: it is a part of a delivery.
+-- `delivers`: it is a part of a delivery. Cause and ordinal come from our own job.
 -- hot
 UPDATE messages
 SET status = 'sending',
@@ -18,8 +18,7 @@ SET status = 'sending',
     resent = messages.resent OR messages.status = 'sending',
     sending_at = CASE messages.status WHEN 'sending' THEN messages.sending_at ELSE %(now)s END
 FROM leads
-WHERE messages.account_id = %(account_id)s
-    AND messages.cause = %(cause)s
+WHERE messages.cause = %(cause)s
     AND messages.ordinal = %(ordinal)s
     AND leads.id = messages.lead_id
     AND leads.status = 'active'
@@ -36,8 +35,7 @@ SET status = CASE WHEN messages.status = 'sending' AND messages.policy = 'once' 
         ELSE 'the chat is ' || leads.status END,
     is_lasting = messages.status = 'planned' OR messages.policy = 'retry'
 FROM leads
-WHERE messages.account_id = %(account_id)s
-    AND messages.cause = %(cause)s
+WHERE messages.cause = %(cause)s
     AND messages.ordinal = %(ordinal)s
     AND leads.id = messages.lead_id
     AND (messages.status = 'sending' AND messages.policy = 'once'

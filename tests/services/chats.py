@@ -20,7 +20,7 @@ def read_payload(app: Any, message_id: int) -> dict[str, Any]:
     """Return what the job of a message is told."""
     with closing(psycopg2.connect(app.settings.database_url)) as connection:
         cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
-        cursor.execute("SELECT account_id, cause, ordinal FROM messages WHERE id = %s", (message_id,))
+        cursor.execute("SELECT cause, ordinal FROM messages WHERE id = %s", (message_id,))
         return dict(cursor.fetchone())
 
 

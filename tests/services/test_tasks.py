@@ -45,7 +45,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "update": {"update_id": 1, "managed_bot": {"user": {"id": 5}, "bot": {"id": 6}}},
     },
     "messages.broadcast": {"account_id": 1, "cause": "c:1:1"},
-    "messages.send": {"account_id": 1, "cause": "u:1:1", "ordinal": 0},
+    "messages.send": {"cause": "u:1:1", "ordinal": 0},
     "nudges.give": {
         "timer_id": 1,
         "account_id": 1,

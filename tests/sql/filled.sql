@@ -365,12 +365,6 @@ JOIN LATERAL (
     SELECT id, chat_id FROM leads WHERE leads.bot_id = payments.bot_id AND leads.id <> payments.lead_id ORDER BY id LIMIT 1
 ) AS other ON true;
 
--- One of each account's whose attempt ended without telling.
-INSERT INTO messages (account_id, bot_id, lead_id, chat_id, cause, ordinal, method, body, policy, status, planned_at, sending_at)
-SELECT DISTINCT ON (account_id) account_id, bot_id, lead_id, chat_id, cause, 8, method, body, 'once', 'sending', planned_at, now()
-FROM messages
-ORDER BY account_id, id;
-
 INSERT INTO payment_transitions (account_id, payment_id, from_state, to_state, actor, reason, at)
 SELECT account_id, id, 'creating', 'cancelled', 'task', description, now() FROM payments;
 

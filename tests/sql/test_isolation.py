@@ -35,6 +35,8 @@ TRUSTED_ID = {
     "gateway_accounts.announce_change",
     "gateway_accounts.find_by_id",
     "group_acts.find_by_id",
+    "messages.claim",
+    "messages.close_unsendable",
     "messages.find_by_nonce",
     "messages.mark_failed",
     "messages.mark_planned",

@@ -13,7 +13,8 @@ from grimbots.services.gateways.base import Credentials, Refusal, Undecided
 if TYPE_CHECKING:
     from grimbots.services.clients.http import HttpClient, Response
 
-SHORTEST_LIFE_SECONDS = 60.0  # of a token whose provider names none
+SHORTEST_LIFE_SECONDS = 60.0  # of a token whose provider names none, or none that can be
+LONGEST_LIFE_SECONDS = 366 * 86_400.0
 
 
 async def call_logged_in(
@@ -53,5 +54,5 @@ def read_token(answer: Mapping[str, Any]) -> Token:
     value, seconds = answer.get("access_token"), answer.get("expires_in")
     if not isinstance(value, str) or not value:
         raise Undecided("the provider's answer has no access_token")
-    known = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= LONGEST_LIFE_SECONDS
     return Token(value, float(seconds) if known else SHORTEST_LIFE_SECONDS)  # type: ignore[arg-type]

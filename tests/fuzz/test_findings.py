@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from grimbots.services.errors import Invalid
 from grimbots.services.funnels.check import check
 from grimbots.services.funnels.files import read_files
 from grimbots.services.gateways.base import Undecided
+from grimbots.services.gateways.logins import SHORTEST_LIFE_SECONDS, read_token
 from grimbots.services.gateways.sandbox import Sandbox
 from grimbots.tests.fuzz.parsers import CHARGE, Answering, run_now
 
@@ -84,6 +86,13 @@ def test_receipts_that_are_no_list_decide_nothing(paid: Any) -> None:
     credentials = {field.name: "x" for field in Sandbox.fields}
     with pytest.raises(Undecided):
         run_now(Sandbox(http, load({})).fetch(credentials, txid="a", provider_id="b"))
+
+
+@pytest.mark.parametrize("told", [10**400, math.inf, math.nan, -1, 0, True, "3600", None])
+def test_a_token_lives_for_a_time_that_can_be(told: Any) -> None:
+    """OverflowError: int too large to convert to float; and an Infinity was a token for ever."""
+    assert read_token({"access_token": "x", "expires_in": told}).life_seconds == SHORTEST_LIFE_SECONDS
+    assert read_token({"access_token": "x", "expires_in": 3600}).life_seconds == 3600.0
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"name": ' + "9" * 5000 + "}", '{"a":' * 5000 + "1" + "}" * 5000])

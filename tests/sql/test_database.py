@@ -8,7 +8,9 @@ from enum import StrEnum
 
 import pytest
 
+from grimbots.sql.connections import Connection
 from grimbots.sql.database import Database, DatabaseUnavailable, Json, UniqueViolation
+from grimbots.sql.diallers import Dialler
 from grimbots.sql.statements import QueryFileError
 from grimbots.tests.sql.deadlines import become_true, expect_soon
 
@@ -125,6 +127,20 @@ async def test_statement_is_prepared_once_in_a_session_and_planned_for_any_value
         for name in ("one", "two", "three"):
             await database.probe.add(name=name)
         assert await database.probe.list_plans() == [("probe.add", 3, 0), ("probe.list_plans", 1, 0)]
+
+
+@pytest.mark.gen_test
+async def test_plan_of_a_small_table_is_the_one_for_a_large_table(postgres_url):
+    """It is made once, and the table grows."""
+    connection = Connection(Dialler(postgres_url, 5).dial(), 5)
+    await connection.run("CREATE TEMPORARY TABLE things (id bigint PRIMARY KEY, name text)")
+    await connection.run("INSERT INTO things VALUES (1, 'one')")
+    await connection.run("ANALYZE things")
+    by_index = await connection.run("EXPLAIN SELECT name FROM things WHERE id = 1")
+    assert by_index.fetchone()[0].startswith("Index Scan")
+    whole = await connection.run("EXPLAIN ANALYZE SELECT sum(length(name)) FROM things WHERE name = 'one'")
+    assert not [line for (line,) in whole.fetchall() if "JIT" in line]
+    await connection.close()
 
 
 @pytest.mark.gen_test

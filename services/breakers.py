@@ -59,10 +59,13 @@ async def note_answer(app: App, account: Row) -> None:
         await _tell(app, await app.db.gateway_accounts.close_breaker(**which), "closed")
 
 
-async def note_silence(app: App, account: Row, reason: str) -> None:
-    """Count a charge that was not answered; the fifth in a row, or one that was to see, opens the breaker."""
+async def note_silence(app: App, account: Row, reason: str, *, is_doubtful: bool) -> None:
+    """Count a charge that was not answered; the fifth in a row, or one that was to see, opens the breaker.
+
+    `is_doubtful`: the account may have the charge already, so it was asked whatever its breaker said.
+    """
     count = app.unanswered[account.id] = app.unanswered.get(account.id, 0) + 1
-    is_probe = account.broken_until is not None
+    is_probe = account.broken_until is not None and not is_doubtful
     if count < OPENS_AFTER and not is_probe:
         return
     opened = await app.db.gateway_accounts.open_breaker(

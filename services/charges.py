@@ -47,7 +47,7 @@ async def create(app: App, payment: Row, account: Row, payer: Payer, *, is_doubt
         made = await gateway.create(credentials, _write_request(app, payment, account, payer))
     except UNANSWERED as error:
         if not isinstance(error, Crowded):
-            await breakers.note_silence(app, account, str(error))
+            await breakers.note_silence(app, account, str(error), is_doubtful=is_doubtful)
         if not isinstance(error, NeverSent):
             return await _search(app, payment, account, Absent(str(error), may_recover=True))
         if is_doubtful:

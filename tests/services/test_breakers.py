@@ -104,6 +104,31 @@ async def test_once_the_time_is_over_one_is_sent_to_see(shop: Shop, second: Fake
 
 
 @pytest.mark.gen_test
+async def test_charges_in_doubt_that_ask_again_keep_it_open_no_longer(shop: Shop, clock: Clock, query: Query) -> None:
+    """They were taken for the one sent to see: three of them, and it was left alone for five minutes."""
+    doubtful = await shop.accept_offer(690)
+    shop.provider.fail("GET", times=99, http=503)
+    shop.provider.fail("PUT", times=99, http=503)
+    with pytest.raises(Again):
+        await payments.charge(shop.app, payment_id=doubtful.id)
+    for payment in await accept(shop, 700, breakers.OPENS_AFTER):
+        with pytest.raises(Again):
+            await payments.charge(shop.app, payment_id=payment.id)
+    opened = query("SELECT trips, broken_until FROM gateway_accounts")
+    asked = count_asked(shop.provider)
+    for _ in range(3):
+        clock.move(seconds=2)
+        with pytest.raises(Again):
+            await payments.charge(shop.app, payment_id=doubtful.id)
+    assert count_asked(shop.provider) == asked + 3
+    assert query("SELECT trips, broken_until FROM gateway_accounts") == opened
+    clock.move(seconds=24)
+    shop.provider.faults.clear()
+    await payments.charge(shop.app, payment_id=doubtful.id)
+    assert await read_state(shop) == "closed"
+
+
+@pytest.mark.gen_test
 async def test_an_answer_in_between_counts_anew(shop: Shop, second: FakeProvider) -> None:
     for first_chat in (700, 720):
         shop.provider.faults.clear()

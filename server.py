@@ -26,6 +26,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -61,6 +62,8 @@ log = logging.getLogger("grimbots.server")  # also when it is run as a file
 
 LARGEST_BODY_BYTES = 1024 * 1024  # of handlers that do not read their body as a stream
 DRAIN_SECONDS = 25
+CLOSING_SECONDS = 2.0  # of kept connections; where requests still come, their answers end them
+LOOK_SECONDS = 0.01
 JOIN_SECONDS = 5.0  # how long "ready" waits for the first claim: with Redis away the process serves all the same
 
 
@@ -265,7 +268,29 @@ async def _drain(web: Application, server: HTTPServer, worker: Worker | None) ->
     server.stop()
     finishing = [web.settings["open_requests"].wait_none(DRAIN_SECONDS)]
     await asyncio.gather(*finishing, *([worker.drain(DRAIN_SECONDS)] if worker else []))
+    await _close(server, web.settings["open_requests"])
+
+
+async def _close(server: HTTPServer, open_requests: OpenRequests) -> None:
+    """End the kept connections, each when nothing has come on it: a request that crosses our end is still answered.
+
+    A proxy sends only what is harmless once more; a form it would answer with 502.
+    """
+    ends_at = time.monotonic() + CLOSING_SECONDS
+    while server._connections and time.monotonic() < ends_at:
+        await open_requests.wait_none(CLOSING_SECONDS)
+        for stream in [connection.stream for connection in server._connections]:
+            if not open_requests and not stream.closed() and not _has_arrived(stream.socket):
+                stream.close()
+        await asyncio.sleep(LOOK_SECONDS)
     await server.close_all_connections()
+
+
+def _has_arrived(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:  # nothing has, or nothing more will
+        return False
 
 
 def main() -> None:

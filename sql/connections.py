@@ -80,7 +80,7 @@ class Connection(AiopgConnection):
         try:
             rendered: bytes = self._conn.cursor().mogrify(sql, parameters)
         except psycopg2.InterfaceError as error:
-            raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
+            raise _lose(error) from error
         return rendered
 
     async def run(self, sql: str | bytes, parameters: Mapping[str, Any] | None = None) -> Any:
@@ -107,7 +107,7 @@ class Connection(AiopgConnection):
         except psycopg2.Error as error:
             if self._is_lost(error):
                 self._close()
-                raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
+                raise _lose(error) from error
             error.args = (_shorten(error),)
             raise
         if self.closed:  # by somebody who ends all sessions, between the answer and us
@@ -136,7 +136,7 @@ class Connection(AiopgConnection):
         try:
             notification = await self.notifies.get()
         except psycopg2.Error as error:
-            raise DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}") from error
+            raise _lose(error) from error
         return str(notification.payload)
 
     def _is_lost(self, error: psycopg2.Error) -> bool:
@@ -199,6 +199,10 @@ class Connection(AiopgConnection):
 def _give_up(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())
+
+
+def _lose(error: psycopg2.Error) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"connection to Postgres lost: {_shorten(error)}")
 
 
 def _shorten(error: psycopg2.Error) -> str:

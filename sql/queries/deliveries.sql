@@ -1,8 +1,8 @@
 -- name: add :later
--- Once per payment and step. Its message is planned in the same transaction.
+-- Once per payment and step. Its message is planned in the same transaction; the foreign key sees that it is the account's.
 INSERT INTO deliveries (account_id, payment_id, lead_id, step, message_id, created_at)
 VALUES (%(account_id)s, %(payment_id)s, %(lead_id)s, %(step)s,
-    (SELECT id FROM messages WHERE account_id = %(account_id)s AND cause = %(cause)s AND ordinal = %(ordinal)s), %(now)s)
+    (SELECT id FROM messages WHERE cause = %(cause)s AND ordinal = %(ordinal)s), %(now)s)
 ON CONFLICT (payment_id, step) DO NOTHING;
 
 -- name: add_attempt :later

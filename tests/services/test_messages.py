@@ -13,7 +13,7 @@ from grimbots.queue.task import Again, Done, LeaseLost
 from grimbots.services import deliveries, messages, payments
 from grimbots.services.funnels import versions
 from grimbots.sql.database import Database
-from grimbots.tests.services.chats import Chat, read_payload, send_planned
+from grimbots.tests.services.chats import Chat, send_planned
 from grimbots.tests.services.shops import FUNNEL, PRICE_CENTS
 
 
@@ -26,12 +26,12 @@ async def test_plan_again_gives_the_first_row(chat: Chat) -> None:
 
 
 @pytest.mark.gen_test
-async def test_job_is_of_the_bot_and_the_chat(app: Any, chat: Chat) -> None:
+async def test_job_is_of_the_bot_and_the_chat(chat: Chat) -> None:
     message = await chat.plan(cause="u:1:1", ordinal=3)
     job = messages.job(message)
     assert (job.id, job.task, job.queue) == ("u:1:1#3", "messages.send", "tasks")
     assert (job.source, job.account) == (f"b{chat.tenant.bot_id}", str(chat.tenant.account_id))
-    assert (job.group, job.payload) == ("501", read_payload(app, message.id))
+    assert (job.group, job.payload) == ("501", {"cause": "u:1:1", "ordinal": 3})
 
 
 @pytest.mark.gen_test

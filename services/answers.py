@@ -98,15 +98,16 @@ def _read_message_id(result: object) -> int | None:
 async def _flooded(app: App, attempt: Attempt) -> NoReturn:
     """Nothing was executed. The chat waits as told; the whole bot does when two of its chats were refused at once."""
     wait = attempt.answer.retry_after_seconds
-    await _plan_again(app, attempt)
+    await _plan_again(app, attempt, wait)
     if attempt.answer.is_bot_wide:
         await app.queue.hold_source(f"b{attempt.message.bot_id}", wait)
     raise Again(wait, "telegram: too many requests", spend=False)
 
 
 async def _never_sent(app: App, attempt: Attempt) -> NoReturn:
-    await _plan_again(app, attempt)
-    raise Again(_wait_seconds(attempt), attempt.answer.description, spend=False)
+    wait = _wait_seconds(attempt)
+    await _plan_again(app, attempt, wait)
+    raise Again(wait, attempt.answer.description, spend=False)
 
 
 async def _in_doubt(app: App, attempt: Attempt) -> Done:
@@ -129,7 +130,7 @@ async def _dead_chat(app: App, attempt: Attempt) -> Done:
 async def _dead_bot(app: App, attempt: Attempt) -> NoReturn:
     """The message waits for the bot: a seller who gives it a new token wants its leads served."""
     message = attempt.message
-    await _plan_again(app, attempt)
+    await _plan_again(app, attempt, DOUBTED_BOT_SECONDS)
     if not await deaths.confirm(app, message.bot_id, attempt.answer):
         raise Again(DOUBTED_BOT_SECONDS, "telegram disowned the bot and then did not", spend=False)
     await app.queue.hold_source(f"b{message.bot_id}", DEAD_BOT_SECONDS)
@@ -145,10 +146,10 @@ async def _lost_chat(app: App, attempt: Attempt) -> Done:
     return await _fail(app, attempt, attempt.answer.description, is_lasting=False)
 
 
-async def _plan_again(app: App, attempt: Attempt) -> None:
-    message = attempt.message
+async def _plan_again(app: App, attempt: Attempt, wait_seconds: float) -> None:
+    message, reason = attempt.message, attempt.answer.description
     await app.db.messages.mark_planned(
-        message_id=message.id, attempts=message.attempts, error=attempt.answer.description
+        message_id=message.id, attempts=message.attempts, error=reason, wait_seconds=wait_seconds
     )
 
 

@@ -185,6 +185,8 @@ async def _call(app: App, bot: Bot, message: Row, body: Mapping[str, Any], metho
             )
             answer = await media.call(app, bot, how, {"chat_id": answer.migrate_to_chat_id, **body})
     except LeaseLost:
-        await app.db.messages.mark_planned(message_id=message.id, attempts=message.attempts, error="the lease was lost")
+        await app.db.messages.mark_planned(
+            message_id=message.id, attempts=message.attempts, error="the lease was lost", wait_seconds=0.0
+        )
         raise
     return answer

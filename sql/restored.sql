@@ -5,6 +5,7 @@ SET search_path = public;
 -- once is left to a person (services/messages.py).
 UPDATE messages
 SET status = 'planned',
+    sending_at = NULL,
     resent = true
 WHERE policy = 'retry'
     AND status IN ('planned', 'sending');

@@ -83,7 +83,8 @@ WITH again AS (
         error = NULL,
         is_lasting = false,
         regrants = messages.regrants + 1,
-        planned_at = %(now)s
+        planned_at = %(now)s,
+        sending_at = NULL
     FROM deliveries
     JOIN messages AS carrier ON carrier.id = deliveries.message_id AND carrier.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s
@@ -116,7 +117,8 @@ WITH again AS (
         error = NULL,
         is_lasting = false,
         regrants = messages.regrants + 1,
-        planned_at = %(now)s
+        planned_at = %(now)s,
+        sending_at = NULL
     FROM deliveries
     JOIN messages AS carrier ON carrier.id = deliveries.message_id AND carrier.account_id = deliveries.account_id
     WHERE deliveries.account_id = %(account_id)s

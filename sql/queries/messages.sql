@@ -9,14 +9,15 @@ ON CONFLICT (cause, ordinal) DO NOTHING;
 
 -- name: claim :one
 -- Begins an attempt, or gives None: done already, or not to be sent (see close_unsendable). Found in `sending`, an earlier attempt
--- ended without telling: this one is a repeat. `sending_at` is the first of the attempts in doubt, `chat_id` where the lead is now.
+-- ended without telling: this one is a repeat. `sending_at` begins with the first of the attempts in doubt and stands still while
+-- nothing is attempted (see mark_planned); `chat_id` is where the lead is now.
 -- `delivers`: it is a part of a delivery. Cause and ordinal come from our own job.
 -- hot
 UPDATE messages
 SET status = 'sending',
     attempts = messages.attempts + 1,
     resent = messages.resent OR messages.status = 'sending',
-    sending_at = CASE messages.status WHEN 'sending' THEN messages.sending_at ELSE %(now)s END
+    sending_at = coalesce(messages.sending_at, %(now)s)
 FROM leads
 WHERE messages.cause = %(cause)s
     AND messages.ordinal = %(ordinal)s
@@ -111,9 +112,10 @@ WHERE id = %(message_id)s
 RETURNING id, account_id, payment_id, status, error;
 
 -- name: mark_planned :exec
--- Surely not executed, so to be sent as if for the first time.
+-- This attempt was surely not executed, so it is as if it had not been; what an earlier one left in doubt stays so, less the wait.
 UPDATE messages
 SET status = 'planned',
+    sending_at = CASE WHEN resent THEN sending_at + make_interval(secs => %(wait_seconds)s) END,
     error = %(error)s
 WHERE id = %(message_id)s
     AND attempts = %(attempts)s
@@ -161,7 +163,8 @@ WITH again AS (
         is_lasting = false,
         regrants = regrants + 1,
         resent = resent OR status = 'uncertain',
-        planned_at = %(now)s
+        planned_at = %(now)s,
+        sending_at = NULL
     WHERE account_id = %(account_id)s
         AND id = %(message_id)s
         AND status IN ('failed', 'uncertain')

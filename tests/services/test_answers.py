@@ -259,3 +259,46 @@ async def test_ambiguous_for_long_fails_with_the_reason(app: Any, chat: Chat, fa
     assert (
         chat.read(message).error == f"no clear answer in {len(waits) + 1} attempts: HTTP 502 without a Bot API answer"
     )
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("wait_seconds", [1, 30])
+async def test_a_flood_between_doubts_neither_starts_them_anew_nor_counts(
+    app: Any, chat: Chat, fake_telegram: Any, wait_seconds: int
+) -> None:
+    """The queue lets a chat's head fail for 60 s, floods not counted; the row is to end within them, said once."""
+    parameters = {"retry_after": wait_seconds}
+    message = await chat.plan()
+    failing_seconds = 0.0
+    for turn in range(40):
+        flooded = {"http": 429, "description": "Too Many Requests", "parameters": parameters}
+        fault = flooded if turn % 3 == 2 else {"http": 502, "body": b"<html>"}
+        fake_telegram.answer("sendMessage", **fault, times=1)
+        try:
+            await chat.send(message)
+        except Again as again:
+            failing_seconds += again.after_seconds if again.spend else 0
+            app.clock.move(seconds=again.after_seconds)
+        else:
+            break
+    row = chat.read(message)
+    assert row.error.startswith("no clear answer in ")
+    assert 45 <= failing_seconds < 60
+
+
+@pytest.mark.gen_test
+async def test_what_a_person_sends_again_may_be_in_doubt_as_long_as_any(
+    app: Any, chat: Chat, fake_telegram: Any
+) -> None:
+    fake_telegram.answer("sendMessage", http=502, body=b"<html>")
+    message = await chat.plan()
+    while chat.read(message).status != "failed":
+        try:
+            await chat.send(message)
+        except Again as again:
+            app.clock.move(seconds=again.after_seconds)
+    app.clock.move(seconds=3600)
+    again = await app.db.messages.plan_again(account_id=chat.tenant.account_id, message_id=message.id, now=app.clock())
+    assert again is not None
+    await fail_to_send(chat, message)
+    assert chat.read(message).status == "sending"

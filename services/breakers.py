@@ -4,6 +4,8 @@
     open        five charges in a row were not answered: until `broken_until` nobody asks it
     half open   the time is over: one charge is asked of it, to see. An answer closes it; none, and it opens for longer
 
+For half a minute at most: a buyer waits for two, and one question in that time harms no provider.
+
 The state is in the account's row, which every process has in memory and hears of when it changes (the channel
 `gateway_accounts`): to look costs nothing. What is counted on the way there is each process's own.
 """

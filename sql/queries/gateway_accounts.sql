@@ -149,11 +149,11 @@ WHERE account_id = %(account_id)s
     AND id = %(gateway_account_id)s;
 
 -- name: open_breaker :one
--- Nobody asks it for half a minute, then a minute, two ... five. None: it is open already, unless who asks was sent to see.
+-- Nobody asks it for 5 s, then 10, 20, 30, and no longer: buyers wait. None: it is open already, unless who asks was sent to see.
 UPDATE gateway_accounts
 SET trips = trips + 1,
     broken_since = coalesce(broken_since, %(now)s),
-    broken_until = %(now)s + least(interval '30 seconds' * power(2, least(trips, 10)), interval '5 minutes'),
+    broken_until = %(now)s + least(interval '5 seconds' * power(2, least(trips, 3)), interval '30 seconds'),
     broken_reason = %(reason)s
 WHERE account_id = %(account_id)s
     AND id = %(gateway_account_id)s

@@ -12,6 +12,7 @@ from typing import Any
 
 from grimbots.tests.e2e.installation import Installation
 
+MOST_WAITING = 3  # at a place: of a party that is asked less often for a while, the rest would strike all in a row
 SENDING = ("sendMessage", "sendMessage", "sendPhoto")
 CALL, CREATE, FETCH, EVENT = "call", "create", "fetch", "event"
 
@@ -73,7 +74,10 @@ async def _rage(installation: Installation, weather: Weather, dice: random.Rando
     weights = [weight for weight, _, _ in weather.faults]
     while True:
         ((_, place, what),) = dice.choices(weather.faults, weights)
-        await installation.api("POST", "faults", _aim(place, dice) | what)
+        aim = _aim(place, dice)
+        waiting = await installation.api("GET", "faults")
+        if sum(aim.items() <= fault.items() for fault in waiting) < MOST_WAITING:
+            await installation.api("POST", "faults", aim | what)
         await asyncio.sleep(dice.expovariate(weather.faults_per_second))
 
 

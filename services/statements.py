@@ -62,7 +62,7 @@ def job(account_id: int, gateway_account_id: int, since: datetime, until: dateti
         id=f"st:{gateway_account_id}:{int(since.timestamp())}",
         source=f"a{account_id}",
         account=str(account_id),
-        group=f"g{gateway_account_id}",
+        group=f"s{gateway_account_id}",  # not that of the checks: a list that cannot be had is asked for until morning
         gateway_account_id=gateway_account_id,
         since=since.timestamp(),
         until=until.timestamp(),

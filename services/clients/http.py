@@ -50,6 +50,10 @@ class Ambiguous(Exception):
     """The request had begun to leave and no whole answer came: the party may have executed it."""
 
 
+class AnswerTooLong(aiohttp.ClientPayloadError):
+    """The answer is longer than its reader takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One uploaded part of a multipart form: bytes, or a file on disk that is read as it leaves."""
@@ -223,7 +227,7 @@ async def _read(response: aiohttp.ClientResponse, max_response_bytes: int) -> by
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > max_response_bytes:
-            raise aiohttp.ClientPayloadError("the answer is too long")
+            raise AnswerTooLong
     return bytes(body)
 
 

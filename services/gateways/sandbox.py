@@ -3,7 +3,7 @@
 Its face, as spoken here (amounts in integer cents, `Authorization: Bearer <api_key>`):
     PUT  /pix/v1/charges/<txid>            the same txid gives the same charge: 201, then 200
     GET  /pix/v1/charges/<txid>            200 or 404
-    GET  /pix/v1/charges?since=&until=     {"charges": [...]}, ISO 8601 instants
+    GET  /pix/v1/charges?since=&until=&skip=   {"charges": [...], "has_more"}, ISO 8601 instants; a page behind `skip`
     PUT  /pix/v1/charges/<txid>/refunds/<id>   {"end_to_end_id", "amount_cents"} -> {"id", "amount_cents", "status"}
          the status, as of every return in a charge's "returns": pending, done or void; a refund that failed is 422
     webhook: pix.received with a payment of "paid" in it, pix.returned with a return of "returns"
@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from grimbots.services.gateways.answers import MOST_PAGES
 from grimbots.services.gateways.base import (
     Charge,
     ChargeRequest,
@@ -105,13 +106,19 @@ class Sandbox(Gateway):
     async def list(
         self, credentials: Credentials, *, since: datetime, until: datetime
     ) -> tuple[Snapshot, ...] | Refusal:
-        """Return the charges of a window."""
-        window = urlencode({"since": since.isoformat(), "until": until.isoformat()})
-        response = await self._call(credentials, "GET", f"charges?{window}")
-        answer = read_answer(response)
-        if response.status >= 400:
-            return _refusal(response.status, answer)
-        return tuple(_snapshot(charge) for charge in _list(answer, "charges"))
+        """Return the charges of a window, page by page."""
+        found = list[Snapshot]()
+        for _ in range(MOST_PAGES):
+            which = urlencode({"since": since.isoformat(), "until": until.isoformat(), "skip": len(found)})
+            response = await self._call(credentials, "GET", f"charges?{which}")
+            answer = read_answer(response)
+            if response.status >= 400:
+                return _refusal(response.status, answer)
+            page = _list(answer, "charges")
+            found += map(_snapshot, page)
+            if answer.get("has_more") is not True or not page:
+                return tuple(found)
+        raise Undecided("the provider's list has no end")
 
     def verify(self, credentials: Credentials, event: Event, now: datetime) -> Verdict:
         """Check the signature. A good one of another hour may be a replay: then the provider is asked."""

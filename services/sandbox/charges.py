@@ -16,6 +16,7 @@ from grimbots.services.sandbox.store import Row
 
 TXID = re.compile(r"[a-zA-Z0-9]{26,35}")  # source: Banco Central, API Pix, `cob`
 LIMIT_CENTS = 99_999_999_99
+PAGE = 500  # charges of a list's answer, some 300 KiB
 
 
 def create(sandbox: Sandbox, owner: str, txid: str, wish: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -69,18 +70,21 @@ def list_all(sandbox: Sandbox) -> list[dict[str, Any]]:
     ]
 
 
-def list_between(sandbox: Sandbox, owner: str, since: float, until: float) -> list[dict[str, Any]]:
-    """Give the owner's charges made in a window of Unix seconds, in order."""
+def list_between(sandbox: Sandbox, owner: str, since: float, until: float, skip: int) -> list[dict[str, Any]]:
+    """Give a page of the owner's charges made in a window of Unix seconds, in order, behind the first `skip`."""
     rows = sandbox.store.list(
         """
         SELECT *
         FROM charges
         WHERE owner = :owner AND created_at >= :since AND created_at < :until
         ORDER BY created_at, txid
+        LIMIT :limit OFFSET :skip
         """,
         owner=owner,
         since=since,
         until=until,
+        limit=PAGE,
+        skip=skip,
     )
     return [describe(sandbox, row) for row in rows]
 

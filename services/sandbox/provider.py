@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -62,15 +63,22 @@ class ChargeHandler(ProviderHandler):
 
 
 class ChargesHandler(ProviderHandler):
-    """GET charges?since=&until=."""
+    """GET charges?since=&until=&skip=."""
 
     async def get(self) -> None:
-        """List the charges made in a window."""
+        """List the charges made in a window, a page at a time: the next one skips what was given."""
         await self.serve("list", "", self._list)
 
     def _list(self, owner: str) -> tuple[Any, int]:
         window = self._read_instant("since"), self._read_instant("until")
-        return {"charges": charges.list_between(self.sandbox, owner, *window)}, 200
+        page = charges.list_between(self.sandbox, owner, *window, skip=self._read_skip())
+        return {"charges": page, "has_more": len(page) == charges.PAGE}, 200
+
+    def _read_skip(self) -> int:
+        skip = self.get_query_argument("skip", "0")
+        if not re.fullmatch(r"\d{1,9}", skip, re.ASCII):
+            raise Invalid("'skip' must be a whole number.")
+        return int(skip)
 
     def _read_instant(self, name: str) -> float:
         try:

@@ -1,9 +1,9 @@
 """Store: the sandbox's SQLite file, where one loop tick's writes share one commit.
 
 Statements run at once, on the loop, inside a transaction that opens with the first write of a tick and is committed by
-the next tick. Whoever answers for a write awaits `flush()` first, so that nothing is answered that `kill -9` takes back.
-A machine that loses its power may take back the last of it: waiting for the disk would hold up the loop at every call,
-and whoever else writes there, for messages that nobody really got.
+the next tick. Whoever answers for a write awaits `flush()` first, so that `kill -9` takes nothing back that was
+answered. A power cut may: waiting for the disk would hold up the loop at every call, and whoever else writes there, for
+messages that nobody really got.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from typing import Any
 from grimbots.services import brcode
 from grimbots.tests.fakes.gateways import FakeHandler, FakeServer
 
+PAGE = 100  # charges of a list's answer
+
 
 class FakeProvider(FakeServer):
     """Charges by API key and txid, as the provider would tell them."""
@@ -114,7 +116,10 @@ class _List(_Handler):
     def get(self) -> None:
         since, until = self.get_query_argument("since"), self.get_query_argument("until")
         mine = [charge for (key, _), charge in self.provider.charges.items() if key == self.api_key]
-        self.reply(200, {"charges": [charge for charge in mine if since <= charge["created_at"] < until]})
+        inside = [charge for charge in mine if since <= charge["created_at"] < until]
+        skip = int(self.get_query_argument("skip"))
+        page = inside[skip : skip + PAGE]
+        self.reply(200, {"charges": page, "has_more": len(page) == PAGE})
 
 
 class _Refund(_Handler):

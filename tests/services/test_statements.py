@@ -12,7 +12,7 @@ import pytest
 
 from grimbots.conf import metrics
 from grimbots.queue.task import Again
-from grimbots.services import payments, statements, troubles
+from grimbots.services import checks, payments, statements, troubles
 from grimbots.services.errors import NotFound
 from grimbots.services.gateways.base import Return, ReturnKind
 from grimbots.tests.conftest import Clock
@@ -197,3 +197,15 @@ async def test_a_provider_that_is_not_offered_any_more_is_not_asked(shop: Shop, 
     closed = replace(shop.app, settings=replace(shop.app.settings, sandbox=False))
     await statements.hand_out(closed)
     assert "not offer" in (await find_account(shop, "sandbox")).compare_error
+
+
+@pytest.mark.gen_test
+async def test_a_statement_that_cannot_be_had_holds_up_no_check(shop: Shop, clock: Clock) -> None:
+    """A list too long to be read was asked for every minute, with 357 checks of charges behind it."""
+    payment = await shop.charge()
+    shop.provider.fail("GET", http=503)
+    account = await find_account(shop, "sandbox")
+    listing = statements.job(shop.tenant.account_id, account.id, clock() - statements.SPAN, clock())
+    with pytest.raises(Again):
+        await statements.compare(shop.app, **listing.payload)
+    assert listing.group != checks.job(payment).group

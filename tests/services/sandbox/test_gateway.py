@@ -13,6 +13,7 @@ from grimbots.services import brcode
 from grimbots.services.clients.http import HttpClient
 from grimbots.services.gateways.base import Charge, ChargeRequest, Event, Refund, Refusal, Snapshot, Verdict
 from grimbots.services.gateways.sandbox import Sandbox
+from grimbots.services.sandbox import charges
 from grimbots.tests.services.sandbox.drivers import Driver, Webhook
 
 CREDENTIALS = {"api_key": "key", "webhook_secret": "secret"}
@@ -75,6 +76,18 @@ async def test_list_and_refund_reach_the_payment(
     wanted = {"txid": made.txid, "end_to_end_id": receipt.end_to_end_id, "idempotency_key": uuid4().hex}
     given = await gateway.refund(CREDENTIALS, amount_cents=1990, **wanted)
     assert isinstance(given, Refund) and given.amount_cents == 1990 and given.is_settled
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("charges_made", [3, 4])
+async def test_list_turns_every_page(
+    gateway: Sandbox, webhook: Webhook, sandbox_clock: Any, monkeypatch: pytest.MonkeyPatch, charges_made: int
+) -> None:
+    monkeypatch.setattr(charges, "PAGE", 2)
+    start = read_now(sandbox_clock)
+    made = [(await create(gateway, webhook)).txid for _ in range(charges_made)]
+    listed = await gateway.list(CREDENTIALS, since=start, until=start + timedelta(seconds=1))
+    assert isinstance(listed, tuple) and sorted(each.charge.txid for each in listed) == sorted(made)
 
 
 @pytest.mark.gen_test

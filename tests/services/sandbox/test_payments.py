@@ -155,7 +155,9 @@ async def test_provider_lists_a_window(sandbox: Driver, webhook: Webhook, sandbo
     url = f"{sandbox.server.url}/pix/v1/charges?since={since}&until={until}"
     listed = await ask(url, Authorization="Bearer key")
     assert [charge["txid"] for charge in listed.json["charges"]] == ["b" * 32]
-    assert (await ask(url, Authorization="Bearer other")).json == {"charges": []}
+    assert (await ask(url, Authorization="Bearer other")).json == {"charges": [], "has_more": False}
+    assert (await ask(f"{url}&skip=1", Authorization="Bearer key")).json["charges"] == []
+    assert (await ask(f"{url}&skip=-1", Authorization="Bearer key")).status == 400
     assert (await ask(url.partition("?")[0], Authorization="Bearer key")).status == 400
 
 

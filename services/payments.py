@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 UNASKED = ("new", "creating")
 CHARGE_PATIENCE = timedelta(minutes=2)  # a buyer waits this long for a code; then he is told that it failed
 CHARGE_SECONDS = 75.0  # several accounts may be asked, one after the other
+CHARGE_PAUSE_SECONDS = 10.0  # at most, from one try to the next: a provider that is back is not left waiting
 EXPIRY_PATIENCE = timedelta(minutes=10)  # how long a provider that cannot be asked keeps a charge from expiring
 
 
@@ -257,7 +258,8 @@ async def _put_off(app: App, payment: Row, reason: str) -> list[Job]:
     """Try again while the buyer waits; the key makes a repeat harmless, so no attempt is spent."""
     now = app.clock()
     if now < payment.created_at + CHARGE_PATIENCE:
-        raise Again(charges.wait_seconds(payment.created_at, now), reason, spend=False)
+        wait_seconds = min(charges.wait_seconds(payment.created_at, now), CHARGE_PAUSE_SECONDS)
+        raise Again(wait_seconds, reason, spend=False)
     return await _cancel(app, payment, actor="task", reason=reason)
 
 

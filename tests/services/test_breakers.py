@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ async def test_who_came_as_it_opened_has_his_code_though_three_were_sent_to_see_
         shop.provider.fail("PUT", http=503)
         with pytest.raises(Again):
             await payments.charge(shop.app, payment_id=payment.id)
-    waiting = await shop.accept_offer()
+    waiting, began = await shop.accept_offer(), clock()
     shop.provider.fail("PUT", times=3, http=503)
     while (await shop.read(waiting.id)).state in payments.UNASKED:
         try:
@@ -145,6 +146,7 @@ async def test_who_came_as_it_opened_has_his_code_though_three_were_sent_to_see_
         except Again as again:
             clock.move(seconds=again.after_seconds)
     assert (await shop.read(waiting.id)).state == "pending"
+    assert clock() - began < timedelta(seconds=90)
 
 
 @pytest.mark.gen_test

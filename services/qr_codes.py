@@ -13,6 +13,7 @@ PIXELS = 8  # of a module's side: one byte of a picture with one bit per pixel
 BORDER = 4  # modules, as the standard asks
 LIGHT = b"\xff"
 DARK_RUN = re.compile(b"\x00+")
+FASTEST = 1  # a kilobyte in a quarter of the time that 700 bytes take
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
@@ -21,8 +22,9 @@ def draw_png(text: str) -> bytes:
     rows = _read_rows(text)
     side = len(rows) * PIXELS
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)  # one bit of grey, not interlaced
-    lines = b"".join((b"\x00" + row) * PIXELS for row in rows)  # each line begins with its filter: none
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    as_above = (b"\x02" + bytes(side // PIXELS)) * (PIXELS - 1)
+    lines = b"".join(b"\x00" + row + as_above for row in rows)  # each begins with its filter: none, or the line above
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, FASTEST)), (b"IEND", b""))
     return PNG_HEAD + b"".join(_pack_chunk(name, data) for name, data in chunks)
 
 

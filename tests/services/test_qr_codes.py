@@ -20,8 +20,13 @@ def read_png(picture: bytes) -> tuple[int, bytes]:
     assert (height, depth) == (side, 1)
     (packed,) = struct.unpack_from(">I", picture, 33)
     lines, stride = zlib.decompress(picture[41 : 41 + packed]), 1 + side // 8
-    bits = (line for y in range(side) for line in lines[y * stride + 1 : (y + 1) * stride])
-    return side, b"".join(bytes(255 if byte >> bit & 1 else 0 for bit in range(7, -1, -1)) for byte in bits)
+    packed_pixels, above = bytearray(), bytes(side // 8)
+    for y in range(side):
+        kind, line = lines[y * stride], lines[y * stride + 1 : (y + 1) * stride]
+        assert kind in (0, 2)  # none, or the difference from the line above (PNG, 9.2)
+        above = bytes((here + there) % 256 for here, there in zip(line, above, strict=True)) if kind == 2 else line
+        packed_pixels += above
+    return side, b"".join(bytes(255 if byte >> bit & 1 else 0 for bit in range(7, -1, -1)) for byte in packed_pixels)
 
 
 def decode(side: int, pixels: bytes) -> str:

@@ -26,17 +26,6 @@ NAMES = ("first_name", "last_name", "username", "language_code")
 class FaceHandler(LocalHandler):
     """What the handlers of this face share."""
 
-    def read_number(self, name: str) -> int:
-        """Give a whole number of the query string, 0 when it is not there.
-
-        Raises:
-            Invalid
-        """
-        raw = self.get_query_argument(name, "0")
-        if not raw.isascii() or not raw.isdigit():
-            raise Invalid(f"{name!r} must be a whole number.")
-        return int(raw)
-
     def get_bot(self, username: str) -> Row:
         """Give the bot of the path."""
         return bots.get(self.sandbox, username)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -71,14 +70,8 @@ class ChargesHandler(ProviderHandler):
 
     def _list(self, owner: str) -> tuple[Any, int]:
         window = self._read_instant("since"), self._read_instant("until")
-        page = charges.list_between(self.sandbox, owner, *window, skip=self._read_skip())
+        page = charges.list_between(self.sandbox, owner, *window, skip=self.read_number("skip"))
         return {"charges": page, "has_more": len(page) == charges.PAGE}, 200
-
-    def _read_skip(self) -> int:
-        skip = self.get_query_argument("skip", "0")
-        if not re.fullmatch(r"\d{1,9}", skip, re.ASCII):
-            raise Invalid("'skip' must be a whole number.")
-        return int(skip)
 
     def _read_instant(self, name: str) -> float:
         try:

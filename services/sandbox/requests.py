@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, cast
@@ -63,6 +64,17 @@ class LocalHandler(RequestHandler):
         if not isinstance(read, dict):
             raise Invalid("The body must be a JSON object.")
         return read
+
+    def read_number(self, name: str) -> int:
+        """Give a whole number of the query string, 0 when it is not there.
+
+        Raises:
+            Invalid
+        """
+        raw = self.get_query_argument(name, "0")
+        if not re.fullmatch(r"\d{1,9}", raw, re.ASCII):
+            raise Invalid(f"{name!r} must be a whole number of up to nine digits.")
+        return int(raw)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a failure as JSON."""

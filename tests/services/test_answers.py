@@ -37,6 +37,18 @@ async def fail_to_send(chat: Chat, message: Any) -> Again:
     return again.value
 
 
+async def send_until_failed(app: Any, chat: Chat, message: Any) -> list[float]:
+    """Send a message whenever it is time, until it has failed; give the waits between."""
+    waits = []
+    while chat.read(message).status != "failed":
+        try:
+            await chat.send(message)
+        except Again as again:
+            waits.append(again.after_seconds)
+            app.clock.move(seconds=again.after_seconds)
+    return waits
+
+
 @pytest.mark.gen_test
 async def test_flood_waits_as_told_and_spends_nothing(chat: Chat, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMessage", http=429, description=FLOOD, parameters={"retry_after": 7}, times=1)
@@ -247,13 +259,7 @@ async def test_ambiguous_once_is_uncertain(chat: Chat, fake_telegram: Any) -> No
 async def test_ambiguous_for_long_fails_with_the_reason(app: Any, chat: Chat, fake_telegram: Any) -> None:
     fake_telegram.answer("sendMessage", http=502, body=b"<html>")
     message = await chat.plan()
-    waits = []
-    while chat.read(message).status != "failed":
-        try:
-            await chat.send(message)
-        except Again as again:
-            waits.append(again.after_seconds)
-            app.clock.move(seconds=again.after_seconds)
+    waits = await send_until_failed(app, chat, message)
     assert sum(waits) < 60
     assert len(waits) < messages.send.attempts
     assert (
@@ -292,11 +298,7 @@ async def test_what_a_person_sends_again_may_be_in_doubt_as_long_as_any(
 ) -> None:
     fake_telegram.answer("sendMessage", http=502, body=b"<html>")
     message = await chat.plan()
-    while chat.read(message).status != "failed":
-        try:
-            await chat.send(message)
-        except Again as again:
-            app.clock.move(seconds=again.after_seconds)
+    await send_until_failed(app, chat, message)
     app.clock.move(seconds=3600)
     again = await app.db.messages.plan_again(account_id=chat.tenant.account_id, message_id=message.id, now=app.clock())
     assert again is not None

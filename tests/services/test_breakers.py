@@ -75,6 +75,14 @@ async def open_breaker(shop: Shop, first_chat: int = 700) -> None:
         await payments.charge(shop.app, payment_id=payment.id)
 
 
+async def open_alone(shop: Shop) -> None:
+    """Let the only provider's breaker open: five charges in a row go without an answer, and wait."""
+    shop.provider.fail("PUT", times=breakers.OPENS_AFTER, http=503)
+    for payment in await accept(shop, 700, breakers.OPENS_AFTER):
+        with pytest.raises(Again):
+            await payments.charge(shop.app, payment_id=payment.id)
+
+
 @pytest.mark.gen_test(timeout=60)
 async def test_many_charges_at_once_do_not_wait_for_a_broken_provider(
     shop: Shop, second: FakeProvider, clock: Clock, query: Query
@@ -134,10 +142,7 @@ async def test_who_came_as_it_opened_has_his_code_though_three_were_sent_to_see_
     shop: Shop, clock: Clock
 ) -> None:
     """It was left alone for minutes: a provider that failed now and then sold next to nothing."""
-    for payment in await accept(shop, 700, breakers.OPENS_AFTER):
-        shop.provider.fail("PUT", http=503)
-        with pytest.raises(Again):
-            await payments.charge(shop.app, payment_id=payment.id)
+    await open_alone(shop)
     waiting, began = await shop.accept_offer(), clock()
     shop.provider.fail("PUT", times=3, http=503)
     while (await shop.read(waiting.id)).state in payments.UNASKED:
@@ -184,10 +189,7 @@ async def test_every_process_hears_of_it(shop: Shop, second: FakeProvider) -> No
 
 @pytest.mark.gen_test
 async def test_with_nobody_else_to_ask_the_buyer_waits_and_is_then_told(shop: Shop, clock: Clock) -> None:
-    shop.provider.fail("PUT", times=breakers.OPENS_AFTER, http=503)
-    for payment in await accept(shop, 700, breakers.OPENS_AFTER):
-        with pytest.raises(Again):
-            await payments.charge(shop.app, payment_id=payment.id)
+    await open_alone(shop)
     waiting = await shop.accept_offer()
     with pytest.raises(Again):
         await payments.charge(shop.app, payment_id=waiting.id)

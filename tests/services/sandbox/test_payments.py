@@ -158,6 +158,7 @@ async def test_provider_lists_a_window(sandbox: Driver, webhook: Webhook, sandbo
     assert (await ask(url, Authorization="Bearer other")).json == {"charges": [], "has_more": False}
     assert (await ask(f"{url}&skip=1", Authorization="Bearer key")).json["charges"] == []
     assert (await ask(f"{url}&skip=-1", Authorization="Bearer key")).status == 400
+    assert (await ask(f"{url}&skip={10**30}", Authorization="Bearer key")).status == 400
     assert (await ask(url.partition("?")[0], Authorization="Bearer key")).status == 400
 
 

@@ -1,6 +1,6 @@
 """The commands of docs/deploy.md, read from the page, and their rehearsal on a clean Debian that boots systemd.
 
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus bookworm <folder>
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus trixie <folder>        # or bookworm
     python -m grimbots.tests.deploy.guides <folder>
 
 Needs root and systemd-nspawn. What the page's own lines would fetch is put into the folder before; a copy of it boots,
@@ -118,7 +118,9 @@ class Machine:
         """Fetch the packages of pyproject.toml where pip finds them without a network."""
         wheels = self.folder / "root" / "wheels"
         wheels.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--python-version=3.11", "--only-binary=:all:"]
+        (python,) = self.folder.glob("usr/lib/python3.*/venv")
+        version = python.parent.name.removeprefix("python")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", version]
         subprocess.run([*command, f"--dest={wheels}", "setuptools", "wheel", *read_dependencies()], check=True)
         conf = self.folder / "etc" / "pip.conf"
         conf.write_text("[global]\nno-index = true\nfind-links = /root/wheels\n")

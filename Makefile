@@ -22,7 +22,7 @@ help:
 	@echo "make fix      format, and fix what ruff can fix"
 	@echo "make browser  install a Chromium for the browser tests (Debian, Ubuntu)"
 	@echo "make redis    install a Redis with Sentinel for the queue's tests (Debian, Ubuntu)"
-	@echo "make front    install nginx, HAProxy, supervisor and age for the tests of deploy/ (Debian, Ubuntu)"
+	@echo "make front    install nginx, HAProxy, supervisor, age and curl for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make monitoring  install Prometheus and Alertmanager for the tests of deploy/ (Debian, Ubuntu)"
 	@echo "make fuzz     the queue's model fuzzer (SEEDS=1,2,3 SECONDS=60 each)"
 	@echo "make fuzz-input  parsers and routes with INPUTS=5000 inputs out of SEED=1, a tenth as many for the routes"
@@ -75,7 +75,7 @@ redis:
 	@deploy/install_missing.sh redis-server:redis-server redis-sentinel:redis-sentinel
 
 front:
-	@deploy/install_missing.sh nginx:nginx haproxy:haproxy supervisor:supervisord age:age systemd:systemd-analyze
+	@deploy/install_missing.sh nginx:nginx haproxy:haproxy supervisor:supervisord age:age systemd:systemd-analyze curl:curl
 
 monitoring:
 	@deploy/install_missing.sh prometheus:prometheus prometheus:promtool \

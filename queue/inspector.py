@@ -74,7 +74,7 @@ class Inspector:
         names = sorted({*counts, *self._queue.queue_slots, *stops})
         counts = {name: counts.get(name, NO_COUNTS) for name in names}
         rates = self._queue.rates.measure(counts, monotonic())
-        ages = await asyncio.gather(*(_look(self._reads.find_oldest_ms(name)) for name in names))
+        ages = await _look(asyncio.gather(*map(self._reads.find_oldest_ms, names)))
         return [
             _describe(name, counts[name], in_flight[name], age_ms, rates.get(name), stops.get(name))
             for name, age_ms in zip(names, ages, strict=True)
@@ -109,7 +109,7 @@ class Inspector:
 
     async def ready(self) -> list[Ready]:
         """Return what each source has ready in each queue, the most first; of a queue, the next 100 sources."""
-        lists = await asyncio.gather(*(_look(self._reads.list_ready(name)) for name in sorted(self._queue.queue_slots)))
+        lists = await _look(asyncio.gather(*map(self._reads.list_ready, sorted(self._queue.queue_slots))))
         return sorted((one for ready in lists for one in ready), key=lambda one: -one.entries)
 
     async def due(self) -> list[Due]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter
 
 from grimbots.conf import metrics
+from grimbots.conf.foreign_json import read_json
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.job import Accepted, Job
 from grimbots.services import checkouts, managed_bots, updates
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # a lower update_id that comes meanwhile goes first (queue/job.py, Enqueue; README, "Decisions"). A /start never waits.
 HOLD_BACK_MS = 40
 HELD_KINDS = frozenset({"callback_query", "message", "my_chat_member"})
-DEEPEST = 64  # levels; a Telegram update stays under 20
 KEPT_OF_JUNK_BYTES = 4096
 
 
@@ -64,28 +63,10 @@ def _count_received(kind: str) -> Counter:
 def _parse(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object; None for junk: not JSON, not an object, or nested deeper than Telegram ever does."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return None
-    if not isinstance(value, dict) or _is_too_deep(body, value):
-        return None
-    return value
-
-
-def _is_too_deep(body: bytes, value: Any) -> bool:
-    if body.count(b"{") + body.count(b"[") <= DEEPEST:  # the usual case: fewer brackets than levels allowed
-        return False
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, dict | list)
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if not level:
-            return False
-    return True
+    return value if isinstance(value, dict) else None
 
 
 def _make_job(app: App, bot: Bot, update: dict[str, Any], routed: updates.Routed) -> Job | None:

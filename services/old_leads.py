@@ -57,7 +57,7 @@ def read_leads(url: str, telegram_id: int, now: datetime) -> Iterator[OldLead]:
         Invalid: the database cannot be read, or is another's.
     """
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, poolclass=sa.NullPool)  # which closes what is given back
         with engine.connect().execution_options(yield_per=BATCH) as old:
             found = list(old.scalars(sa.select(BOTS.c.id).where(sa.cast(BOTS.c.bot_id, sa.String) == str(telegram_id))))
             silent = _read_ids(old, sa.select(SILENT.c.telegram_user_id).where(SILENT.c.bot_id.in_(found)))

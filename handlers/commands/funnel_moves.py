@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.conf.settings import Settings
 from grimbots.services import accounts, bots
 from grimbots.services.errors import Invalid
@@ -77,10 +78,10 @@ def _read(file: str) -> Any:
         text = sys.stdin.read(MOST_CHARACTERS + 1) if file == "-" else Path(file).read_text(encoding="utf-8-sig")
         if len(text) > MOST_CHARACTERS:
             raise Invalid(f"{file} holds over {MOST_CHARACTERS} characters: that is no bot's settings")
-        return json.loads(text)
+        return read_json(text)
     except OSError as error:
         raise Invalid(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Invalid(f"{file} is not JSON in UTF-8: export the bot's settings once more") from error
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.conf.settings import Settings
 from grimbots.handlers.commands.prints import pick, print_rows
 from grimbots.services import pools
@@ -82,7 +82,7 @@ async def remove(server: Server, settings: Settings, arguments: argparse.Namespa
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Invalid(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(given, dict):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grimbots.conf import metrics
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.clients.http import Ambiguous, File, HttpClient, NeverSent, Response
 from grimbots.services.clients.pacing import Floods, Turns, UploadPace
 from grimbots.services.clients.telegram_errors import Kind, find_meaning
@@ -124,8 +125,8 @@ class TelegramClient:
 def _parse(body: bytes) -> dict[str, Any]:
     """Return the JSON object, or an empty one for what is none: a proxy's page."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -7,7 +7,6 @@ means stands in a table beside it. A repeat has the same event id, by which the 
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.clients.http import Ambiguous, NeverSent
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ class Network(ABC):
 def read_object(response: Response) -> dict[str, Any]:
     """Return the JSON object a network answered with; an empty one for anything else."""
     try:
-        value = json.loads(response.body)
-    except (ValueError, RecursionError):
+        value = read_json(response.body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

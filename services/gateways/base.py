@@ -7,13 +7,14 @@ in this folder: the route, the seller's form and the contract suite read its att
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from grimbots.conf.foreign_json import read_json
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -254,8 +255,8 @@ class Gateway(ABC):
 def read_object(body: bytes) -> dict[str, Any] | None:
     """Return a JSON object, or None for anything else."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

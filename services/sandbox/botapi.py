@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.sandbox import (
     admitting,
     answering,
@@ -84,8 +84,8 @@ class BotApiHandler(LocalHandler):
         if not self.request.headers.get("Content-Type", "").startswith("application/json") or not self.request.body:
             return fields
         try:
-            read = json.loads(self.request.body)
-        except (ValueError, RecursionError) as error:
+            read = read_json(self.request.body)
+        except ValueError as error:
             raise Refusal(400, "Bad Request: can't parse request JSON object") from error
         if not isinstance(read, dict):
             raise Refusal(400, "Bad Request: expected JSON object")

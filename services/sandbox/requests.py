@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError, RequestHandler
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.conf.settings import is_loopback
 from grimbots.services.errors import Forbidden, Invalid, ServiceError
 from grimbots.services.sandbox.state import Sandbox
@@ -58,8 +59,8 @@ class LocalHandler(RequestHandler):
             Invalid: it is something else.
         """
         try:
-            read = json.loads(self.request.body or b"{}")
-        except (ValueError, RecursionError) as error:
+            read = read_json(self.request.body or b"{}")
+        except ValueError as error:
             raise Invalid("The body must be JSON.") from error
         if not isinstance(read, dict):
             raise Invalid("The body must be a JSON object.")

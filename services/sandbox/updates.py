@@ -10,6 +10,7 @@ from typing import Any
 
 from tornado.httputil import HTTPFile, HTTPInputError, parse_body_arguments
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.clients.http import Ambiguous, NeverSent, Response
 from grimbots.services.sandbox import bots, faults, parcels, webhooks
 from grimbots.services.sandbox.connections import Connections
@@ -160,7 +161,7 @@ def _read_call(response: Response) -> tuple[dict[str, Any], dict[str, Upload]]:
         body = zlib.decompress(response.body, wbits=47) if is_packed else response.body
         if content_type.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
             return _read_form(content_type, body)
-        read = json.loads(body.decode()) if body.strip() else {}
+        read = read_json(body.decode()) if body.strip() else {}
     except (ValueError, zlib.error, HTTPInputError):
         return {}, {}
     return (read if isinstance(read, dict) else {}), {}

@@ -77,9 +77,8 @@ class Environments:
         if system.environment == "ours":
             return {}
         if system.language == "node":
-            node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
             pins: Mapping[str, str] = json.loads(self._find_pins(system).read_text())["dependencies"]
-            return {"node": node, **pins}
+            return {"node": _read_node_version(), **pins}
         lines = self._find_pins(system).read_text().split()
         return {name.partition("[")[0]: version for name, version in (line.split("==") for line in lines)}
 
@@ -114,6 +113,12 @@ def _install_node(home: Path, pins: Path) -> None:
         raise NotRun("there is no node or npm: apt-get install nodejs npm")
     shutil.copy(pins, home / "package.json")
     _run(["npm", "install", "--silent", "--no-audit", "--no-fund"], home)
+
+
+def _read_node_version() -> str:
+    if not shutil.which("node"):
+        return "not here"
+    return subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _run(command: list[str], home: Path) -> None:

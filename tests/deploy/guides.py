@@ -120,7 +120,16 @@ class Machine:
         wheels.mkdir(exist_ok=True)
         (python,) = self.folder.glob("usr/lib/python3.*/venv")
         version = python.parent.name.removeprefix("python")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", version]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--only-binary=:all:",
+            "--python-version",
+            version,
+        ]
         subprocess.run([*command, f"--dest={wheels}", "setuptools", "wheel", *read_dependencies()], check=True)
         conf = self.folder / "etc" / "pip.conf"
         conf.write_text("[global]\nno-index = true\nfind-links = /root/wheels\n")

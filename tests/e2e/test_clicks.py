@@ -13,9 +13,10 @@ from grimbots.tests.e2e.visitors import Ad
 @pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=170)
-async def test_go_needs_no_store_and_no_click_is_lost(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    async with open_installation(tmp_path) as installation:
+async def test_go_needs_no_store_and_no_click_is_lost(servers_folder: Path) -> None:
+    folder = servers_folder / "clicks"
+    folder.mkdir()
+    async with open_installation(folder) as installation:
         ad = Ad(installation)
         await ad.make()
         assert await ad.is_quick(), "all is there"
@@ -34,15 +35,16 @@ async def test_go_needs_no_store_and_no_click_is_lost(tmp_path: Path) -> None:
         sources = [int(source) for (source,) in installation.query("SELECT utm_source FROM clicks ORDER BY id")]
         assert sorted(sources) == list(range(ad.visits))
         assert installation.query("SELECT count(DISTINCT token) FROM clicks") == [(ad.visits,)]
-        assert list((tmp_path / "spool").iterdir()) == []
+        assert list((folder / "spool").iterdir()) == []
 
 
 @pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=120)
-async def test_go_does_not_wait_for_a_postgres_that_hangs(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    async with open_installation(tmp_path) as installation:
+async def test_go_does_not_wait_for_a_postgres_that_hangs(servers_folder: Path) -> None:
+    folder = servers_folder / "clicks-hanging"
+    folder.mkdir()
+    async with open_installation(folder) as installation:
         ad = Ad(installation)
         await ad.make()
         await ad.attract(2, 10.0)  # a process that knows the link

@@ -56,8 +56,8 @@ class Authority:
     def __init__(self, name: str = "Authority") -> None:
         self._name = _name(name)
         self._key = ec.generate_private_key(ec.SECP256R1())
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.pem = self._sign(self._name, self._key, LONG_AGO, _tomorrow(), constraints).public_bytes(Encoding.PEM)
+        about = (x509.BasicConstraints(ca=True, path_length=None), _SIGNS_CERTIFICATES)
+        self.pem = self._sign(self._name, self._key, LONG_AGO, _tomorrow(), *about).public_bytes(Encoding.PEM)
 
     def issue(
         self, name: str, *, begins_at: datetime = LONG_AGO, ends_at: datetime | None = None, host: str = ""
@@ -74,15 +74,34 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         begins_at: datetime,
         ends_at: datetime,
-        extension: x509.ExtensionType,
+        *about: x509.ExtensionType,
     ) -> x509.Certificate:
+        """Sign a certificate with all that a strict reader asks for (Python's, from 3.13 on: RFC 5280, 4.2.1)."""
         builder = x509.CertificateBuilder(
             self._name, name, key.public_key(), x509.random_serial_number(), begins_at, ends_at
         )
-        return builder.add_extension(extension, critical=False).sign(self._key, hashes.SHA256())
+        keys = (
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+        )
+        for extension in (*about, *keys):
+            builder = builder.add_extension(extension, critical=isinstance(extension, _CRITICAL))
+        return builder.sign(self._key, hashes.SHA256())
 
 
+_CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
 _NO_AUTHORITY = x509.BasicConstraints(ca=False, path_length=None)
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def write_key(key: ec.EllipticCurvePrivateKey) -> bytes:

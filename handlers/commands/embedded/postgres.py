@@ -32,6 +32,11 @@ OLDEST = 14
 START_SECONDS = 60.0  # recovery after a crash comes before the first answer
 SOCKET_NAME = ".s.PGSQL.5432"
 USER, DATABASE = "grimbots", "postgres"
+CLOSED = (
+    "Postgres does not run as root, the user `{user}` may not enter {folder} or {binaries}, and no user namespace"
+    " can be made here (a container?): run as an ordinary user, or put the checkout and GRIMBOTS_DATA where everybody"
+    " may enter (/srv)."
+)
 STATUS_LINE = 7  # of postmaster.pid, as pg_ctl reads it (src/include/utils/pidfile.h)
 
 
@@ -110,8 +115,12 @@ def _choose_identity(folder: Path, binaries: Path) -> Identity | None:
             "Postgres does not run as root and there is no user `postgres` or `nobody`: run as an ordinary user."
         )
     identity = Identity(user.pw_uid, user.pw_gid)
-    reachable = not folder.exists() and _reaches(identity, folder.parent) and _reaches(identity, binaries / "postgres")
-    return identity if reachable else Identity(user.pw_uid, user.pw_gid, mapped=True)
+    if not folder.exists() and _reaches(identity, folder.parent) and _reaches(identity, binaries / "postgres"):
+        return identity
+    mapped = Identity(user.pw_uid, user.pw_gid, mapped=True)
+    if not _can_be(mapped):
+        raise CannotStart(CLOSED.format(user=user.pw_name, folder=folder, binaries=binaries))
+    return mapped
 
 
 def _find_user(name: str) -> pwd.struct_passwd | None:
@@ -119,6 +128,11 @@ def _find_user(name: str) -> pwd.struct_passwd | None:
         return pwd.getpwnam(name)
     except KeyError:
         return None
+
+
+def _can_be(identity: Identity) -> bool:
+    """Tell whether this machine lends a user namespace: a container or a chroot may not."""
+    return subprocess.run(dress(["true"], identity), cwd="/", capture_output=True, check=False).returncode == 0
 
 
 def _reaches(identity: Identity, path: Path) -> bool:

@@ -7,11 +7,11 @@ the bare list. What cannot be read is empty, as it was for the old system, and r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.funnels.moving.remarks import Remark
 from grimbots.services.funnels.moving.words import Note, read_flag, read_text
 
@@ -110,6 +110,6 @@ def read_list(raw: Any, place: str, note: Note) -> list[dict[str, Any]]:
 def _parse(text: str) -> Any:
     """Parse JSON; a text that is none stays a text, so that it is seen to be none."""
     try:
-        return json.loads(text) if text.strip() else None
-    except (ValueError, RecursionError):
+        return read_json(text) if text.strip() else None
+    except ValueError:
         return text

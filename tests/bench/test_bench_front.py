@@ -15,7 +15,7 @@ from grimbots.tests.bench.front.ratios import judge
 
 async def _bench(folder: Path) -> None:
     files = ("--results", str(folder / "results.json"), "--docs", str(folder))
-    choice = ("--rounds", "1", "--scale", "0.1", "--only", "bare,ours", "--kinds", "speed")
+    choice = ("--rounds", "1", "--scale", "0.3", "--only", "bare,ours", "--kinds", "speed")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "grimbots.tests.bench.front.run", *choice, *files
     )

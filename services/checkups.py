@@ -34,8 +34,8 @@ class Finding:
 def check_python() -> Finding:
     """Look at the interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
-    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Finding("Python", version, "" if supported else "run GrimBots with Python 3.11, 3.12 or 3.13")
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 14)
+    return Finding("Python", version, "" if supported else "run GrimBots with Python 3.11 to 3.14")
 
 
 async def check_postgres(settings: Settings) -> Finding:

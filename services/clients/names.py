@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+SHARED = "TCPConnector._resolve_host_with_throttle()"  # where aiohttp looks names up for all who ask at once
 THREADS = 4  # per party; the look-ups of one name are shared, and kept for 10 s (aiohttp)
 
 
@@ -17,6 +19,7 @@ class Names(AbstractResolver):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="names")
+        logging.getLogger("asyncio").addFilter(_is_for_somebody)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -35,6 +38,12 @@ class Names(AbstractResolver):
     async def close(self) -> None:
         """Start no more look-ups, and wait for none."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_for_somebody(record: logging.LogRecord) -> bool:
+    """Leave out a look-up that failed when everybody had given it up: aiohttp drops it, asyncio of 3.14 tells it."""
+    text = record.getMessage()
+    return not ("exception in shielded future" in text and SHARED in text)
 
 
 def _describe(host: str, family: socket.AddressFamily, protocol: int, address: tuple[Any, ...]) -> ResolveResult:

@@ -150,8 +150,9 @@ def test_dev_shows_a_link_that_logs_in_to_the_sales_once(dev: Dev) -> None:
     again = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     page = again.open(link).read().decode()
     fields |= re.findall(r'name="(form)" value="([^"]*)"', page)
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         again.open(f"{dev.url}/login/link", urlencode(fields).encode())
+    refused.value.close()
     another = dev.run("user", "link", "demo@example.com").strip()
     assert another.startswith(f"{dev.url}/login/link/")
     assert another != link
@@ -208,8 +209,9 @@ def test_dev_seeds_nothing_where_stores_are_named(dev: Dev, database_url: str, f
     dev.start()
     assert len(dev.list_children()) == 1
     assert "/sandbox" not in dev.read()
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as unknown:
         dev.ask("/sandbox")
+    unknown.value.close()
     assert dev.run("bot", "list", "--json") == ""
 
 

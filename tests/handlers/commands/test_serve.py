@@ -45,7 +45,8 @@ def ask(port: int, path: str) -> tuple[int, Any]:
             body = answer.read().decode()
             return answer.status, json.loads(body) if body.startswith("{") else body
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
+        with error:
+            return error.code, json.loads(error.read())
     except OSError:
         return 0, None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import socket
 import threading
 import traceback
@@ -283,6 +284,16 @@ async def test_names_that_do_not_resolve_keep_nobody_waiting(
     for request in slow:
         request.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
+
+
+@pytest.mark.gen_test
+async def test_a_name_that_is_not_found_after_all_gave_up_is_no_error(http: Any, expect_errors: list[str]) -> None:
+    """As Python 3.14 says it; another future's failure stays one."""
+    for work in ("TCPConnector._resolve_host_with_throttle()", "charge()"):
+        logging.getLogger("asyncio").error(
+            "gaierror exception in shielded future\nfuture: <Task finished coro=<%s done>>", work
+        )
+    assert [("charge()" in line) for line in expect_errors] == [True]
 
 
 @pytest.mark.gen_test

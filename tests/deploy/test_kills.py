@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -175,6 +176,9 @@ def serves(port: int) -> bool:
     """Tell whether the process of a status port serves."""
     try:
         urllib.request.urlopen(f"http://{HOST}:{port}/ready", timeout=DEADLINE_SECONDS).close()
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return False
     except OSError:
         return False
     return True

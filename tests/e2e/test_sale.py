@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,9 @@ class Shop:
             try:
                 if self.ask("/health")["status"] == "healthy":
                     return
-            except OSError:  # not listening yet, or 503
+            except urllib.error.HTTPError as refused:
+                refused.close()
+            except OSError:  # not listening yet
                 pass
             time.sleep(0.1)  # noqa: TID251  a test's thread, no loop here
         raise AssertionError(f"not healthy: {Path(self.output.name).read_text()}")

@@ -107,6 +107,9 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url):
             return True
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return False
     except OSError:
         return False
 

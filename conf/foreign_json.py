@@ -24,6 +24,15 @@ def read_json(text: str | bytes) -> Any:
     return value
 
 
+def read_object(text: str | bytes) -> dict[str, Any] | None:
+    """Return a JSON object, or None for anything else."""
+    try:
+        value = read_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _count_openings(text: str | bytes) -> int:
     """Count the brackets that open; the usual text has fewer than the levels it may have."""
     if isinstance(text, str):

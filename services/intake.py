@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import Counter
 
 from grimbots.conf import metrics
-from grimbots.conf.foreign_json import read_json
+from grimbots.conf.foreign_json import read_object
 from grimbots.queue.dispatcher import QueueUnavailable
 from grimbots.queue.job import Accepted, Job
 from grimbots.services import checkouts, managed_bots, updates
@@ -36,7 +36,7 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
     Raises:
         Unavailable: Redis is away, or an operator drains the queue; nothing was stored.
     """
-    update = _parse(body)
+    update = read_object(body)
     routed = None if update is None else updates.route(update)
     try:
         if update is None or routed is None:
@@ -58,15 +58,6 @@ async def receive(app: App, bot: Bot, body: bytes) -> dict[str, Any] | None:
 def _count_received(kind: str) -> Counter:
     """Keep what `labels` gives; kinds are a closed set."""
     return metrics.updates_received.labels(kind)
-
-
-def _parse(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object; None for junk: not JSON, not an object, or nested deeper than Telegram ever does."""
-    try:
-        value = read_json(body)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _make_job(app: App, bot: Bot, update: dict[str, Any], routed: updates.Routed) -> Job | None:

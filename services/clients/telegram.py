@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grimbots.conf import metrics
-from grimbots.conf.foreign_json import read_json
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.clients.http import Ambiguous, File, HttpClient, NeverSent, Response
 from grimbots.services.clients.pacing import Floods, Turns, UploadPace
 from grimbots.services.clients.telegram_errors import Kind, find_meaning
@@ -89,7 +89,7 @@ class TelegramClient:
         return await self._http.request("POST", url, party="telegram", form=form, files=files, timeout_seconds=seconds)
 
     def _read(self, response: Response, token: str, chat_id: Any) -> Answer:
-        body = _parse(response.body)
+        body = read_object(response.body) or {}  # none: a proxy's page
         if body.get("ok") is True:
             return Answer(Kind.OK, result=body.get("result"), http=response.status)
         answer = self._classify(response, body)
@@ -120,15 +120,6 @@ class TelegramClient:
         if text not in self._refusals and len(self._refusals) < REMEMBERED_REFUSALS:
             self._refusals.add(text)
             log.warning("telegram refuses with a text telegram_errors.py does not know: %d %s", http, text)
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object, or an empty one for what is none: a proxy's page."""
-    try:
-        value = read_json(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _read_wait(parameters: Mapping[str, Any], headers: Mapping[str, str]) -> float:

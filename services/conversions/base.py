@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from grimbots.conf.foreign_json import read_json
+from grimbots.conf import foreign_json
 from grimbots.services.clients.http import Ambiguous, NeverSent
 
 if TYPE_CHECKING:
@@ -192,11 +192,7 @@ class Network(ABC):
 
 def read_object(response: Response) -> dict[str, Any]:
     """Return the JSON object a network answered with; an empty one for anything else."""
-    try:
-        value = read_json(response.body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return foreign_json.read_object(response.body) or {}
 
 
 def judge_status(status: int) -> Verdict | None:

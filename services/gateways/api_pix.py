@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.clients.http import Response
 from grimbots.services.gateways import pix_records
 from grimbots.services.gateways.answers import read_objects, read_text
@@ -38,7 +39,6 @@ from grimbots.services.gateways.base import (
     Snapshot,
     Undecided,
     Verdict,
-    read_object,
 )
 from grimbots.services.gateways.certificates import HOW, read_certificate
 from grimbots.services.gateways.proofs import is_word

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.answers import (
     BRASILIA,
     MOST_PAGES,
@@ -51,7 +52,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 from grimbots.services.gateways.proofs import is_word
 

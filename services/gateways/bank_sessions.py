@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.clients.http import HttpClient, Response
 from grimbots.services.clients.tokens import Token
 from grimbots.services.gateways import answers
 from grimbots.services.gateways.bank_files import Bank
-from grimbots.services.gateways.base import Credentials, Refusal, Undecided, read_answer, read_object
+from grimbots.services.gateways.base import Credentials, Refusal, Undecided, read_answer
 from grimbots.services.gateways.certificates import find_fault
 from grimbots.services.gateways.logins import call_logged_in, name_account, read_token
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from grimbots.conf.foreign_json import read_json
+from grimbots.conf.foreign_json import read_object
 
 if TYPE_CHECKING:
     from grimbots.conf.settings import Settings
@@ -250,15 +250,6 @@ class Gateway(ABC):
     @abstractmethod
     def parse(self, event: Event) -> tuple[Hint, ...]:
         """Return what the event speaks of; () for what is unreadable or of no interest. Never raises."""
-
-
-def read_object(body: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, or None for anything else."""
-    try:
-        value = read_json(body)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def read_answer(response: Response) -> dict[str, Any]:

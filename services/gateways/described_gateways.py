@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.base import (
     Charge,
     ChargeRequest,
@@ -35,7 +36,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 from grimbots.services.gateways.descriptions import Call, Description, Login, Status, read
 from grimbots.services.gateways.logins import call_logged_in, name_account, read_token

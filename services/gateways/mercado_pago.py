@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.answers import (
     MOST_PAGES,
     as_reais,
@@ -50,7 +51,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 from grimbots.services.gateways.proofs import is_sha256
 

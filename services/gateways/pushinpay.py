@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.answers import BRASILIA, find_missing, find_text, read_instant, read_text, refuse
 from grimbots.services.gateways.base import (
     Charge,
@@ -33,7 +34,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 
 if TYPE_CHECKING:

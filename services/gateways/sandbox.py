@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.answers import MOST_PAGES
 from grimbots.services.gateways.base import (
     Charge,
@@ -37,7 +38,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 
 if TYPE_CHECKING:

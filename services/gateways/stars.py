@@ -16,6 +16,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.base import (
     Charge,
     ChargeRequest,
@@ -33,7 +34,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.clients.tokens import Token
 from grimbots.services.gateways.answers import (
     BRASILIA,
@@ -47,7 +48,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 from grimbots.services.gateways.logins import call_logged_in, name_account, read_token
 

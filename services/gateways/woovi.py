@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.services.gateways.answers import (
     MOST_PAGES,
     find,
@@ -56,7 +57,6 @@ from grimbots.services.gateways.base import (
     Undecided,
     Verdict,
     read_answer,
-    read_object,
 )
 from grimbots.services.gateways.proofs import is_word
 

@@ -6,11 +6,11 @@ given). Values come as JSON, form or multipart fields: a number or an object may
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grimbots.conf.foreign_json import read_json
 from grimbots.services.sandbox.refusals import Refusal
 from grimbots.services.sandbox.state import Sandbox
 from grimbots.services.sandbox.store import Row
@@ -129,7 +129,7 @@ def _read_json(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value) if value else None
+        return read_json(value) if value else None
     except ValueError as error:
         raise Refusal(400, f"Bad Request: can't parse {name} JSON object") from error
 

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from tornado.httputil import HTTPHeaders, parse_cookie
 
+from grimbots.conf.foreign_json import read_object
 from grimbots.conf.redactions import LONGEST_TEXT, scrub, scrub_value
 from grimbots.conf.settings import load
 from grimbots.handlers.addresses import find_client
@@ -165,7 +166,7 @@ def make_update(rng: Random) -> bytes:
 
 def run_update(body: bytes) -> str:
     """As services/intake.py does: parsed, routed, made a job that Redis can hold, answered."""
-    update = intake._parse(body)
+    update = read_object(body)
     routed = None if update is None else updates.route(update)
     if update is None or routed is None:
         return REFUSED

@@ -20,6 +20,8 @@ from grimbots.services.funnels.files import read_files
 from grimbots.services.gateways.base import Undecided
 from grimbots.services.gateways.logins import SHORTEST_LIFE_SECONDS, read_token
 from grimbots.services.gateways.sandbox import Sandbox
+from grimbots.services.sandbox import registry
+from grimbots.services.sandbox.refusals import Refusal
 from grimbots.tests.fuzz.parsers import CHARGE, Answering, run_now
 
 
@@ -128,3 +130,9 @@ def test_each_ring_of_a_funnel_is_told_once_from_its_first_step() -> None:
     told = [problem for problem in check({"name": "a", "start": "in", "steps": steps}, {}) if "→" in str(problem)]
     assert [problem.step for problem in told] == ["a", "self"]
     assert "a → b → c → a" in str(told[0])
+
+
+def test_a_parameter_nested_too_deep_is_refused_by_the_sandbox() -> None:
+    """RecursionError, told as 500."""
+    with pytest.raises(Refusal, match="can't parse reply_markup JSON object"):
+        registry._read_json("reply_markup", '{"a":' * 5000 + "1" + "}" * 5000)

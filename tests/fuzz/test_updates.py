@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from grimbots.services import intake, updates
+from grimbots.conf.foreign_json import read_object
+from grimbots.services import updates
 from grimbots.tests.fuzz.mutations import mutate_json, pick_nasty
 from grimbots.tests.fuzz.parsers import make_update
 from grimbots.tests.fuzz.runs import INPUTS, SEED
@@ -28,7 +29,7 @@ async def test_handle_takes_whatever_update_is_let_in(
     await buyer.say("/start")
     shown = [buyer.find_button("Ver")]
     for number in range(UPDATE_INPUTS):
-        update = make_talk(rng, buyer, shown) if rng.random() < 0.7 else intake._parse(make_update(rng))
+        update = make_talk(rng, buyer, shown) if rng.random() < 0.7 else read_object(make_update(rng))
         routed = updates.route(update)
         if update is None or routed is None or not routed.acts:
             outcomes["refused"] += 1
